@@ -1,0 +1,59 @@
+# newt-tunnel: `make` lists the targets. Everything a target needs it sets up itself.
+
+SHELL := /bin/sh
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+STACK ?= nas
+PLUGINS ?= auto
+SHELL_SCRIPTS := host/newt-egress host/newt-proof $(shell find tests .ci -name '*.sh' -not -path '*/node_modules/*') .ci/run
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## show this help
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "  variables: STACK=nas  PLUGINS=auto|official|standin (make demo)"
+
+$(VENV)/.ready: requirements.txt requirements-dev.txt
+	@echo "setting up $(VENV) from requirements-dev.txt (about a minute the first time) ..."
+	@python3 -m venv $(VENV)
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+.PHONY: setup
+setup: $(VENV)/.ready ## make the virtual environment
+
+.PHONY: demo
+demo: $(VENV)/.ready ## deploy the stack in a lab on this machine, for real, and show what newt reaches
+	@$(PYTHON) -m tests.demo --stack $(STACK) --plugins $(PLUGINS)
+
+.PHONY: test
+test: lint ## everything: lint, types, shellcheck, unit tests, and (as root on Linux) the lab
+	@$(PYTHON) -m tests.run
+
+.PHONY: unit
+unit: $(VENV)/.ready ## the tests that need no root and no lab
+	@$(PYTHON) -m pytest -m 'not lab' -q
+
+.PHONY: lint
+lint: $(VENV)/.ready ## ruff, mypy, shellcheck
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/mypy .
+	@$(VENV)/bin/shellcheck $(SHELL_SCRIPTS)
+
+.PHONY: golden
+golden: $(VENV)/.ready ## rewrite the golden files from what is rendered now; read the diff
+	@$(PYTHON) -m pytest tests/unit/egress -q --update-golden
+
+.PHONY: lab-up
+lab-up: $(VENV)/.ready ## start the lab: the post's network as namespaces without an uplink
+	@$(PYTHON) -m tests.lab up
+
+.PHONY: lab-shell
+lab-shell: $(VENV)/.ready ## a shell on the lab's workstation, where `pulumi up -s nas` works
+	@$(PYTHON) -m tests.demo --shell --stack $(STACK)
+
+.PHONY: lab-down
+lab-down: $(VENV)/.ready ## stop the lab and remove what it made
+	@$(PYTHON) -m tests.lab down

@@ -1,0 +1,159 @@
+"""The ``docker`` platform as a whole: firewall first, then newt, then the proof of confinement."""
+
+from __future__ import annotations
+
+import json
+from ipaddress import IPv4Address
+
+import pulumi
+
+from components.egress_firewall import EgressFirewall, EgressFirewallArgs
+from components.egress_proof import EgressProof, EgressProofArgs
+from components.newt_container import CONTAINER, NETWORK, NewtContainer, NewtContainerArgs
+from egress import docker_user, proof, reach
+from egress.cage import Cage, Hook
+from host.payload import PROGRAM_PATH, Declaration
+from host.ssh import SshHost
+from settings import policy as settings_policy
+from settings.dns import Dns
+from settings.docker import Persistence
+from settings.secrets import Secrets
+from settings.stack import Settings
+
+#: What Docker's resolver asks for a newt that may ask anybody; newt's own default.
+PUBLIC_RESOLVER = str(proof.FOREIGN_RESOLVER)
+
+
+class DockerTunnel(pulumi.ComponentResource):
+    """newt on a Docker host, confined. The outputs are the stack's outputs; see the README."""
+
+    reach: list[dict[str, str]]
+    host: str
+    firewall: pulumi.Output[dict[str, str]]
+    proof: pulumi.Output[list[dict[str, str]]]
+    verify: list[str]
+
+    def __init__(
+        self,
+        name: str,
+        settings: Settings,
+        secrets: Secrets,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("newt-tunnel:docker:DockerTunnel", name, None, opts)
+        policy, cage = settings_policy.policy(settings), settings_policy.cage(settings)
+        host = SshHost(
+            address=str(settings.docker.address),
+            port=settings.docker.port,
+            user=settings.docker.user,
+            host_key=settings.docker.host_key,
+            sudo=settings.docker.sudo,
+        )
+        owner = f"{pulumi.get_project()}/{pulumi.get_stack()}"
+        persistence = settings.docker.persistence
+        if cage.hook is Hook.DOCKER_USER:
+            limits = "\n".join(f"- {limit}" for limit in docker_user.LIMITS)
+            pulumi.log.warn(f"docker.hook: docker-user cannot stop everything:\n{limits}", self)
+
+        firewall = EgressFirewall(
+            f"{name}-firewall",
+            EgressFirewallArgs(
+                host=host,
+                declaration=Declaration(
+                    policy=policy,
+                    cage=cage,
+                    owner=owner,
+                    network=NETWORK,
+                    container=CONTAINER,
+                    persistence=persistence.value,
+                ),
+                private_key=secrets.ssh_private_key,
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        newt = NewtContainer(
+            f"{name}-newt",
+            NewtContainerArgs(
+                host=host,
+                cage=cage,
+                owner=owner,
+                endpoint=str(settings.pangolin.endpoint),
+                image=settings.newt.image,
+                after=[firewall],
+                credentials=_credentials(settings, secrets),
+                provisioning=secrets.newt_provisioning_key is not None,
+                generation=firewall.generation,
+                dns=_resolvers(settings.dns, cage),
+                hosts=_hosts(settings),
+                capabilities=[capability.value for capability in settings.newt.capabilities],
+                clients=settings.newt.clients,
+                ssh=settings.newt.ssh,
+                log_level=settings.newt.log_level.value,
+                health=settings.newt.health,
+                environment=settings.newt.environment,
+                memory=settings.newt.resources.memory,
+                cpus=settings.newt.resources.cpus,
+                restart_by_docker=persistence
+                in (Persistence.SYSTEMD, Persistence.NETFILTER_PERSISTENT),
+                private_key=secrets.ssh_private_key,
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        measured = EgressProof(
+            f"{name}-proof",
+            EgressProofArgs(
+                host=host,
+                plan=proof.plan(policy, cage, ssh_port=host.port),
+                mode=settings.proof.value,
+                container_id=newt.container_id,
+                after=[firewall, newt],
+                private_key=secrets.ssh_private_key,
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+        self.reach = [row.as_dict() for row in reach.report(policy)]
+        self.host = host.url
+        self.firewall = firewall.arrangement
+        self.proof = measured.results
+        self.verify = _verify(host)
+        self.register_outputs({"reach": self.reach, "host": self.host, "proof": self.proof})
+
+
+def _credentials(settings: Settings, secrets: Secrets) -> pulumi.Output[str]:
+    """newt's configuration file. Only the secret part is unknown to the model."""
+    if secrets.newt_provisioning_key is not None:
+        parts = pulumi.Output.all(provisioningKey=secrets.newt_provisioning_key)
+    else:
+        parts = pulumi.Output.all(id=settings.newt_id, secret=secrets.newt_secret)
+    endpoint = {"endpoint": str(settings.pangolin.endpoint)}
+    document = parts.apply(lambda known: json.dumps(known | endpoint, sort_keys=True))
+    return pulumi.Output.secret(document)
+
+
+def _resolvers(dns: Dns, cage: Cage) -> list[str]:
+    """What newt's container asks. Never Docker's default, which may ask past every chain."""
+    if dns.anywhere:
+        return [PUBLIC_RESOLVER]
+    # Without DNS: newt's own address, where nothing answers.
+    return [str(resolver) for resolver in dns.resolvers or (cage.newt,)]
+
+
+def _hosts(settings: Settings) -> list[tuple[str, str]]:
+    """Without DNS the endpoint's name must be known beforehand."""
+    endpoint = settings.pangolin.endpoint.host
+    if settings.dns.resolvers or settings.dns.anywhere or isinstance(endpoint, IPv4Address):
+        return []
+    return [(endpoint, str(address)) for address in settings.pangolin.addresses or ()]
+
+
+def _verify(host: SshHost) -> list[str]:
+    """Commands that show by hand what the proof measured."""
+    ssh = f"ssh -p {host.port} {host.user}@{host.address}"
+    root = "sudo " if host.needs_sudo else ""
+    return [
+        f"{ssh} {root}{PROGRAM_PATH} status",
+        # newt's image brings a netcat.
+        f"{ssh} docker exec {CONTAINER} nc -w 3 {host.address} {host.port} </dev/null"
+        "  # must fail: newt may not reach its own host",
+    ]

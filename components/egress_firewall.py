@@ -1,0 +1,107 @@
+"""The firewall that confines newt on a Docker host, as one remote command.
+
+Owns when the host's program runs and what makes it run again. What it says is text from
+``host.payload``; whether the host still carries it is read before the resource is declared
+(``host.state``), because the engine never looks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pulumi
+from pulumi_command import remote
+
+from components.connection import connection
+from host import state
+from host.payload import Declaration
+from host.ssh import HostKeyError, SshHost, UnreachableError
+
+
+@dataclass(frozen=True, kw_only=True)
+class EgressFirewallArgs:
+    # required
+    host: SshHost
+    declaration: Declaration
+    # credentials; None leaves the choice of a key to the ssh agent
+    private_key: pulumi.Input[str] | None = None
+
+
+class EgressFirewall(pulumi.ComponentResource):
+    """Rules, their persistence and the program that keeps them, on the Docker host.
+
+    A changed declaration is an update in place: the host swaps its rules in one transaction. There
+    are no triggers, because a replacement would run the old delete after the new create and leave
+    the host without a cage.
+    """
+
+    arrangement: pulumi.Output[dict[str, str]]
+    #: See ``host.state``; None when a preview could not reach the host.
+    generation: str | None
+
+    def __init__(
+        self, name: str, args: EgressFirewallArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("newt-tunnel:docker:EgressFirewall", name, None, opts)
+        self.generation = self._look(args)
+        command = remote.Command(
+            f"{name}-rules",
+            connection=connection(args.host, args.private_key),
+            create=args.host.as_root(f"sh -s -- apply {self.generation or 'unknown'}"),
+            delete=args.host.as_root("sh -s -- remove"),
+            stdin=args.declaration.script,
+            add_previous_output_in_env=False,
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                # Without a word from the host nothing is known about drift; what the state holds
+                # stands.
+                ignore_changes=[] if self.generation else ["create"],
+            ),
+        )
+        cage = args.declaration.cage
+        self.arrangement = command.id.apply(
+            lambda _: {
+                "firewall": cage.firewall.value,
+                "hook": cage.hook.value,
+                "bridge": cage.bridge,
+                "newt": str(cage.newt),
+                "persistence": args.declaration.persistence,
+            }
+        )
+        self.register_outputs({"arrangement": self.arrangement})
+
+    def _look(self, args: EgressFirewallArgs) -> str | None:
+        """The generation for the host as it is now; None when a preview cannot reach it. An update
+        must reach it.
+        """
+        address = args.host.address
+        try:
+            answer = state.HostState.parse(args.host.look(state.CHECK_COMMAND))
+            generation = state.generation(answer, args.declaration, datetime.now(UTC))
+        except UnreachableError as error:
+            if not pulumi.runtime.is_dry_run():
+                raise pulumi.RunError(
+                    f"docker.address: {address}: {error}: nothing was changed"
+                ) from error
+            pulumi.log.warn(
+                f"{address} cannot be reached ({error}): "
+                "whether its firewall is still the declared one is not known",
+                resource=self,
+            )
+            return None
+        except HostKeyError as error:
+            raise pulumi.RunError(
+                f"docker.hostKey: {address} presents another key ({error}): "
+                "find out why before you change it"
+            ) from error
+        except state.ForeignOwnerError as error:
+            raise pulumi.RunError(f"docker.address: {address} {error}") from error
+        except (RuntimeError, ValueError) as error:
+            raise pulumi.RunError(
+                f"docker.address: {address}: cannot read the state of its firewall: {error}"
+            ) from error
+        if generation.finding:
+            tell = pulumi.log.info if answer.state == "absent" else pulumi.log.warn
+            tell(f"{address} {generation.finding}", resource=self)
+        return generation.text

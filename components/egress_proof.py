@@ -1,0 +1,62 @@
+"""The proof that the cage holds: a remote command that tries it out from newt's own network
+namespace.
+
+Owns when the proof runs: after newt is in place, and again whenever the plan or the container
+changes. The plan comes from ``egress.proof``, the trying is done by ``host/newt-proof``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pulumi
+from pulumi_command import remote
+
+from components.connection import connection
+from egress.proof import Probe, parse, render
+from host.ssh import SshHost
+
+_PROVER = (Path(__file__).parent.parent / "host" / "newt-proof").read_text()
+
+
+@dataclass(frozen=True, kw_only=True)
+class EgressProofArgs:
+    # required
+    host: SshHost
+    plan: tuple[Probe, ...]
+    #: ``enforce`` stops newt and fails the update when the cage is open; ``warn`` says so; ``off``
+    #: tries nothing.
+    mode: str
+    #: A new container is a new thing to prove.
+    container_id: pulumi.Input[str]
+    #: What must stand before anything is tried.
+    after: Sequence[pulumi.Resource]
+    # credentials; None leaves the choice of a key to the ssh agent
+    private_key: pulumi.Input[str] | None = None
+
+
+class EgressProof(pulumi.ComponentResource):
+    """The measured table. ``results`` is a list of rows; see ``egress.proof.Result``."""
+
+    results: pulumi.Output[list[dict[str, str]]]
+
+    def __init__(
+        self, name: str, args: EgressProofArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("newt-tunnel:docker:EgressProof", name, None, opts)
+        command = remote.Command(
+            f"{name}-probes",
+            connection=connection(args.host, args.private_key),
+            create=args.host.as_root(f"sh -s -- {args.mode}"),
+            stdin=f"plan() {{ cat <<'END-OF-PLAN'\n{render(args.plan)}END-OF-PLAN\n}}\n{_PROVER}",
+            # Safe here: nothing is deleted, so a replacement is just another run.
+            triggers=[args.container_id],
+            add_previous_output_in_env=False,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[*args.after]),
+        )
+        self.results = command.stdout.apply(
+            lambda table: [result.as_row() for result in parse(table)]
+        )
+        self.register_outputs({"results": self.results})

@@ -1,0 +1,101 @@
+"""The verdict of the cage on one packet: the specification that the rendered rules must meet.
+
+Deliberately ignorant of iptables and nftables: property tests and the lab hold the renderers to it.
+It describes the complete arrangement (``Hook.PREROUTING`` and nftables); what ``Hook.DOCKER_USER``
+lets slip is in ``docker_user``.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address
+
+from egress.cage import Cage
+from egress.model import HostName, Policy, Protocol, Rule
+
+#: Answers for the host names of a policy; a name without an answer matches nothing.
+Resolution = Mapping[HostName, Sequence[IPv4Address]]
+
+
+class Direction(enum.Enum):
+    """Which way a packet crosses the bridge."""
+
+    FROM_NEWT = "from newt"
+    TO_NEWT = "to newt"
+
+
+class Tracking(enum.Enum):
+    """What conntrack says of a packet.
+
+    ``REPLY``: established or related, in the reply direction. Everything else, also a later packet
+    of a connection that was opened in this direction, is ``ORIGINAL``; packets that conntrack does
+    not know are ``UNTRACKED``.
+    """
+
+    ORIGINAL = "original"
+    REPLY = "reply"
+    UNTRACKED = "untracked"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Packet:
+    """One packet on newt's bridge. ``protocol`` is a name or number as IP carries it; ``port`` None
+    where it has none.
+    """
+
+    direction: Direction
+    source: IPv4Address | IPv6Address
+    destination: IPv4Address | IPv6Address
+    protocol: str
+    port: int | None = None
+    tracking: Tracking = Tracking.ORIGINAL
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """``rule`` names the allowing rule, else None; ``reason`` is a sentence for people."""
+
+    allowed: bool
+    reason: str
+    rule: str | None = None
+
+
+def decide(
+    policy: Policy, cage: Cage, packet: Packet, resolution: Resolution | None = None
+) -> Verdict:
+    """Say whether ``packet`` passes, and why. Total: every packet gets a verdict, unknown things
+    are dropped.
+    """
+    if not isinstance(packet.source, IPv4Address) or not isinstance(
+        packet.destination, IPv4Address
+    ):
+        return Verdict(False, "IPv6 does not cross newt's bridge")
+    if packet.direction is Direction.TO_NEWT:
+        if packet.tracking is Tracking.REPLY:
+            return Verdict(True, "a reply to what newt was allowed to ask")
+        return Verdict(False, "nothing may open a connection to newt")
+    if packet.source != cage.newt:
+        return Verdict(False, f"only {cage.newt} may send from {cage.bridge}")
+    if packet.tracking is Tracking.REPLY:
+        return Verdict(True, "a reply, in the reply direction of its connection")
+    for rule in policy.sorted_rules:
+        if _matches(rule, packet.destination, packet.protocol, packet.port, resolution or {}):
+            return Verdict(True, f"{rule.origin} allows it", rule.name)
+    return Verdict(False, "not in the allow-list")
+
+
+def _matches(
+    rule: Rule, destination: IPv4Address, protocol: str, port: int | None, resolution: Resolution
+) -> bool:
+    if isinstance(rule.destination, IPv4Network):
+        if destination not in rule.destination:
+            return False
+    elif destination not in resolution.get(rule.destination, ()):
+        return False
+    if rule.protocol is Protocol.ANY:
+        return True
+    return (
+        protocol == rule.protocol.value and port is not None and any(port in r for r in rule.ports)
+    )

@@ -1,0 +1,185 @@
+"""The proof: what is tried from newt's own network namespace, and how the measured table reads.
+
+Owns the plan (which probe, which expectation) and the text format between it and
+``host/newt-proof``, which does the trying. Expectations come from ``decide``, never from a second
+opinion.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
+
+from egress.cage import Cage
+from egress.decide import Direction, Packet, decide
+from egress.model import DNS_PORT, Policy, Protocol, Rule
+from egress.names import address_text
+
+SSH_PORT = 22
+HTTP_PORT = 80
+#: The cloud metadata address: link-local, and a classic prize.
+METADATA = IPv4Address("169.254.169.254")
+#: A public resolver, and the one that newt itself carries as its default: a leak here would be DNS
+#: exfiltration.
+FOREIGN_RESOLVER = IPv4Address("9.9.9.9")
+
+
+_HEADER = ("RULE", "DESTINATION", "PORT", "EXPECTED", "VERDICT", "EVIDENCE")
+_COLUMN_GAP = re.compile(r" {2,}")
+
+
+class Verdict(enum.Enum):
+    """What a probe showed. Only ``OPEN`` breaks the cage."""
+
+    REACHED = "reached"
+    BLOCKED = "blocked"
+    #: UDP answers nobody: what counts is the packet in the counter of the rule that allows it.
+    COUNTED = "counted"
+    NOT_PROVED = "not proved"
+    OPEN = "OPEN"
+    NOT_PROBED = "not probed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probe:
+    """One attempt. ``address`` is an address, a CIDR (then it is only listed) or a placeholder of a
+    host name.
+    """
+
+    name: str
+    address: str
+    protocol: str
+    port: str
+    must_reach: bool
+
+    @property
+    def line(self) -> str:
+        """What ``host/newt-proof`` reads: expectation, protocol, address, port, name."""
+        expectation = "reach" if self.must_reach else "block"
+        return f"{expectation} {self.protocol} {self.address} {self.port} {self.name}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """One row of the measured table; ``port`` carries its protocol (``443/tcp``).
+
+    ``as_expected`` is False for a leak, and for an allowed target that newt is cut off from.
+    """
+
+    name: str
+    destination: str
+    port: str
+    expected: str
+    verdict: Verdict
+    evidence: str
+
+    def as_row(self) -> dict[str, str]:
+        """Plain values, for a stack output."""
+        return {
+            "name": self.name,
+            "destination": self.destination,
+            "port": self.port,
+            "expected": self.expected,
+            "verdict": self.verdict.value,
+            "evidence": self.evidence,
+        }
+
+    @property
+    def as_expected(self) -> bool:
+        return not (
+            self.verdict is Verdict.OPEN
+            or (self.expected == "reach" and self.verdict is Verdict.BLOCKED)
+        )
+
+
+def plan(policy: Policy, cage: Cage, *, ssh_port: int = SSH_PORT) -> tuple[Probe, ...]:
+    """Every allowed rule, every forbidden one, and the built-in canaries that the policy does not
+    allow.
+    """
+    probes = [probe for rule in policy.sorted_rules for probe in _probes(rule, must_reach=True)]
+    forbidden = sorted(policy.forbidden, key=lambda rule: rule.sort_key)
+    probes += [probe for rule in forbidden for probe in _probes(rule, must_reach=False)]
+    tried = {(probe.address, probe.protocol, probe.port) for probe in probes}
+    probes += [
+        c for c in _canaries(policy, cage, ssh_port) if (c.address, c.protocol, c.port) not in tried
+    ]
+    return tuple(probes)
+
+
+def _probes(rule: Rule, *, must_reach: bool) -> Iterator[Probe]:
+    if rule.protocol is Protocol.ANY:
+        # A blanket rule has no port of its own to knock at.
+        ports: tuple[str, ...] = ("all",)
+    elif isinstance(rule.destination, IPv4Network) and rule.destination.prefixlen < 32:
+        ports = (rule.ports_text,)
+    else:
+        ports = tuple(str(ports.first) for ports in rule.ports)
+    for port in ports:
+        yield Probe(
+            name=rule.name,
+            address=address_text(rule.destination),
+            protocol=rule.protocol.value,
+            port=port,
+            must_reach=must_reach,
+        )
+
+
+def _canaries(policy: Policy, cage: Cage, ssh_port: int) -> Iterator[Probe]:
+    for name, address, port in (
+        ("docker-host-ssh", cage.host, ssh_port),
+        ("gateway-ssh", cage.gateway, ssh_port),
+        ("cloud-metadata", METADATA, HTTP_PORT),
+        ("foreign-resolver", FOREIGN_RESOLVER, DNS_PORT),
+    ):
+        packet = Packet(
+            direction=Direction.FROM_NEWT,
+            source=cage.newt,
+            destination=address,
+            protocol=Protocol.TCP.value,
+            port=port,
+        )
+        if not decide(policy, cage, packet).allowed:
+            yield Probe(
+                name=name, address=str(address), protocol="tcp", port=str(port), must_reach=False
+            )
+
+
+def render(probes: tuple[Probe, ...]) -> str:
+    """The plan as lines for ``host/newt-proof``."""
+    return "".join(f"{probe.line}\n" for probe in probes)
+
+
+def parse(output: str) -> tuple[Result, ...]:
+    """Read the table that ``host/newt-proof`` printed; text around it is for people. ``ValueError``
+    on a broken row.
+    """
+    results = []
+    in_table = False
+    for line in output.splitlines():
+        cells = _COLUMN_GAP.split(line.strip())
+        if cells == list(_HEADER):
+            in_table = True
+        elif in_table and len(cells) == len(_HEADER):
+            name, destination, port, expected, verdict, evidence = cells
+            results.append(
+                Result(
+                    name=name,
+                    destination=destination,
+                    port=port,
+                    expected=expected,
+                    verdict=Verdict(verdict),
+                    evidence=evidence,
+                )
+            )
+        else:
+            in_table = False
+    return tuple(results)
+
+
+def summary(results: tuple[Result, ...]) -> str:
+    """``N as expected, M wrong``, the last line of the demo."""
+    wrong = sum(not result.as_expected for result in results)
+    return f"{len(results) - wrong} as expected, {wrong} wrong"

@@ -1,0 +1,35 @@
+"""The report: what newt may reach, row by row, for people, stack outputs and reviews."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+from egress.model import Policy, destination_text
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reach:
+    """One row. ``origin`` is the key of the stack file that allows it."""
+
+    name: str
+    destination: str
+    port: str
+    protocol: str
+    origin: str
+
+    def as_dict(self) -> dict[str, str]:
+        return asdict(self)
+
+
+def report(policy: Policy) -> tuple[Reach, ...]:
+    """Everything ``policy`` allows, in the order of rendering."""
+    return tuple(
+        Reach(
+            name=rule.name,
+            destination=destination_text(rule.destination),
+            port=rule.ports_text,
+            protocol=rule.protocol.value,
+            origin=rule.origin,
+        )
+        for rule in policy.sorted_rules
+    )

@@ -1,0 +1,131 @@
+"""What travels to the Docker host: a declaration, its rules and the program ``newt-egress``, as one
+shell script.
+
+The script is the standard input of ``sh -s -- apply`` and ``sh -s -- remove``: it has no size limit
+there, a diff shows it line by line, and a failing command does not print it. It unpacks itself and
+hands over to the program, which does all the checking. Pure text; the renderers and the program own
+the content.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+from pathlib import Path
+
+from egress import iptables, nftables
+from egress.cage import Cage, Firewall
+from egress.model import Policy
+from egress.names import address_text
+
+PROGRAM = (Path(__file__).parent / "newt-egress").read_text()
+PROGRAM_PATH = "/usr/local/sbin/newt-egress"
+
+_BOOTSTRAP = """\
+# Declares newt's firewall to the program newt-egress, which checks everything before it changes
+# anything.
+set -eu
+umask 077
+staging=$(mktemp -d)
+trap 'rm -rf "$staging"' EXIT
+"""
+_HAND_OVER = """\
+case $1 in
+    apply) shift; sh "$staging/newt-egress" apply --from "$staging" --generation "$@" ;;
+    remove)
+        owner=$(sed -n 's/^owner=//p' "$staging/declaration")
+        sh "$staging/newt-egress" remove --owner "$owner" ;;
+esac
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Declaration:
+    """All that the host must know. ``owner`` is ``project/stack``: a host has one cage, and it
+    belongs to one stack.
+
+    ``network`` and ``container`` are newt's Docker network and container, ``persistence`` is one of
+    ``systemd``, ``cron``, ``netfilter-persistent``, ``none``.
+    """
+
+    policy: Policy
+    cage: Cage
+    owner: str
+    network: str
+    container: str
+    persistence: str
+
+    @property
+    def files(self) -> dict[str, str]:
+        """File name to content, in the order in which the host's program hashes them."""
+        files = {"newt-egress": PROGRAM}
+        if self.cage.firewall is Firewall.NFTABLES:
+            rules = {"rules.nft": nftables.render(self.policy, self.cage)}
+            jumps: list[str] = []
+        else:
+            ruleset = iptables.render(self.policy, self.cage)
+            rules = {"rules4": ruleset.rules4, "rules6": ruleset.rules6}
+            jumps = [
+                f"table4={ruleset.table}",
+                *(f"jump4={jump}" for jump in ruleset.jumps4),
+                *(f"jump6={jump}" for jump in ruleset.jumps6),
+            ]
+        declaration = "\n".join((*self._settings(), *jumps)) + "\n"
+        return files | {"declaration": declaration} | rules
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the files: the host records it with the rules it loads."""
+        return hashlib.sha256("".join(self.files.values()).encode()).hexdigest()
+
+    @property
+    def script(self) -> str:
+        """The shell script; rules first, because that is what a reviewer wants to see."""
+        files = self.files
+        names = [
+            *(name for name in files if name.startswith("rules")),
+            "declaration",
+            "newt-egress",
+        ]
+        return (
+            _BOOTSTRAP + "".join(_here_document(name, files[name]) for name in names) + _HAND_OVER
+        )
+
+    def _settings(self) -> Iterator[str]:
+        yield f"owner={self.owner}"
+        yield f"firewall={self.cage.firewall.value}"
+        yield f"bridge={self.cage.bridge}"
+        yield f"subnet={self.cage.subnet}"
+        yield f"gateway={self.cage.gateway}"
+        yield f"newt={self.cage.newt}"
+        yield f"network={self.network}"
+        yield f"container={self.container}"
+        yield f"persistence={self.persistence}"
+        yield from (f"resolver={resolver}" for resolver in sorted(self.policy.resolvers))
+        yield from (f"name={role} {name}" for name, role in sorted(self._name_roles().items()))
+        forbidden = sorted(self.policy.forbidden, key=lambda rule: rule.sort_key)
+        yield from (f"forbidden={rule.name} {address_text(rule.destination)}" for rule in forbidden)
+
+    def _name_roles(self) -> dict[str, str]:
+        """Host name to its role, which decides what it may resolve to. The endpoint's role is the
+        strictest.
+        """
+        roles: dict[str, str] = {}
+        for rule in self.policy.forbidden:
+            if not isinstance(rule.destination, IPv4Network):
+                roles[rule.destination] = "forbidden"
+        for rule in self.policy.allowed:
+            if not isinstance(rule.destination, IPv4Network):
+                roles[rule.destination] = "target"
+        if self.policy.endpoint is not None:
+            roles[self.policy.endpoint] = "endpoint"
+        return roles
+
+
+def _here_document(name: str, content: str) -> str:
+    marker = f"END-OF-{name.upper()}"
+    if f"\n{marker}\n" in content:
+        raise ValueError(f"{name} contains {marker}")
+    return f"cat >\"$staging/{name}\" <<'{marker}'\n{content}{marker}\n"

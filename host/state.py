@@ -1,0 +1,85 @@
+"""Whether the cage on the Docker host is the one that the last update left, and what to do when it
+is not.
+
+The engine compares a program with its own state and never looks at the host. So the program looks:
+when the host differs it changes one input of the firewall, the *generation*, which makes the
+firewall an update. The host records the generation together with the rules, so that the next look
+finds what the state holds and nothing changes any more.
+"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from datetime import datetime
+
+from host.payload import PROGRAM_PATH, Declaration
+
+#: What to run on the host; prints ``key=value`` lines and changes nothing.
+CHECK_COMMAND = "sh -c " + shlex.quote(
+    f"if [ -x {PROGRAM_PATH} ]; then {PROGRAM_PATH} check; else echo state=absent; fi"
+)
+
+
+class ForeignOwnerError(Exception):
+    """The host carries the cage of another stack."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostState:
+    """The host's answer: ``state`` is ``absent``, ``ok`` or ``drifted``; ``confirmed`` is the hash
+    that an update is known to have recorded; ``faults`` says in words what differs from what was
+    loaded.
+    """
+
+    state: str
+    owner: str = ""
+    hash: str = ""
+    generation: str = ""
+    confirmed: str = ""
+    faults: str = ""
+
+    @classmethod
+    def parse(cls, output: str) -> HostState:
+        """Read the output of ``CHECK_COMMAND``; ``ValueError`` when it is something else."""
+        values = dict(line.split("=", 1) for line in output.splitlines() if "=" in line)
+        if values.get("state") not in {"absent", "ok", "drifted"}:
+            raise ValueError(f"not an answer of newt-egress: {output[:200]!r}")
+        return cls(
+            **{key: value for key, value in values.items() if key in cls.__dataclass_fields__}
+        )
+
+
+@dataclass(frozen=True)
+class Generation:
+    """The firewall's ``generation`` input, and what to tell the user (empty when the host is as it
+    was left).
+    """
+
+    text: str
+    finding: str = ""
+
+
+def generation(state: HostState, declaration: Declaration, now: datetime) -> Generation:
+    """Decide the generation for ``declaration`` on a host in ``state``. Raises
+    ``ForeignOwnerError``.
+    """
+    if state.state != "absent" and state.owner != declaration.owner:
+        raise ForeignOwnerError(
+            f"is guarded by stack {state.owner}: destroy that stack first, "
+            "or choose another docker.address"
+        )
+    fresh = now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    if state.state == "absent":
+        return Generation(fresh, "has no rules of newt-tunnel yet; they will be loaded")
+    if state.state == "drifted":
+        return Generation(
+            fresh,
+            f"differs from what was deployed ({state.faults}); the rules will be loaded again",
+        )
+    if state.hash not in (declaration.digest, state.confirmed):
+        return Generation(
+            fresh,
+            "carries rules of an update that did not finish; the declared rules will be loaded",
+        )
+    return Generation(state.generation)

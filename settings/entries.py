@@ -1,0 +1,158 @@
+"""Entries of ``egress`` and ``mustNotReach``: something newt may, or must never, reach.
+
+Owns both ways to write one (keys, and the short ``host:port:protocol``) and the names that short
+ones get. Whether two entries go together is in ``checks``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from ipaddress import IPv4Network
+from itertools import count
+from typing import Annotated, ClassVar
+
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+
+from egress.model import RESERVED_NAMES, Destination, Protocol
+from settings.errors import WhenMissing, refuse, shown
+from settings.section import Section
+from settings.types import Cidr, Host, Name, Ports, TransportProtocol
+
+_SHORT_FORM = "HOST:PORT:PROTOCOL"
+_SHORT = re.compile(r"(?P<host>[^:]+|\[.+\]):(?P<port>[^:]*):(?P<protocol>[A-Za-z]+)")
+_LONGEST_NAME = 63
+_FOR_KUBERNETES = (
+    "names something in Kubernetes, and this platform is docker; write `host:` or `cidr:` instead"
+)
+
+
+class Entry(Section):
+    """One target. Exactly one of ``host`` and ``cidr``."""
+
+    misplaced: ClassVar[Mapping[str, str]] = {
+        "namespace": _FOR_KUBERNETES,
+        "labels": _FOR_KUBERNETES,
+        "service": _FOR_KUBERNETES,
+    }
+
+    name: Annotated[Name, WhenMissing("write a name, like `name: gitea`")] = Field(
+        description="Reappears in every rule, diff and report. Unique; `dns` and `pangolin` are "
+        "taken."
+    )
+    host: Host | None = Field(
+        default=None, description="The target. A name is resolved on the Docker host."
+    )
+    cidr: Cidr | None = Field(default=None, description="The target as a block, instead of `host`.")
+    port: Annotated[Ports, WhenMissing("write the port that newt dials, like `port: 3000`")] = (
+        Field(description="As newt dials it: for a published port, the published one.")
+    )
+    protocol: TransportProtocol = Field(default=Protocol.TCP, description="In any case.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_a_target(cls, raw: object) -> object:
+        if isinstance(raw, str):
+            raise refuse(_short_form_remedy(raw))
+        if not isinstance(raw, Mapping):
+            raise refuse(
+                f"is not an entry; write {{name, host, port}}, {{name, cidr, port}} or "
+                f"{_SHORT_FORM}"
+            )
+        given = {key: value for key, value in raw.items() if value is not None}
+        known = {field.alias for field in cls.model_fields.values()}
+        # An unknown key is probably the target, misspelt: one error is enough.
+        if not {"host", "cidr"} & given.keys() and given.keys() <= known:
+            given["host"] = None
+        return given
+
+    @field_validator("name")
+    @classmethod
+    def _is_free(cls, name: str) -> str:
+        if name in RESERVED_NAMES:
+            raise refuse("is a name of our own rules; choose another")
+        return name
+
+    @field_validator("host", mode="before")
+    @classmethod
+    def _is_given(cls, value: object) -> object:
+        if value is None:
+            raise refuse(
+                "write the target, `host: 10.0.1.50` or `cidr: 10.0.1.0/24`", value="(missing)"
+            )
+        return value
+
+    @field_validator("cidr")
+    @classmethod
+    def _is_alone(cls, value: IPv4Network | None, info: ValidationInfo) -> IPv4Network | None:
+        host = info.data.get("host")
+        if value is not None and host is not None:
+            raise refuse(f"stands beside host {host}; keep one of the two")
+        return value
+
+    @property
+    def destination(self) -> Destination:
+        """The target as ``egress`` knows it."""
+        target = self.host if self.cidr is None else self.cidr
+        assert target is not None, "validated: one of the two is set"
+        return target if isinstance(target, str | IPv4Network) else IPv4Network(target)
+
+
+def _short_form_remedy(text: str) -> str:
+    _, colon, rest = text.rpartition(":")
+    if colon and re.fullmatch(r"[0-9-]+", rest) and text.count(":") == 1:
+        return f"has no protocol; write {shown(text)}:tcp or {shown(text)}:udp"
+    return f"is not an entry; write {_SHORT_FORM}, like gitea.lan:3000:tcp, or {{name, host, port}}"
+
+
+def expand(egress: object, must_not_reach: object) -> tuple[object, object]:
+    """Rewrite short entries as long ones, with names that are unique over both lists.
+
+    What is no list, and what is no short entry, stays as it is and is left to validation.
+    """
+    items = [*_items(egress), *_items(must_not_reach)]
+    hosts = Counter(short["host"] for item in items if (short := _split(item)))
+    used = {str(item.get("name")) for item in items if isinstance(item, Mapping)} | RESERVED_NAMES
+
+    def long(item: object) -> object:
+        short = _split(item)
+        if short is None:
+            return item
+        name = next(
+            name for name in _names(short, alone=hosts[short["host"]] == 1) if name not in used
+        )
+        used.add(name)
+        return {"name": name, **short}
+
+    def longs(entries: object) -> object:
+        return [long(item) for item in entries] if isinstance(entries, list) else entries
+
+    return longs(egress), longs(must_not_reach)
+
+
+def _items(entries: object) -> list[object]:
+    return entries if isinstance(entries, list) else []
+
+
+def _split(item: object) -> dict[str, str] | None:
+    found = _SHORT.fullmatch(item) if isinstance(item, str) else None
+    return found.groupdict() if found else None
+
+
+def _names(short: Mapping[str, str], *, alone: bool) -> Iterator[str]:
+    """The host; where that is taken the port joins it, then the protocol, then a number."""
+    host, port, protocol = short["host"], short["port"], short["protocol"].lower()
+    if alone:
+        yield _fitting(host)
+    yield _fitting(host, f"-{port}")
+    yield _fitting(host, f"-{port}-{protocol}")
+    for number in count(2):
+        yield _fitting(host, f"-{port}-{protocol}-{number}")
+
+
+def _fitting(host: str, suffix: str = "") -> str:
+    """A valid name even of an invalid host: the host is what there is to complain about."""
+    base, end = (re.sub(r"[^A-Za-z0-9._-]+", "-", part) for part in (host, suffix))
+    end = end[: _LONGEST_NAME // 2]
+    return (base.lstrip("._-") or "entry")[: _LONGEST_NAME - len(end)] + end

@@ -1,0 +1,232 @@
+"""``newt``: the program itself; its image, its environment and what it may use of the machine."""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Mapping
+from typing import Annotated, ClassVar
+
+from pydantic import Field, PlainValidator, WithJsonSchema
+
+from settings.errors import NOT_SHOWN, refuse
+from settings.section import Section
+from settings.types import Kind, Switch, choice, whole_number
+
+DEFAULT_IMAGE = "fosrl/newt:1.16.0"
+
+
+class LogLevel(enum.Enum):
+    DEBUG = "DEBUG"
+    INFO = "INFO"
+    WARN = "WARN"
+    ERROR = "ERROR"
+    FATAL = "FATAL"
+
+
+class Capability(enum.Enum):
+    """What newt can make use of. It works without."""
+
+    NET_RAW = "NET_RAW"
+
+
+_REPOSITORY = re.compile(
+    r"(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]{1,5})?/)?"
+    r"[a-z0-9]+(?:(?:[._/]|__|-+)[a-z0-9]+)*"
+)
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_MOVING_TAG = "latest"
+
+
+def _image(value: object) -> str:
+    if not isinstance(value, str):
+        raise refuse(f"is not an image; write it like {DEFAULT_IMAGE}")
+    reference, at, digest = value.partition("@")
+    # A colon before the last slash belongs to the registry's port.
+    slash = reference.rfind("/") + 1
+    last, colon, tag = reference[slash:].partition(":")
+    if not _REPOSITORY.fullmatch(reference[:slash] + last):
+        raise refuse(f"is not an image; write registry/name:tag, like {DEFAULT_IMAGE}")
+    if not colon:
+        raise refuse(f"has no tag; pin one, like {DEFAULT_IMAGE}")
+    if tag == _MOVING_TAG:
+        raise refuse(
+            "moves under your feet and a new image is never noticed; pin a version, like "
+            f"{DEFAULT_IMAGE}"
+        )
+    if not _TAG.fullmatch(tag):
+        raise refuse(f"has no valid tag after `:`; pin a version, like {DEFAULT_IMAGE}")
+    if at and not _DIGEST.fullmatch(digest):
+        raise refuse(
+            "has no valid digest after `@`; write sha256: and 64 hexadecimal digits, or leave it "
+            "out"
+        )
+    return value
+
+
+Image = Annotated[
+    str,
+    PlainValidator(_image),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": f"^{_REPOSITORY.pattern}:{_TAG.pattern}(@{_DIGEST.pattern})?$",
+        }
+    ),
+    Kind("`name:tag` or `name:tag@sha256:...`"),
+]
+
+_SECRET = "is a secret; store it by: pulumi config set --secret {}"
+_OWNED = "is set from {}; write that key"
+_CAGE = "would open the cage: {}"
+#: Variables that the product owns, that carry secrets, or that work against the cage.
+_REFUSED: Mapping[str, str] = {
+    "PANGOLIN_ENDPOINT": _OWNED.format("pangolin.endpoint"),
+    "NEWT_ID": _OWNED.format("newtId"),
+    "NEWT_SECRET": _SECRET.format("newtSecret"),
+    "NEWT_PROVISIONING_KEY": _SECRET.format("newtProvisioningKey"),
+    "LOG_LEVEL": _OWNED.format("newt.logLevel"),
+    "HEALTH_FILE": _OWNED.format("newt.health"),
+    "DISABLE_CLIENTS": _OWNED.format("newt.clients"),
+    "DISABLE_SSH": _OWNED.format("newt.ssh"),
+    "CONFIG_FILE": "is where the secrets are mounted; it cannot be moved",
+    "HOME": "is where newt keeps its configuration; it cannot be moved",
+    "PATH": "decides what runs in the container; it cannot be changed",
+    "DOCKER_SOCKET": _CAGE.format(
+        "with the Docker socket the server sees every container; list targets in egress"
+    ),
+    "USE_NATIVE_INTERFACE": _CAGE.format("it needs NET_ADMIN, which newt does not get"),
+    "USE_NATIVE_MAIN_INTERFACE": _CAGE.format("it needs NET_ADMIN, which newt does not get"),
+    "UPDOWN_SCRIPT": _CAGE.format("it runs a program at the server's word"),
+    "SKIP_TLS_VERIFY": _CAGE.format(
+        "anybody on the way could pose as Pangolin; give the server a valid certificate"
+    ),
+    "NEWT_PPROF_ENABLED": _CAGE.format("it serves newt's memory, secrets included"),
+    "AD_KEY": "is a secret of newt's SSH daemon, and there is no key for it; leave it out",
+    "AD_PRINCIPALS_FILE": "belongs to newt's SSH daemon, which has no files here; leave it out",
+    "AD_CA_CERT_PATH": "belongs to newt's SSH daemon, which has no files here; leave it out",
+    "AD_GENERATE_RANDOM_PASSWORD": "belongs to newt's SSH daemon; leave it out",
+    "OTEL_EXPORTER_OTLP_HEADERS": "carries credentials, and `docker inspect` shows the "
+    "environment; leave it out",
+}
+_VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
+_LOADER = "LD_"
+# No quotes, no `$`, nothing that a shell would act on.
+_VALUE = re.compile(r"[A-Za-z0-9 _.,:/@%+=-]{0,512}")
+
+
+def _variable(value: object) -> str:
+    if not isinstance(value, str) or not _VARIABLE.fullmatch(value):
+        raise refuse("is not the name of a variable; use capital letters, digits and `_`")
+    if remedy := _REFUSED.get(value):
+        raise refuse(remedy)
+    if value.startswith(_LOADER):
+        raise refuse("decides what newt's program loads; leave it out")
+    return value
+
+
+def _variable_value(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return str(value)
+    if isinstance(value, str) and _VALUE.fullmatch(value):
+        return value
+    # People put passwords into environments.
+    raise refuse("may hold letters, digits, spaces and _.,:/@%+=- only", value=NOT_SHOWN)
+
+
+Environment = Annotated[
+    dict[
+        Annotated[
+            str,
+            PlainValidator(_variable),
+            WithJsonSchema({"type": "string", "pattern": f"^{_VARIABLE.pattern}$"}),
+        ],
+        Annotated[
+            str,
+            PlainValidator(_variable_value),
+            WithJsonSchema({"type": ["string", "number", "boolean"]}),
+        ],
+    ],
+    Kind("map of variables"),
+]
+
+_LEAST_MEMORY, _MOST_MEMORY = 16, 1024 * 1024
+_MOST_CPUS = 1024
+
+
+def _cpus(value: object) -> float:
+    # `pulumi config set --path` leaves 0.5 as text.
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,3})?", value):
+        value = float(value)
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= _MOST_CPUS:
+        raise refuse(f"write how many CPUs newt may use, like 0.5, up to {_MOST_CPUS}")
+    return float(value)
+
+
+class Resources(Section):
+    """What newt may use of the machine."""
+
+    memory: Annotated[
+        int,
+        PlainValidator(whole_number(_LEAST_MEMORY, _MOST_MEMORY, "megabytes")),
+        WithJsonSchema({"type": "integer", "minimum": _LEAST_MEMORY, "maximum": _MOST_MEMORY}),
+        Kind("number of MB"),
+    ] = Field(default=128, description="Limit of newt's memory; it gets no swap beside it.")
+    cpus: (
+        Annotated[
+            float,
+            PlainValidator(_cpus),
+            WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": _MOST_CPUS}),
+            Kind("number of CPUs"),
+        ]
+        | None
+    ) = Field(default=None, description="Limit of newt's processor time. Omitted: none.")
+
+
+_SECRETS_ARE_TOP_LEVEL = (
+    "secrets are keys of their own; take it out and run: pulumi config set --secret newtSecret"
+)
+
+
+class Newt(Section):
+    """How newt runs. Its identity (``newtId``, ``newtSecret``) is at the top level."""
+
+    misplaced: ClassVar[Mapping[str, str]] = {
+        "secret": _SECRETS_ARE_TOP_LEVEL,
+        "newtSecret": _SECRETS_ARE_TOP_LEVEL,
+        "id": "is a key of its own; write newtId at the top level",
+        "newtId": "is a key of its own; write newtId at the top level",
+    }
+
+    image: Image = Field(
+        default=DEFAULT_IMAGE,
+        description="Image with a fixed tag, and with its digest if you want it immutable.",
+    )
+    log_level: Annotated[LogLevel, *choice(LogLevel, fold=str.upper)] = Field(
+        default=LogLevel.INFO, description="How much newt logs."
+    )
+    health: Switch = Field(
+        default=True, description="Health check: the container is healthy while the tunnel answers."
+    )
+    resources: Resources = Field(default=Resources(), description="Limits of what newt may use.")
+    environment: Environment = Field(
+        default={},
+        description="Further variables of newt, like `MTU`. Never secrets, nor what has a key "
+        "here.",
+    )
+    capabilities: Annotated[
+        tuple[Annotated[Capability, *choice(Capability)], ...], Kind("list of `NET_RAW`")
+    ] = Field(
+        default=(),
+        description="Kernel capabilities to keep. newt needs none; NET_RAW serves ping to private "
+        "resources.",
+    )
+    clients: Switch = Field(
+        default=False, description="newt's client mode (Olm clients reach private resources)."
+    )
+    ssh: Switch = Field(
+        default=False, description="newt's own SSH server for the machine it runs on."
+    )

@@ -1,0 +1,169 @@
+"""``pangolin``: the server newt belongs to, and what newt needs of it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from typing import Annotated, TypeVar
+
+from pydantic import (
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    TypeAdapter,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from egress.model import HostName, PortRange, Protocol
+from settings.addresses import host as host_of
+from settings.errors import WhenMissing, refuse
+from settings.ports import ALL_SERVICES, Service
+from settings.ports import port as port_of
+from settings.section import Section
+from settings.types import Address, Kind, PortAndProtocol
+
+HTTPS_PORT = 443
+#: WireGuard of the site's tunnel, and hole punching and relay for clients.
+TUNNEL = Service(Protocol.UDP, PortRange.single(51820))
+CLIENTS = Service(Protocol.UDP, PortRange.single(21820))
+
+_EXAMPLE = "https://pangolin.example.com"
+_SCHEME = "https://"
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where newt asks for its token and opens its web socket."""
+
+    host: IPv4Address | HostName
+    port: int = HTTPS_PORT
+
+    @property
+    def service(self) -> Service:
+        return Service(Protocol.TCP, PortRange.single(self.port))
+
+    def __str__(self) -> str:
+        return f"{_SCHEME}{self.host}" + ("" if self.port == HTTPS_PORT else f":{self.port}")
+
+
+def _endpoint(value: object) -> Endpoint:
+    if isinstance(value, Endpoint):
+        return value
+    if not isinstance(value, str):
+        raise refuse(f"is not a URL; write it like {_EXAMPLE}")
+    scheme, separator, rest = value.partition("://")
+    if not separator or scheme.lower() != "https":
+        raise refuse(
+            f"does not start with {_SCHEME}, and without TLS id and secret can be read; write "
+            f"{_EXAMPLE}"
+        )
+    authority, _, path = rest.partition("/")
+    if "@" in rest:
+        raise refuse(
+            "carries a user name; newt logs in by newtId and newtSecret, write host and port only"
+        )
+    if path or re.search(r"[?#]", authority):
+        raise refuse("goes on after the host; newt adds its own path, write host and port only")
+    if authority.startswith("["):
+        raise refuse("is IPv6, and newt's bridge drops all IPv6; write a name or an IPv4 address")
+    host, colon, port = authority.partition(":")
+    try:
+        return Endpoint(host_of(host), port_of(port) if colon else HTTPS_PORT)
+    except PydanticCustomError as error:
+        # The remedies speak of the part; the line shows the whole.
+        raise refuse(
+            f"{host if not colon else authority} {(error.context or {})['remedy']}"
+        ) from None
+
+
+PangolinUrl = Annotated[
+    Endpoint,
+    PlainValidator(_endpoint),
+    PlainSerializer(str, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": "^https://[A-Za-z0-9.-]+(:[0-9]+)?/?$"}),
+    Kind("https URL"),
+]
+
+
+_SERVICES = TypeAdapter(tuple[PortAndProtocol, ...])
+_Item = TypeVar("_Item")
+
+
+def _each_once(items: tuple[_Item, ...]) -> tuple[_Item, ...]:
+    if not items:
+        raise refuse("is empty; leave the key out for its default")
+    if len(set(items)) < len(items):
+        raise refuse("names something twice; name each once")
+    return items
+
+
+def _services(value: object) -> tuple[Service, ...]:
+    if isinstance(value, str) and value.lower() == str(ALL_SERVICES):
+        return (ALL_SERVICES,)
+    if not isinstance(value, list | tuple):
+        raise refuse("is neither `all` nor a list; write it like [443/tcp, 51820/udp]")
+    services = _each_once(_SERVICES.validate_python(value))
+    if ALL_SERVICES in services and len(services) > 1:
+        raise refuse("lists ports beside `all`; write `all` alone or the ports alone")
+    return services
+
+
+Services = Annotated[
+    tuple[Service, ...],
+    PlainValidator(_services),
+    PlainSerializer(lambda services: [str(service) for service in services], return_type=list[str]),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "const": "all"},
+                {"type": "array", "items": {"type": "string"}, "minItems": 1},
+            ]
+        }
+    ),
+    Kind("list of `PORT/tcp` and `PORT/udp`, or `all`"),
+]
+
+
+class Pangolin(Section):
+    """The Pangolin server. What newt may do there is a rule called ``pangolin``."""
+
+    endpoint: Annotated[PangolinUrl, WhenMissing(f"write the server's URL, like {_EXAMPLE}")] = (
+        Field(description="URL of the Pangolin server: `https://host` or `https://host:port`.")
+    )
+    addresses: Annotated[tuple[Address, ...], Kind("list of IPv4 addresses")] | None = Field(
+        default=None,
+        description="Its addresses. Omitted: resolved from the endpoint on the Docker host, "
+        "public addresses only; "
+        "private ones must be written here.",
+    )
+    ports: Services | None = Field(
+        default=None,
+        description="What newt may open there. Omitted: the endpoint's port (443/tcp) and "
+        "51820/udp, and 21820/udp "
+        "while `newt.clients` is on. `all`: every protocol and port.",
+    )
+
+    @field_validator("addresses")
+    @classmethod
+    def _names_each_once(
+        cls, value: tuple[IPv4Address, ...] | None
+    ) -> tuple[IPv4Address, ...] | None:
+        return None if value is None else _each_once(value)
+
+    @field_validator("ports")
+    @classmethod
+    def _reaches_the_endpoint(
+        cls, value: tuple[Service, ...] | None, info: ValidationInfo
+    ) -> tuple[Service, ...] | None:
+        endpoint: Endpoint | None = info.data.get("endpoint")
+        if (
+            value is not None
+            and endpoint is not None
+            and not any(service.covers(endpoint.service) for service in value)
+        ):
+            raise refuse(f"lacks {endpoint.service}, the port of pangolin.endpoint; add it")
+        return value

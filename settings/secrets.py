@@ -1,0 +1,108 @@
+"""The secret keys of the stack file.
+
+They are checked without being kept, and go on as Pulumi outputs only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass, field
+
+import pulumi
+
+from settings.errors import MISSING, NOT_SHOWN, Problem
+
+NEWT_SECRET = "newtSecret"
+PROVISIONING_KEY = "newtProvisioningKey"
+SSH_KEY = "sshPrivateKey"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Secrets:
+    """Secret values. None: not set."""
+
+    newt_secret: pulumi.Output[str] | None = None
+    newt_provisioning_key: pulumi.Output[str] | None = None
+    ssh_private_key: pulumi.Output[str] | None = None
+
+
+@dataclass(frozen=True)
+class SecretKey:
+    """A key whose value must be stored by ``--secret``, and what such a value looks like."""
+
+    name: str
+    description: str
+    form: re.Pattern[str] = field(repr=False)
+    remedy: str
+
+
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]+")
+_PEM = re.compile(
+    r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----\r?\n.*-----END [A-Z0-9 ]*PRIVATE KEY-----\s*", re.DOTALL
+)
+
+KEYS = {
+    key.name: key
+    for key in (
+        SecretKey(
+            NEWT_SECRET,
+            "The site's secret, with `newtId`.",
+            _TOKEN,
+            "holds spaces, line breaks or quotes; copy it from Pangolin again",
+        ),
+        SecretKey(
+            PROVISIONING_KEY,
+            "Instead of `newtId` and `newtSecret`: newt registers itself and keeps what it gets "
+            "in its volume.",
+            _TOKEN,
+            "holds spaces, line breaks or quotes; copy it from Pangolin again",
+        ),
+        SecretKey(
+            SSH_KEY,
+            "Private key for SSH to the Docker host. Omitted: the ssh agent.",
+            _PEM,
+            "is not a private key in PEM form (-----BEGIN ... PRIVATE KEY-----); store the "
+            "file's whole content",
+        ),
+    )
+}
+
+
+def check(
+    values: Mapping[str, str], marked: frozenset[str], *, newt_id_written: bool
+) -> Iterator[Problem]:
+    """What is wrong with the secrets in ``values``; ``marked`` are the keys that Pulumi keeps
+    encrypted.
+    """
+    for name, value in values.items():
+        command = f"pulumi config set --secret {name}"
+        if name not in marked:
+            yield Problem(
+                name,
+                NOT_SHOWN,
+                f"is stored in plain text; renew it where it comes from and run: {command}",
+            )
+        elif not value.strip():
+            yield Problem(name, "(empty)", f"run: {command}")
+        elif not KEYS[name].form.fullmatch(value):
+            yield Problem(name, NOT_SHOWN, f"{KEYS[name].remedy}: {command}")
+    yield from _identity(values.keys(), newt_id_written=newt_id_written)
+
+
+def _identity(given: Set[str], *, newt_id_written: bool) -> Iterator[Problem]:
+    if PROVISIONING_KEY in given:
+        for other, there in (("newtId", newt_id_written), (NEWT_SECRET, NEWT_SECRET in given)):
+            if there:
+                yield Problem(
+                    other,
+                    NOT_SHOWN,
+                    f"stands beside {PROVISIONING_KEY}, by which newt gets its own; keep the "
+                    "pair or that key",
+                )
+        return
+    if not newt_id_written:
+        remedy = "write the site's id from Pangolin, or run: pulumi config set --secret"
+        yield Problem("newtId", MISSING, f"{remedy} {PROVISIONING_KEY}")
+    if NEWT_SECRET not in given:
+        yield Problem(NEWT_SECRET, MISSING, f"run: pulumi config set --secret {NEWT_SECRET}")

@@ -1,0 +1,72 @@
+"""Every option as a row, so that the README's table can be held complete."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import NamedTuple, get_args
+
+from pydantic import TypeAdapter
+from pydantic.fields import FieldInfo
+
+from settings import secrets
+from settings.findings import section_in
+from settings.section import Section
+from settings.stack import Settings
+from settings.types import Kind
+
+REQUIRED = "required"
+NO_DEFAULT = "-"
+
+
+class Row(NamedTuple):
+    """One option, as the README's table shows it."""
+
+    key: str
+    type: str
+    default: str
+    description: str
+
+
+def rows() -> Iterator[Row]:
+    """All options, in the order of the models; sections are named by their keys only."""
+    yield from _rows(Settings, "")
+    for key in secrets.KEYS.values():
+        yield Row(key.name, "secret", NO_DEFAULT, key.description)
+
+
+def _rows(section: type[Section], prefix: str) -> Iterator[Row]:
+    for field in section.model_fields.values():
+        key = f"{prefix}{field.alias}"
+        nested = next(section_in(field.annotation), None)
+        if nested is None:
+            yield Row(key, _kind(field), _default(field), field.description or "")
+        elif nested is field.annotation:
+            yield from _rows(nested, f"{key}.")
+        else:
+            yield Row(key, "list of entries", _default(field), field.description or "")
+            # Both lists hold the same kind of entry: its keys are shown once.
+            if key == "egress":
+                yield from _rows(nested, f"{key}[].")
+
+
+def _kind(field: FieldInfo) -> str:
+    notes = [*field.metadata, *_metadata(field.annotation)]
+    return next(note.text for note in notes if isinstance(note, Kind))
+
+
+def _metadata(annotation: object) -> Iterator[object]:
+    """What annotates a type, at any depth: of ``Annotated[str, note] | None`` the note."""
+    yield from getattr(annotation, "__metadata__", ())
+    for argument in get_args(annotation):
+        yield from _metadata(argument)
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return REQUIRED
+    if field.default is None or field.default_factory is not None:
+        return NO_DEFAULT
+    # As the stack file would say it.
+    value = TypeAdapter(field.rebuild_annotation()).dump_python(field.default, mode="json")
+    return value if isinstance(value, str) else json.dumps(value)

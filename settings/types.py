@@ -1,0 +1,295 @@
+"""The vocabulary of the stack file: an alias per kind of value.
+
+Each with its check, its JSON schema and its name in the table. Every string that ends up in a rule,
+a command or a file passes an allow-list, so that nothing downstream has to quote. Leaves out checks
+that need a second field.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import enum
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
+from typing import Annotated, Any, TypeVar
+
+from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
+
+from egress.model import HostName, PortRange, Protocol
+from settings import addresses, ports
+from settings.errors import NOT_SHOWN, refuse
+
+_Enum = TypeVar("_Enum", bound=enum.Enum)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a type is called in the README's table."""
+
+    text: str
+
+
+def text_matching(pattern: str, remedy: str) -> Callable[[object], str]:
+    """A validator for text that fits ``pattern`` from its first to its last character."""
+    allowed = re.compile(pattern, re.ASCII)
+
+    def check(value: object) -> str:
+        if not isinstance(value, str) or not allowed.fullmatch(value):
+            raise refuse(remedy)
+        return value
+
+    return check
+
+
+def one_of(choices: type[_Enum], *, fold: Callable[[str], str] = str) -> Callable[[object], _Enum]:
+    """A validator for the values of an enum."""
+
+    def check(value: object) -> _Enum:
+        if isinstance(value, choices):
+            return value
+        for choice in choices:
+            if isinstance(value, str) and fold(value) == choice.value:
+                return choice
+        raise refuse(f"write one of {', '.join(str(choice.value) for choice in choices)}")
+
+    return check
+
+
+def choice(
+    choices: type[enum.Enum], *, fold: Callable[[str], str] = str
+) -> tuple[PlainValidator, PlainSerializer, WithJsonSchema, Kind]:
+    """All that makes an enum a type of the stack file, to be unpacked into ``Annotated``."""
+    values = [str(choice.value) for choice in choices]
+    *most, last = (f"`{value}`" for value in values)
+    return (
+        PlainValidator(one_of(choices, fold=fold)),
+        PlainSerializer(_value_of, return_type=str),
+        WithJsonSchema({"type": "string", "enum": values}),
+        Kind(f"{', '.join(most)} or {last}" if most else last),
+    )
+
+
+def _value_of(member: enum.Enum) -> str:
+    return str(member.value)
+
+
+def whole_number(lowest: int, highest: int, unit: str) -> Callable[[object], int]:
+    """A validator for a number, also in quotes as `pulumi config set` may leave it."""
+
+    def check(value: object) -> int:
+        if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value):
+            value = int(value)
+        if not isinstance(value, int) or isinstance(value, bool) or not lowest <= value <= highest:
+            raise refuse(f"write a whole number of {unit} from {lowest} to {highest}")
+        return value
+
+    return check
+
+
+def _switch(value: object) -> bool:
+    """YAML 1.1 knows yes and on; Pulumi's reader hands them over as text."""
+    if isinstance(value, bool):
+        return value
+    words = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+    if isinstance(value, str) and value.lower() in words:
+        return words[value.lower()]
+    raise refuse("write true or false")
+
+
+def _string(kind: str, **schema: Any) -> tuple[WithJsonSchema, Kind]:
+    return WithJsonSchema({"type": "string", **schema}), Kind(kind)
+
+
+_AS_TEXT = PlainSerializer(str, return_type=str)
+
+Switch = Annotated[
+    bool, PlainValidator(_switch), WithJsonSchema({"type": "boolean"}), Kind("true or false")
+]
+
+# addresses
+Address = Annotated[
+    IPv4Address,
+    PlainValidator(addresses.address),
+    _AS_TEXT,
+    *_string("IPv4 address", format="ipv4"),
+]
+Host = Annotated[
+    IPv4Address | HostName,
+    PlainValidator(addresses.host),
+    _AS_TEXT,
+    *_string("IPv4 address or host name"),
+]
+Cidr = Annotated[IPv4Network, PlainValidator(addresses.block), _AS_TEXT, *_string("CIDR block")]
+
+# ports
+_PORT_SCHEMA = {"type": "integer", "minimum": 1, "maximum": 65535}
+_RANGE_SCHEMA = {"type": "string", "pattern": "^[0-9]+(-[0-9]+)?$"}
+_ONE_OR_RANGE = {"anyOf": [_PORT_SCHEMA, _RANGE_SCHEMA]}
+Port = Annotated[int, PlainValidator(ports.port), WithJsonSchema(_PORT_SCHEMA), Kind("port")]
+Ports = Annotated[
+    tuple[PortRange, ...],
+    PlainValidator(ports.ports),
+    PlainSerializer(lambda found: [str(item) for item in found], return_type=list[str]),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                _PORT_SCHEMA,
+                _RANGE_SCHEMA,
+                {"type": "array", "items": _ONE_OR_RANGE, "minItems": 1},
+            ]
+        }
+    ),
+    Kind('port, list of ports, or range "8000-8010"'),
+]
+TransportProtocol = Annotated[
+    Protocol,
+    PlainValidator(ports.protocol),
+    PlainSerializer(lambda protocol: protocol.value.upper(), return_type=str),
+    WithJsonSchema({"type": "string", "enum": ["TCP", "UDP", "tcp", "udp"]}),
+    Kind("TCP or UDP"),
+]
+PortAndProtocol = Annotated[
+    ports.Service,
+    PlainValidator(ports.service),
+    _AS_TEXT,
+    *_string("`PORT/tcp`, `PORT/udp` or `all`"),
+]
+
+# names
+_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
+Name = Annotated[
+    str,
+    PlainValidator(
+        text_matching(
+            _NAME,
+            "is not a name; use up to 63 letters, digits, `.`, `_` and `-`, a letter or digit "
+            "first",
+        )
+    ),
+    *_string("name", pattern=f"^{_NAME}$"),
+]
+_USER = r"[a-z_][a-z0-9_-]{0,31}"
+UserName = Annotated[
+    str,
+    PlainValidator(
+        text_matching(
+            _USER,
+            "is not a user name; use up to 32 lower-case letters, digits, `_` and `-`, like root",
+        )
+    ),
+    *_string("user name", pattern=f"^{_USER}$"),
+]
+
+# bridge: what the kernel allows an interface to be called, less what a rule would read as a
+# wildcard
+_BRIDGE = r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,14}"
+_TAKEN_BRIDGES = ("docker0", "docker_gwbridge", "lo")
+_bridge_text = text_matching(
+    _BRIDGE, "is not a bridge name; use up to 15 letters, digits, `_`, `.` and `-`, like br-newt"
+)
+
+
+def _bridge(value: object) -> str:
+    name = _bridge_text(value)
+    if name in _TAKEN_BRIDGES:
+        raise refuse(
+            "is an interface that others use; newt needs a bridge of its own, like br-newt"
+        )
+    return name
+
+
+BridgeName = Annotated[
+    str, PlainValidator(_bridge), *_string("interface name", pattern=f"^{_BRIDGE}$")
+]
+
+# the site's identity
+_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+_LONGEST_ID = 32
+
+
+def _newt_id(value: object) -> str:
+    if isinstance(value, str) and _ID.fullmatch(value):
+        return value
+    # Id and secret come as a pair and get swapped: nothing as long as a secret is repeated.
+    hidden = NOT_SHOWN if isinstance(value, str) and len(value) > _LONGEST_ID else None
+    raise refuse(
+        "is not a newt id; copy the one of the site from Pangolin (lower-case letters and "
+        "digits) and quote it",
+        value=hidden,
+    )
+
+
+NewtId = Annotated[str, PlainValidator(_newt_id), *_string("newt id", pattern=f"^{_ID.pattern}$")]
+
+# the ssh host key
+KEY_HELP = (
+    'pulumi config set --path docker.hostKey "$(ssh-keyscan -t ed25519 ADDRESS | cut -d " " -f '
+    '2-)", then compare '
+    "`ssh-keyscan -t ed25519 ADDRESS | ssh-keygen -lf -` with what "
+    "`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` says on the host itself"
+)
+_CURVES = {
+    "ecdsa-sha2-nistp256": (b"nistp256", 65),
+    "ecdsa-sha2-nistp384": (b"nistp384", 97),
+    "ecdsa-sha2-nistp521": (b"nistp521", 133),
+}
+_ED25519 = "ssh-ed25519"
+_ED25519_BYTES = 32
+_KEY_KINDS = (_ED25519, *_CURVES)
+
+
+def _host_key(value: object) -> str:
+    """``TYPE BASE64`` without its comment."""
+    if not isinstance(value, str) or "PRIVATE KEY" in value:
+        raise refuse(f"is not a public host key; {KEY_HELP}")
+    words = value.split(" ")
+    if words[0] == "ssh-rsa":
+        raise refuse(
+            "is an RSA key, with which Pulumi's SSH client fails against OpenSSH 9; " + KEY_HELP
+        )
+    if len(words) > 1 and words[1] in _KEY_KINDS:
+        raise refuse(
+            f"starts with the host's address; leave that out and write it from `{words[1]}` on"
+        )
+    if words[0] not in _KEY_KINDS or len(words) < 2:
+        raise refuse(f"is not `{_ED25519} AAAA...`, the whole public host key; {KEY_HELP}")
+    kind, blob = words[0], words[1]
+    try:
+        fields = _wire_fields(base64.b64decode(blob, validate=True))
+    except (binascii.Error, ValueError):
+        raise refuse(f"is damaged after `{kind}`: not a whole key in base64; {KEY_HELP}") from None
+    if fields[0] != kind.encode():
+        raise refuse(f"says {kind} but holds a key of another type; {KEY_HELP}")
+    if not _is_whole(kind, fields[1:]):
+        raise refuse(f"is damaged after `{kind}`: the key has a wrong length; {KEY_HELP}")
+    return f"{kind} {blob}"
+
+
+def _wire_fields(blob: bytes) -> list[bytes]:
+    """The length-prefixed fields of a key (RFC 4253, 6.6).
+
+    ``ValueError`` when they do not fill it exactly.
+    """
+    fields = []
+    while blob:
+        end = 4 + int.from_bytes(blob[:4], "big")
+        if len(blob) < max(end, 4):
+            raise ValueError("cut off")
+        fields.append(blob[4:end])
+        blob = blob[end:]
+    if not fields:
+        raise ValueError("empty")
+    return fields
+
+
+def _is_whole(kind: str, fields: list[bytes]) -> bool:
+    if kind == _ED25519:
+        return [len(field) for field in fields] == [_ED25519_BYTES]
+    curve, length = _CURVES[kind]
+    return len(fields) == 2 and fields[0] == curve and len(fields[1]) == length
+
+
+HostKey = Annotated[str, PlainValidator(_host_key), *_string("`ssh-ed25519 AAAA...`")]

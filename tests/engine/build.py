@@ -1,0 +1,71 @@
+"""Builds the Pulumi CLI and its language host from their Go modules, once, into the cache.
+
+Owns the two `go build` commands. The modules beside this file pin every dependency by hash; this
+needs the `go` command and a Go module proxy, and nothing of Pulumi's own download service.
+"""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.cache import cached
+from tests.engine.versions import LANGUAGE_HOST, PULUMI
+
+HERE = Path(__file__).parent
+CLI_PACKAGE = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"
+HOST_PACKAGE = "github.com/pulumi/pulumi/sdk/v3/python/cmd/pulumi-language-python"
+# Without it the CLI calls itself version "", which the Automation API refuses.
+VERSION_VARIABLE = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version"
+
+
+class BuildError(Exception):
+    """The toolchain could not be built; the message says what to do."""
+
+
+def toolchain() -> Path:
+    """The directory with `pulumi`, `pulumi-language-python` and its executor."""
+    go = shutil.which("go") or "/usr/local/go/bin/go"
+    if not Path(go).exists():
+        raise BuildError(
+            "go: not found, and it is needed to build the Pulumi CLI."
+            f" Install Go 1.25 or newer, or Pulumi {PULUMI} itself (https://www.pulumi.com/docs/install/)."
+        )
+    inputs: list[Path | str] = [HERE / "cli", HERE / "languagehost", PULUMI, LANGUAGE_HOST]
+    return cached("pulumi", [*inputs, _run([go, "version"], HERE)], _builder(go))
+
+
+def _builder(go: str) -> Callable[[Path], None]:
+    def build(into: Path) -> None:
+        """the Pulumi CLI and language host from Go modules: 2 to 4 minutes on two cores, once"""
+        _build(go, HERE / "cli", CLI_PACKAGE, into / "pulumi", PULUMI)
+        host = into / "pulumi-language-python"
+        _build(go, HERE / "languagehost", HOST_PACKAGE, host, LANGUAGE_HOST)
+        # The executor must match the Python SDK, not the old host: it comes with the CLI's sdk.
+        locate = [go, "list", "-m", "-f", "{{.Dir}}", "github.com/pulumi/pulumi/sdk/v3"]
+        sdk = Path(_run(locate, HERE / "cli").strip())
+        executor = into / "pulumi-language-python-exec"
+        shutil.copyfile(sdk / "python" / "cmd" / executor.name, executor)
+        executor.chmod(0o755)
+
+    return build
+
+
+def _build(go: str, module: Path, package: str, output: Path, version: str) -> None:
+    flags = f"-s -w -X {VERSION_VARIABLE}=v{version}"
+    _run([go, "build", "-ldflags", flags, "-o", str(output), package], module)
+
+
+def _run(command: list[str], directory: Path) -> str:
+    # GOFLAGS and GOWORK of the caller's own projects must not reach into this build.
+    environment = {**os.environ, "GOFLAGS": "-mod=readonly", "GOWORK": "off"}
+    done = subprocess.run(
+        command, cwd=directory, env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise BuildError(
+            f"`{' '.join(command)}` in {directory} failed:\n{done.stderr.strip()}\n"
+            "It needs the Go module proxy (`go env GOPROXY`); a second try resumes where this ended."
+        )
+    return done.stdout

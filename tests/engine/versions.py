@@ -1,0 +1,5 @@
+"""The versions this project is tested with. They equal the pins in requirements.txt and go.mod."""
+
+PULUMI = "3.254.0"
+LANGUAGE_HOST = "3.60.0"  # the module that is built, see languagehost/tools.go
+PLUGINS = {"docker": "5.1.0", "command": "1.2.1"}

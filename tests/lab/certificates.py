@@ -1,0 +1,44 @@
+"""The lab's own certificate authority, made anew for each lab, and Pangolin's certificate."""
+
+from pathlib import Path
+
+from .commands import check
+
+NEW_KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+DAYS = "30"
+
+
+class Authority:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.certificate = folder / "ca.pem"
+        self._key = folder / "ca.key"
+
+    def create(self) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._request(
+            "/CN=newt-tunnel lab",
+            ["-keyout", str(self._key), "-out", str(self.certificate)],
+            ["basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign"],
+        )
+
+    def issue(self, name: str) -> tuple[Path, Path]:
+        """A server's certificate and key for a host name."""
+        certificate, key = self._folder / f"{name}.pem", self._folder / f"{name}.key"
+        self._request(
+            f"/CN={name}",
+            [
+                *("-keyout", str(key), "-out", str(certificate)),
+                *("-CA", str(self.certificate), "-CAkey", str(self._key)),
+            ],
+            [f"subjectAltName=DNS:{name}", "basicConstraints=critical,CA:FALSE"],
+        )
+        return certificate, key
+
+    def _request(self, subject: str, options: list[str], extensions: list[str]) -> None:
+        # /dev/null: the machine's openssl.cnf would add extensions of its own.
+        argv = ["openssl", "req", "-x509", "-config", "/dev/null", "-days", DAYS]
+        argv += [*NEW_KEY, "-subj", subject, *options]
+        for extension in extensions:
+            argv += ["-addext", extension]
+        check(argv)

@@ -1,0 +1,229 @@
+"""The lab as a whole: bringing it up, taking it down, and finding what is in it.
+
+    with Lab() as lab:
+        lab["workstation"].run(["ssh", "root@10.0.1.10", "hostname"])
+
+A `Lab` is only a view on a folder and on namespaces: one made in another process finds the same
+running lab. Several labs run side by side under different prefixes (NEWT_LAB).
+"""
+
+import fcntl
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from . import artifacts, packages
+from .certificates import Authority
+from .commands import LabError
+from .evidence import EventLog
+from .nas import Disk, Init, Nas, install
+from .network import Network
+from .node import Node
+from .processes import Processes, end
+from .registry import JELLYFIN, JELLYFIN_PORT, Registry
+from .resolver import Resolver
+from .server import Pangolin
+from .topology import NAS_ADDRESS, PLACES, RESOLVER_ADDRESS, ROUTER, ROUTER_SERVICES
+from .workstation import Agent, Workstation
+
+DEFAULT_FOLDER = "/var/lib/newt-tunnel-lab"
+DEFAULT_PREFIX = "nt"
+SERVICES = Path(__file__).with_name("services.py")
+WORKSTATIONS = ("workstation", "workstation2")
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+class Lab:
+    def __init__(self, prefix: str | None = None, say: Callable[[str], None] = _say) -> None:
+        self.prefix = prefix or os.environ.get("NEWT_LAB") or DEFAULT_PREFIX
+        self._say = say
+        self._labs = Path(os.environ.get("NEWT_TUNNEL_LAB_DIR") or DEFAULT_FOLDER)
+        self.folder = self._labs / self.prefix
+        self.network = Network(self.prefix)
+        self.processes = Processes(self.folder / "processes", self.folder / "logs")
+        self.authority = Authority(self.folder / "authority")
+        self.agent = Agent(self.folder / "agent", self.processes)
+        self.nas = Nas(Disk(self.folder / "nas"), self.network, self.processes)
+        self.workstation, self.workstation2 = (self._workstation(name) for name in WORKSTATIONS)
+        # What runs in a machine's network, with its name; on the NAS that is not the NAS itself.
+        self._views: dict[str, Node] = {
+            ROUTER: self._node(ROUTER),
+            **{name: self._node(name) for name in PLACES},
+            "workstation": self.workstation,
+            "workstation2": self.workstation2,
+        }
+        self._nodes = {**self._views, "nas": self.nas}
+        self.dns = Resolver(self.folder / "resolver", self["resolver"], self.processes)
+        self.registry = Registry(self.folder / "registry", self["registry"], self.processes)
+        self.pangolin = Pangolin(self.folder / "pangolin", self["pangolin"], self.processes)
+
+    def __getitem__(self, name: str) -> Node:
+        try:
+            return self._nodes[name]
+        except KeyError:
+            raise LabError(f"no machine {name!r} in the lab: {', '.join(self._nodes)}") from None
+
+    def __iter__(self) -> Iterator[Node]:
+        return iter(self._nodes.values())
+
+    def __enter__(self) -> Self:
+        self.up()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None
+    ) -> None:
+        self.down()
+
+    def log(self, name: str) -> EventLog:
+        """What the services of the machine NAME wrote down about who came."""
+        return EventLog(self.folder / "events" / f"{name}.jsonl")
+
+    def is_up(self) -> bool:
+        return (self.folder / "up").exists() and self.processes.pid("nas") is not None
+
+    def up(self, init: Init = Init.SYSTEMD) -> None:
+        """Brings the lab up, removing first what a crashed one of the same prefix left."""
+        if os.geteuid() != 0:
+            raise LabError("the lab makes network namespaces: run it as root on Linux")
+        started = time.monotonic()
+        with self._locked():
+            packages.ensure(self._say)
+            with self._step("remains of an earlier lab"):
+                self._remove()
+            try:
+                self._build(init)
+            except BaseException:
+                self._say(f"the lab did not come up; its logs are in {self.processes.logs}")
+                self._end_everything()
+                raise
+            (self.folder / "up").touch()
+        self._say(f"the lab {self.prefix!r} is up after {time.monotonic() - started:.1f} s")
+
+    def down(self) -> None:
+        """Ends all that runs in the lab and removes all of it."""
+        with self._locked():
+            self._remove()
+        self._say(f"the lab {self.prefix!r} is down")
+
+    def start_services(self, name: str) -> None:
+        """Starts the services of the machine NAME; returns when they listen."""
+        mark = self._spawn_services(name)
+        self._await_services(name, mark)
+
+    def stop_services(self, name: str) -> None:
+        """Nobody answers there any more, until `start_services`."""
+        self.processes.end(f"services-{name}")
+
+    def reboot_nas(self) -> None:
+        """Pulls the NAS's plug and boots it again: files stay, firewall rules do not."""
+        self.stop_services("nas")
+        self.nas.power_off()
+        self.network.recreate("nas")
+        self.start_services("nas")
+        self.nas.power_on()
+        self.nas.wait_ready()
+
+    def _build(self, init: Init) -> None:
+        with self._step("what is slow to build, from the cache or anew"):
+            artifacts.pangolin()
+            artifacts.newt_layer()
+            artifacts.jellyfin_layer()
+        with self._step("network, keys and images"), ThreadPoolExecutor() as pool:
+            jobs = [pool.submit(self._build_network), pool.submit(self._write_files, init)]
+            for job in jobs:
+                job.result()
+        with self._step("machines and services"):
+            self.nas.power_on()
+            marks = {name: self._spawn_services(name) for name in self._serving()}
+            self.dns.start()
+            self.registry.start()
+            self.pangolin.start()
+            self.agent.start()
+            for name, mark in marks.items():
+                self._await_services(name, mark)
+            self.pangolin.wait_ready()
+            self.agent.load_key()
+            self.nas.wait_ready()
+        with self._step("the other container on the NAS"):
+            port = f"{JELLYFIN_PORT}:{JELLYFIN_PORT}"
+            options = ["--name", "jellyfin", "--restart", "unless-stopped", "--publish", port]
+            self.nas.run(["docker", "run", "--quiet", "--detach", *options, JELLYFIN])
+
+    def _build_network(self) -> None:
+        self.network.create()
+        self.network.verify_no_uplink()
+
+    def _write_files(self, init: Init) -> None:
+        (self.folder / "events").mkdir(parents=True)
+        for node in self._views.values():
+            node.prepare(RESOLVER_ADDRESS)
+        self.agent.create_key()
+        self.nas.disk.create(self.agent.public_key, hidden=self._labs)
+        install(init, self.nas.disk)
+        for workstation in (self.workstation, self.workstation2):
+            workstation.trust(NAS_ADDRESS, self.nas.host_key)
+        self.authority.create()
+        self.pangolin.prepare(self.authority)
+        self.registry.fill(self.authority)
+
+    def _remove(self) -> None:
+        self._end_everything()
+        if self.folder.exists():
+            shutil.rmtree(self.folder)
+
+    def _end_everything(self) -> None:
+        self.nas.power_off()
+        self.processes.end_all()
+        # Whoever else is still inside, a shell left open say, would keep a namespace alive.
+        for pid, started in self.network.inhabitants().items():
+            end(pid, started)
+        self.network.delete()
+
+    def _spawn_services(self, name: str) -> int:
+        mark = self.log(name).mark()
+        urls = ROUTER_SERVICES if name == ROUTER else PLACES[name].services
+        program = [sys.executable, "-I", "-S", str(SERVICES), name, str(self.log(name).path), *urls]
+        self.processes.start(f"services-{name}", self._views[name].argv(program))
+        return mark
+
+    def _await_services(self, name: str, mark: int) -> None:
+        try:
+            self.log(name).wait("ready", mark)
+        except TimeoutError as error:
+            said = self.processes.last_words(f"services-{name}")
+            raise LabError(f"the services of {name} did not start: {said}") from error
+
+    def _serving(self) -> list[str]:
+        return [ROUTER, *(name for name, place in PLACES.items() if place.services)]
+
+    def _node(self, name: str) -> Node:
+        return Node(name, self.network.path(name), self.folder / "machines" / name)
+
+    def _workstation(self, name: str) -> Workstation:
+        folder = self.folder / "machines" / name
+        return Workstation(name, self.network.path(name), folder, self.agent)
+
+    @contextmanager
+    def _step(self, what: str) -> Iterator[None]:
+        started = time.monotonic()
+        yield
+        self._say(f"  {time.monotonic() - started:5.1f} s  {what}")
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """One at a time: two `up` of the same lab would remove each other's half."""
+        self._labs.mkdir(parents=True, exist_ok=True)
+        with (self._labs / f"{self.prefix}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield

@@ -1,0 +1,94 @@
+"""The NAS's place in the machine's control groups: one of its own in each hierarchy.
+
+Seen from inside a cgroup namespace they are roots, so that the NAS's Docker (and systemd) does with
+them what it likes without meeting the machine's. Works with cgroup v1, v2 and both mounted.
+"""
+
+import errno
+import shutil
+import time
+from pathlib import Path
+
+from ..commands import LabError
+
+MOUNTS = Path("/proc/self/mountinfo")
+PARENT = "newt-tunnel-lab"
+CPUSET_FILES = ("cpuset.cpus", "cpuset.mems")
+REMOVE_TIMEOUT = 5.0
+
+
+class ControlGroups:
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+
+    def create(self) -> list[Path]:
+        """Makes the groups; a process that joins all of them is the NAS's."""
+        groups = []
+        for mount, kind in _hierarchies():
+            group = mount / PARENT / self._prefix
+            group.mkdir(parents=True, exist_ok=True)
+            for parent in (mount, mount / PARENT):
+                if kind == "cgroup2":
+                    _delegate(parent)
+                else:
+                    _inherit_cpuset(parent, group if parent != mount else parent / PARENT)
+            groups.append(group)
+        if not groups:
+            raise LabError("no control groups are mounted: Docker needs /sys/fs/cgroup")
+        return groups
+
+    def remove(self) -> None:
+        for mount, _ in _hierarchies():
+            group = mount / PARENT / self._prefix
+            if group.exists():
+                _remove_tree(group)
+            if group.parent.exists() and not _children(group.parent):
+                group.parent.rmdir()
+
+
+def _hierarchies() -> list[tuple[Path, str]]:
+    found = []
+    for line in MOUNTS.read_text().splitlines():
+        fields, _, rest = line.partition(" - ")
+        kind = rest.split()[0]
+        if kind in ("cgroup", "cgroup2"):
+            found.append((Path(fields.split()[4]), kind))
+    return found
+
+
+def _delegate(parent: Path) -> None:
+    """cgroup v2: a group has the controllers that its parent hands down."""
+    for controller in (parent / "cgroup.controllers").read_text().split():
+        try:
+            (parent / "cgroup.subtree_control").write_text(f"+{controller}")
+        except OSError as error:
+            # A group with processes in it (a container's root) cannot hand any down; nor can every
+            # controller be handed down everywhere. Docker says which limits it cannot set then.
+            if error.errno not in (errno.EBUSY, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOENT):
+                raise
+
+
+def _inherit_cpuset(parent: Path, child: Path) -> None:
+    """cgroup v1: a new cpuset is empty, and nothing can join it until it is filled."""
+    for name in CPUSET_FILES:
+        if (child / name).exists() and not (child / name).read_text().strip():
+            shutil.copyfile(parent / name, child / name)
+
+
+def _children(group: Path) -> list[Path]:
+    return [entry for entry in group.iterdir() if entry.is_dir()]
+
+
+def _remove_tree(group: Path) -> None:
+    for child in _children(group):
+        _remove_tree(child)
+    deadline = time.monotonic() + REMOVE_TIMEOUT
+    while True:
+        try:
+            group.rmdir()
+            return
+        except OSError as error:
+            # The kernel lets go of a group a moment after its last process ended.
+            if error.errno != errno.EBUSY or time.monotonic() > deadline:
+                raise
+        time.sleep(0.01)

@@ -1,0 +1,92 @@
+"""Debian's packages that the lab needs, installed when missing.
+
+What counts is the command, not the package: a machine with Docker from elsewhere keeps it. The
+services that come with the packages do not start on the machine, neither now nor at its next boot,
+and those it already runs are left alone.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from .commands import LabError, check
+
+# package: a command that it brings
+NEEDED = {
+    "busybox-static": "busybox",
+    "cron": "cron",
+    "dnsmasq-base": "dnsmasq",
+    "docker-registry": "docker-registry",
+    "docker.io": "dockerd",
+    "iproute2": "ip",
+    "iptables": "iptables",
+    "nftables": "nft",
+    "openssh-client": "ssh-agent",
+    "openssh-server": "sshd",
+    "openssl": "openssl",
+    "procps": "sysctl",
+    "sudo": "sudo",
+    "systemd": "systemctl",
+    "util-linux": "nsenter",
+}
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+POLICY = Path("/usr/sbin/policy-rc.d")
+UNITS = Path("/etc/systemd/system")
+INSTALL_TIMEOUT = 900.0
+
+
+def missing() -> list[str]:
+    return [package for package, command in NEEDED.items() if not shutil.which(command, path=PATH)]
+
+
+def ensure(say: Callable[[str], None]) -> None:
+    """Installs what is missing; where it cannot, one error that names all of it."""
+    packages = missing()
+    if not packages:
+        return
+    names = " ".join(packages)
+    if not shutil.which("apt-get") or os.geteuid() != 0:
+        raise LabError(
+            f"the lab needs these Debian packages: {names}; as root on Debian or Ubuntu it "
+            "installs them itself, elsewhere install what brings their commands"
+        )
+    say(f"installing Debian packages with apt-get: {names}")
+    enabled = _enabled_units()
+    with _ServicesStayOff():
+        options = ["--yes", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=120"]
+        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        check(["apt-get", "update"], env=environment, timeout=INSTALL_TIMEOUT)
+        install = ["apt-get", "install", *options, *packages]
+        check(install, env=environment, timeout=INSTALL_TIMEOUT)
+    if new := sorted(_enabled_units() - enabled):
+        say(f"these are not to start when this machine boots: {' '.join(new)}")
+        check(["systemctl", "disable", *new])
+    if still := missing():
+        raise LabError(f"apt-get installed {names}, yet these bring no command: {still}")
+
+
+def _enabled_units() -> set[str]:
+    return {link.name for link in UNITS.glob("*.wants/*")}
+
+
+class _ServicesStayOff:
+    """While this is entered, no package may start a service: Debian's policy-rc.d says 101, no.
+
+    A policy that the machine already has is put aside, and back afterwards.
+    """
+
+    def __enter__(self) -> None:
+        self._aside: Path | None = None
+        if POLICY.exists():
+            self._aside = Path(tempfile.mkdtemp(dir=POLICY.parent)) / POLICY.name
+            POLICY.rename(self._aside)
+        POLICY.write_text("#!/bin/sh\nexit 101\n")
+        POLICY.chmod(0o755)
+
+    def __exit__(self, *_: object) -> None:
+        POLICY.unlink()
+        if self._aside is not None:
+            self._aside.rename(POLICY)
+            self._aside.parent.rmdir()

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+
+	"github.com/coder/websocket"
+)
+
+// maxCredentials bounds the body of a request from somebody not yet known.
+const maxCredentials = 4 << 10
+
+// face is what the server shows to the network: newt trades its id and secret for a token, and the
+// token for a web socket.
+type face struct {
+	id, secret string
+	// One token per run is enough for one newt, which asks for a new one before each connection.
+	token string
+	site  *site
+	log   *slog.Logger
+}
+
+func newFace(id, secret string, site *site, log *slog.Logger) http.Handler {
+	f := &face{id: id, secret: secret, token: rand.Text(), site: site, log: log}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "dummy Pangolin\n") // a reader that hung up is not our concern
+	})
+	mux.HandleFunc("POST /api/v1/auth/newt/get-token", f.getToken)
+	mux.HandleFunc("GET /api/v1/ws", f.webSocket)
+	return mux
+}
+
+// answer is the envelope of all Pangolin's answers.
+type answer struct {
+	Data    any    `json:"data"`
+	Success bool   `json:"success"`
+	Error   bool   `json:"error"`
+	Message string `json:"message"`
+	Status  int    `json:"status"`
+}
+
+func (f *face) getToken(w http.ResponseWriter, r *http.Request) {
+	var given struct {
+		NewtID string `json:"newtId"`
+		Secret string `json:"secret"`
+	}
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxCredentials)).Decode(&given); err != nil {
+		f.refuse(w, r, "", http.StatusBadRequest, "Body is not the expected JSON")
+		return
+	}
+	// Pangolin answers 400, not 401, in both cases; newt logs the code and the text.
+	if !same(given.NewtID, f.id) {
+		f.refuse(w, r, given.NewtID, http.StatusBadRequest, "No newt found with that newtId")
+		return
+	}
+	if !same(given.Secret, f.secret) {
+		f.refuse(w, r, given.NewtID, http.StatusBadRequest, "Secret is incorrect")
+		return
+	}
+	writeJSON(w, http.StatusOK, answer{
+		Data:    map[string]string{"token": f.token, "serverVersion": serverVersion},
+		Success: true, Message: "Token created successfully", Status: http.StatusOK,
+	})
+}
+
+func (f *face) webSocket(w http.ResponseWriter, r *http.Request) {
+	if !same(r.URL.Query().Get("token"), f.token) {
+		f.refuse(w, r, "", http.StatusUnauthorized, "Unauthorized")
+		return
+	}
+	conn, err := websocket.Accept(w, r, nil)
+	if err != nil { // Accept has answered the request
+		f.log.Info("refused", "remote", r.RemoteAddr, "reason", err.Error())
+		return
+	}
+	f.site.serve(r.Context(), conn, r.RemoteAddr)
+}
+
+func (f *face) refuse(w http.ResponseWriter, r *http.Request, id string, status int, why string) {
+	f.site.refuse(r.RemoteAddr, id, why)
+	writeJSON(w, status, answer{Error: true, Message: why, Status: status})
+}
+
+// same compares in constant time: this is a toy, but a toy that holds a secret.
+func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
+
+func writeJSON(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false) // a fetched page stays readable
+	_ = encoder.Encode(body)     // a reader that hung up is not our concern
+}

@@ -1,0 +1,82 @@
+"""The lab's registry: what the NAS's Docker takes for Docker Hub (`--registry-mirror`)."""
+
+from pathlib import Path
+
+from .artifacts import NEWT_VERSION, jellyfin_layer, newt_layer
+from .certificates import Authority
+from .images import File, Image, Layer, store, write_layer
+from .node import Node
+from .processes import Processes
+from .topology import REGISTRY_ADDRESS, REGISTRY_PORT
+
+NAME = "registry"
+NEWT = "fosrl/newt"
+NEWT_OLDER_VERSION = "1.15.9"  # the same newt under another tag and digest: to change images with
+JELLYFIN_PORT = 8096
+JELLYFIN = "jellyfin/jellyfin:10.9.0"
+
+CONFIGURATION = """\
+version: 0.1
+log: {{level: error}}
+storage:
+  filesystem: {{rootdirectory: {storage}}}
+http: {{addr: "{address}:{port}"}}
+"""
+
+
+class Registry:
+    def __init__(self, folder: Path, node: Node, processes: Processes) -> None:
+        self._folder = folder
+        self._storage = folder / "storage"
+        self._node = node
+        self._processes = processes
+        self.url = f"http://{REGISTRY_ADDRESS}:{REGISTRY_PORT}"
+
+    def fill(self, authority: Authority) -> None:
+        """Stores the images: newt in two versions, trusting the lab's authority, and jellyfin."""
+        layers = [newt_layer(), self._certificates(authority)]
+        for version in (NEWT_VERSION, NEWT_OLDER_VERSION):
+            self.add(
+                Image(
+                    repository=NEWT,
+                    tag=version,
+                    layers=layers,
+                    entrypoint=["/entrypoint.sh"],
+                    command=["newt"],
+                    environment=[
+                        "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+                        "NEWT_SYSTEM_SUBSTRATE=CONTAINER",
+                    ],
+                    labels={"org.opencontainers.image.version": version},
+                )
+            )
+        repository, _, tag = JELLYFIN.partition(":")
+        # -vvv: one line per connection, in `docker logs`.
+        server = ["httpd", "-f", "-vvv", "-p", str(JELLYFIN_PORT), "-h", "/www"]
+        self.add(Image(repository=repository, tag=tag, layers=[jellyfin_layer()], command=server))
+
+    def add(self, image: Image) -> str:
+        """Stores an image, also while the registry runs; returns its digest."""
+        return store(self._storage, image)
+
+    def digest(self, repository: str, tag: str) -> str:
+        link = f"docker/registry/v2/repositories/{repository}/_manifests/tags/{tag}/current/link"
+        return (self._storage / link).read_text()
+
+    def start(self) -> None:
+        file = self._folder / "config.yml"
+        file.write_text(
+            CONFIGURATION.format(
+                storage=self._storage, address=REGISTRY_ADDRESS, port=REGISTRY_PORT
+            )
+        )
+        self._processes.start(NAME, self._node.argv(["docker-registry", "serve", str(file)]))
+
+    def stop(self) -> None:
+        self._processes.end(NAME)
+
+    def _certificates(self, authority: Authority) -> Layer:
+        folder = self._folder / "certificates"
+        folder.mkdir(parents=True, exist_ok=True)
+        bundle = authority.certificate.read_bytes()
+        return write_layer(folder, [File("/etc/ssl/certs/ca-certificates.crt", bundle)])

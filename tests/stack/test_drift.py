@@ -1,0 +1,133 @@
+"""A host that is not as it was left: flushed, edited, half-applied, gone, or somebody else."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+
+import pytest
+
+from tests.deployment import Deployment
+from tests.stack.observe import knock, on_nas
+
+pytestmark = pytest.mark.lab
+
+FLUSH = "iptables -t mangle -F"
+OUTSIDER = {"name": "outsider", "host": "198.51.100.66", "port": 8000}
+
+
+def test_a_flushed_firewall_is_told_at_preview_and_mended_by_up(deployed: Deployment) -> None:
+    on_nas(deployed.lab, FLUSH)
+    printed = deployed.preview("--diff")
+    assert "differs from what was deployed" in printed, printed
+    assert "newt-tunnel-firewall-rules" in printed, "the firewall must be an update"
+    deployed.up()
+    assert "state=ok" in on_nas(deployed.lab, "newt-egress check")
+    deployed.preview("--expect-no-changes")
+
+
+def test_a_rule_added_by_hand_is_told_and_removed(deployed: Deployment) -> None:
+    on_nas(deployed.lab, "iptables -t mangle -I NEWT-EGRESS -d 10.0.1.60 -j RETURN")
+    assert knock(deployed.lab, "10.0.1.60", 5432), "the hole must be there for this test"
+    assert "differs from what was deployed" in deployed.preview()
+    deployed.up()
+    assert not knock(deployed.lab, "10.0.1.60", 5432)
+
+
+def test_rules_of_an_update_that_lost_its_connection_are_narrowed_by_the_reverted_program(
+    deployed: Deployment,
+) -> None:
+    lab = deployed.lab
+    reverted = deployed.stack_file.read_text()
+    deployed.edit(egress=[*deployed.setting("egress"), OUTSIDER])
+    # The connection goes when the new rules are loaded: a stand-in for `mv` tells the moment, and
+    # holds it.
+    on_nas(
+        lab,
+        "printf '#!/bin/sh\\n: >/run/loaded; sleep 3; exec /bin/mv \"$@\"\\n' >/usr/local/sbin/mv; "
+        "chmod +x /usr/local/sbin/mv",
+    )
+    try:
+        update = subprocess.Popen(
+            deployed.workstation.argv(
+                ["pulumi", "up", "--yes", "--skip-preview", "--non-interactive", "--stack", "nas"]
+            ),
+            env=deployed.environment,
+            cwd=deployed.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        deadline = time.monotonic() + 60
+        while on_nas(lab, "test -e /run/loaded || echo not yet").strip():
+            assert time.monotonic() < deadline, "the rules were never loaded"
+            time.sleep(0.05)
+        session = on_nas(lab, "pgrep -f 'sshd: root@notty'").split()
+        for pid in session:
+            on_nas(lab, f"kill {pid}", check=False)
+        printed, _ = update.communicate(timeout=120)
+        assert update.returncode != 0, f"the update must notice the lost connection:\n{printed}"
+        time.sleep(4)  # the program on the host finishes what it began
+    finally:
+        on_nas(lab, "rm -f /usr/local/sbin/mv /run/loaded")
+    assert knock(lab, "198.51.100.66", 8000), "the wider rules must be in force for this test"
+
+    deployed.stack_file.write_text(reverted)
+    assert "an update that did not finish" in deployed.preview()
+    deployed.up()
+    assert not knock(lab, "198.51.100.66", 8000), "the reverted program must narrow the host again"
+    deployed.preview("--expect-no-changes")
+
+
+def test_an_unreachable_host_is_a_warning_at_preview_and_an_error_at_up(
+    deployed: Deployment,
+) -> None:
+    on_nas(deployed.lab, "systemctl stop ssh")
+    try:
+        printed = deployed.preview("--expect-no-changes")
+        assert "cannot be reached" in printed
+        failed = deployed.pulumi("up", "--yes", "--skip-preview", check=False)
+        assert failed.returncode != 0
+        assert "nothing was changed" in failed.stdout
+    finally:
+        on_nas(deployed.lab, "systemctl start ssh")
+
+
+def test_a_host_with_another_key_is_refused_before_anything_is_sent(deployed: Deployment) -> None:
+    docker = deployed.setting("docker")
+    foreign = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHUkOGGpxZTyV4PuHi7U4OOWRyLfbmCM5j/4nEOPfSIu"
+    deployed.edit(docker={**docker, "hostKey": foreign})
+    refused = deployed.pulumi("preview", check=False)
+    assert refused.returncode != 0
+    assert "docker.hostKey" in refused.stdout
+    assert "presents another key" in refused.stdout
+
+
+def test_a_host_guarded_by_another_stack_is_refused(
+    deployed: Deployment, engine: dict[str, str]
+) -> None:
+    other = Deployment(
+        deployed.lab, engine, workstation=deployed.lab.workstation2, stack="intruder"
+    )
+    other.check_out()
+    other.pulumi("stack", "init", "intruder")
+    try:
+        plain = deployed.stack_file.read_text().split("encryptionsalt")[0]
+        salt = other.stack_file.read_text()
+        other.stack_file.write_text(salt + plain)
+        other.edit(newtSecret=None, sshPrivateKey=None)
+        other.set_secret("newtSecret", "whatever-0123456789")
+        refused = other.pulumi("up", "--yes", "--skip-preview", check=False)
+        assert refused.returncode != 0
+        assert "is guarded by stack newt-tunnel/nas" in refused.stdout
+        assert "state=ok" in on_nas(deployed.lab, "newt-egress check")
+    finally:
+        other.pulumi("stack", "rm", "--yes", "--force")
+
+
+def test_lost_state_on_the_host_is_made_anew_around_the_running_newt(deployed: Deployment) -> None:
+    on_nas(deployed.lab, f"{FLUSH}; rm -rf /var/lib/newt-egress /usr/local/sbin/newt-egress")
+    deployed.up()
+    assert "state=ok" in on_nas(deployed.lab, "newt-egress check")
+    assert not knock(deployed.lab, "10.0.1.60", 5432)
+    deployed.preview("--expect-no-changes")

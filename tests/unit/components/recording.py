@@ -1,0 +1,273 @@
+"""A recording stand-in for Pulumi's engine, and queries on what it recorded.
+
+Owns how a program is run to its end under mocks: everything asynchronous is over when ``record``
+returns, so a test asserts on plain data and no assertion can be left waiting in an output. Knows
+nothing of newt.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from contextvars import Context
+from dataclasses import dataclass, field
+from typing import Any
+
+import pulumi
+from google.protobuf import empty_pb2, json_format, struct_pb2
+from pulumi.runtime.mocks import (
+    MockCallArgs,
+    MockEngine,
+    MockMonitor,
+    MockResourceArgs,
+    Mocks,
+)
+from pulumi.runtime.proto import resource_pb2
+
+#: By this key and value Pulumi marks a secret on the wire.
+SIGNATURE = "4dabf18193072939515e22adb298388d"
+SECRET = "1b47061264138c4ac30d75fd1eb44270"
+
+STACK = "pulumi:pulumi:Stack"
+
+#: What a provider computes: resource type, name and inputs in, further outputs out.
+Provider = Callable[[str, str, Mapping[str, Any]], Mapping[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource:
+    """One registration, as the engine receives it. ``inputs`` are camelCase and mark secrets."""
+
+    type: str
+    name: str
+    urn: str
+    parent: str
+    inputs: dict[str, Any]
+    dependencies: frozenset[str]
+    ignore_changes: tuple[str, ...]
+    replace_on_changes: tuple[str, ...]
+    delete_before_replace: bool
+    provider: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Log:
+    """One message for the user."""
+
+    level: str
+    text: str
+
+
+@dataclass
+class Recording:
+    """Everything a program asked the engine for, in the order of asking."""
+
+    resources: list[Resource] = field(default_factory=list)
+    #: URN to the outputs that a component, or the stack, registered.
+    registered_outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    logs: list[Log] = field(default_factory=list)
+
+    def named(self, name: str) -> Resource:
+        """The resource of that name; they are unique here."""
+        found = [resource for resource in self.resources if resource.name == name]
+        assert len(found) == 1, f"{len(found)} resources are called {name}"
+        return found[0]
+
+    def of_type(self, token: str) -> Resource:
+        """The only resource of that type."""
+        found = [resource for resource in self.resources if resource.type == token]
+        assert len(found) == 1, f"{len(found)} resources are of type {token}"
+        return found[0]
+
+    def by_urn(self, urn: str) -> Resource:
+        return next(resource for resource in self.resources if resource.urn == urn)
+
+    def position(self, name: str) -> int:
+        """When the resource was registered."""
+        return self.resources.index(self.named(name))
+
+    def needs(self, name: str) -> set[str]:
+        """Names of all that the state file says must exist before: dependencies, and those of its
+        ancestors and provider, transitively. Destruction follows this order backwards.
+        """
+        seen: set[str] = set()
+        waiting = [self.named(name).urn]
+        while waiting:
+            resource = self.by_urn(waiting.pop())
+            direct = {*resource.dependencies, resource.parent, resource.provider.rpartition("::")[0]}
+            for urn in direct - seen - {""}:
+                seen.add(urn)
+                waiting.append(urn)
+        return {self.by_urn(urn).name for urn in seen}
+
+    def messages(self, level: str) -> list[str]:
+        return [log.text for log in self.logs if log.level == level]
+
+    @property
+    def stack_outputs(self) -> dict[str, Any]:
+        return self.registered_outputs[self.of_type(STACK).urn]
+
+    @property
+    def public_text(self) -> str:
+        """All that is not secret, as one text to search for leaks."""
+        return repr(
+            (
+                [{**vars(resource), "inputs": public(resource.inputs)} for resource in self.resources],
+                public(self.registered_outputs),
+                self.logs,
+            )
+        )
+
+
+def is_secret(value: object) -> bool:
+    return isinstance(value, dict) and value.get(SIGNATURE) == SECRET
+
+
+def revealed(value: Any) -> Any:
+    """``value`` without the marks of its secrets."""
+    return _unmarked(value, lambda secret: revealed(secret["value"]))
+
+
+def public(value: Any) -> Any:
+    """``value`` without the content of its secrets."""
+    return _unmarked(value, lambda _: "[secret]")
+
+
+def _unmarked(value: Any, replace: Callable[[dict[str, Any]], Any]) -> Any:
+    if is_secret(value):
+        return replace(value)
+    if isinstance(value, dict):
+        return {key: _unmarked(item, replace) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_unmarked(item, replace) for item in value]
+    return value
+
+
+class _NoCalls(Mocks):
+    """The program calls no provider function, and the monitor below answers registrations."""
+
+    def call(self, args: MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
+        raise NotImplementedError(args.token)
+
+    def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
+        raise NotImplementedError(args.typ)
+
+
+class _Monitor(MockMonitor):
+    """Pulumi's own mock keeps inputs only; parents, dependencies and options matter here too."""
+
+    def __init__(self, recording: Recording, provider: Provider, *, preview: bool) -> None:
+        super().__init__(_NoCalls())
+        self._recording = recording
+        self._provider = provider
+        self._preview = preview
+        self._lock = threading.Lock()
+
+    def RegisterResource(
+        self, request: resource_pb2.RegisterResourceRequest
+    ) -> resource_pb2.RegisterResourceResponse:
+        urn = self.make_urn(request.parent, request.type, request.name)
+        inputs = json_format.MessageToDict(request.object)
+        resource = Resource(
+            type=request.type,
+            name=request.name,
+            urn=urn,
+            parent=request.parent,
+            inputs=inputs,
+            dependencies=frozenset(request.dependencies),
+            ignore_changes=tuple(request.ignoreChanges),
+            replace_on_changes=tuple(request.replaceOnChanges),
+            delete_before_replace=request.deleteBeforeReplace,
+            provider=request.provider,
+        )
+        with self._lock:
+            self._recording.resources.append(resource)
+        outputs = struct_pb2.Struct()
+        outputs.CopyFrom(request.object)
+        if not request.custom:
+            return resource_pb2.RegisterResourceResponse(urn=urn, object=outputs)
+        # A preview knows neither ids nor what a provider computes.
+        identity = ""
+        if not self._preview:
+            identity = f"id of {request.name}"
+            outputs.update(dict(self._provider(request.type, request.name, revealed(inputs))))
+        return resource_pb2.RegisterResourceResponse(urn=urn, id=identity, object=outputs)
+
+    def RegisterResourceOutputs(
+        self, request: resource_pb2.RegisterResourceOutputsRequest
+    ) -> empty_pb2.Empty:
+        outputs = json_format.MessageToDict(request.outputs)
+        with self._lock:
+            self._recording.registered_outputs[request.urn] = outputs
+        return empty_pb2.Empty()
+
+
+class _LogHandler(logging.Handler):
+    def __init__(self, recording: Recording) -> None:
+        super().__init__(logging.INFO)
+        self._recording = recording
+
+    def emit(self, record: logging.LogRecord) -> None:
+        message = Log(level=record.levelname.lower(), text=record.getMessage())
+        self._recording.logs.append(message)
+
+
+def record(
+    program: Callable[[], None],
+    provider: Provider = lambda *_: {},
+    *,
+    project: str = "project",
+    stack: str = "stack",
+    preview: bool = False,
+    into: Recording | None = None,
+) -> Recording:
+    """Run ``program`` as Pulumi's language host does, and wait for all that it started.
+
+    What the program raises, an error in an ``apply`` too, is raised here; hand in ``into`` to see
+    what was recorded until then.
+    """
+    recording = Recording() if into is None else into
+    # Pulumi keeps settings, configuration and the stack in context variables: an empty context is
+    # as good as a new process.
+    Context().run(_run, program, provider, project, stack, preview, recording)
+    return recording
+
+
+def _run(
+    program: Callable[[], None],
+    provider: Provider,
+    project: str,
+    stack: str,
+    preview: bool,
+    recording: Recording,
+) -> None:
+    logger = logging.Logger(__name__)
+    logger.addHandler(_LogHandler(recording))
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        pulumi.runtime.configure(
+            pulumi.runtime.Settings(
+                project=project,
+                stack=stack,
+                monitor=_Monitor(recording, provider, preview=preview),
+                engine=MockEngine(logger),
+                dry_run=preview,
+            )
+        )
+        loop.run_until_complete(_to_the_end(program))
+    finally:
+        loop.run_until_complete(loop.shutdown_default_executor())
+        loop.close()
+        asyncio.set_event_loop(None)
+
+
+async def _to_the_end(program: Callable[[], None]) -> None:
+    try:
+        await pulumi.runtime.run_in_stack(program)
+    finally:
+        # Messages about a resource are sent by tasks that Pulumi itself does not wait for.
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        await asyncio.gather(*left, return_exceptions=True)

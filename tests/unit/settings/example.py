@@ -1,0 +1,60 @@
+"""The example stack file as a tree, ways to change it, and what is said about the result."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml  # type: ignore[import-untyped]  # the stubs would be one more pin for one call
+
+from settings.load import judge
+from settings.stack import Settings
+
+STACKS = Path(__file__).parents[3] / "stacks"
+PREFIX = "newt-tunnel:"
+#: A key as `ssh-keyscan` prints it; its private half was never kept.
+HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIM2nlP/btuh5SsCR9pIgTY7kdxW1LUTlibQxy8zF2BRO"
+#: Given as a new value, it takes the key out.
+ABSENT = object()
+
+
+def shipped() -> dict[str, Any]:
+    """``stacks/Pulumi.nas.yaml`` as it is in the repository: without host key and secrets."""
+    config = yaml.safe_load((STACKS / "Pulumi.nas.yaml").read_text())["config"]
+    return {key.removeprefix(PREFIX): value for key, value in config.items()}
+
+
+def stack(changes: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The example with its host key, and with ``changes``: ``{"docker.port": 2222}``."""
+    tree = shipped()
+    tree["docker"]["hostKey"] = HOST_KEY
+    for path, value in (changes or {}).items():
+        *sections, last = (
+            int(part) if part.isdigit() else part for part in re.findall(r"[^.\[\]]+", path)
+        )
+        place: Any = tree
+        for section in sections:
+            if isinstance(place, dict):
+                place.setdefault(section, {})
+            place = place[section]
+        if value is ABSENT:
+            del place[last]
+        else:
+            place[last] = copy.deepcopy(value)
+    return tree
+
+
+def settings(changes: Mapping[str, Any] | None = None) -> Settings:
+    """Valid settings; problems fail the test with their text."""
+    found, problems = judge(stack(changes))
+    assert found is not None, "\n".join(map(str, problems))
+    return found
+
+
+def problems(changes: Mapping[str, Any] | None = None) -> list[str]:
+    """The lines a user would read."""
+    _, found = judge(stack(changes))
+    return [str(problem) for problem in found]
