@@ -59,14 +59,14 @@ def address(value: object) -> IPv4Address:
         raise refuse("is not an IPv4 address; write it like 10.0.1.50, in quotes")
     if _is_ipv6(value):
         raise refuse(_IPV6)
-    if "/" in value:
-        raise refuse(f"is a block; write the one address, {_bare(value)}")
     try:
-        found = IPv4Address(value)
+        found = IPv4Address(_bare(value))
     except ValueError:
         raise refuse(
             "is not an IPv4 address; write four numbers from 0 to 255, like 10.0.1.50"
         ) from None
+    if "/" in value:
+        raise refuse(f"is a block; write the one address, {found}")
     _refuse_special(IPv4Network(found))
     return found
 

@@ -35,6 +35,9 @@ from settings.policy import (
 )
 from settings.stack import Settings
 
+#: Enough to see what a subnet collides with.
+_SHOWN_TARGETS = 5
+
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
@@ -206,10 +209,12 @@ def _subnet(found: Facts) -> Iterator[Problem]:
         elif subnet.overlaps(block):
             inside.append(f"{key} {destination_text(block)}")
     if inside:
+        first, rest = inside[:_SHOWN_TARGETS], len(inside) - _SHOWN_TARGETS
+        more = f" and {rest} more" if rest > 0 else ""
         yield Problem(
             "docker.subnet",
             str(subnet),
-            f"overlaps with {', '.join(inside)}; newt's network must be one that nothing else uses",
+            f"overlaps with {', '.join(first)}{more}; write a block that nothing else uses",
         )
 
 

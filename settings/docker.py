@@ -16,14 +16,12 @@ from pydantic import (
 )
 
 from egress.cage import Firewall, Hook
-from settings import addresses
+from settings import addresses, hostkey
 from settings.errors import WhenMissing, refuse
 from settings.section import Section
 from settings.types import (
-    KEY_HELP,
     Address,
     BridgeName,
-    HostKey,
     Kind,
     Port,
     Switch,
@@ -84,7 +82,7 @@ class Docker(Section):
         default="root", description="Who logs in there; needs Docker, and root or `sudo`."
     )
     host_key: Annotated[
-        HostKey, WhenMissing(f"without it any host would be believed; run: {KEY_HELP}")
+        hostkey.HostKey, WhenMissing(f"without it any host would be believed; {hostkey.HELP}")
     ] = Field(
         description="Its public SSH host key, `ssh-ed25519 AAAA...`; without it any host would "
         "be believed."

@@ -38,8 +38,8 @@ class Entry(Section):
     }
 
     name: Annotated[Name, WhenMissing("write a name, like `name: gitea`")] = Field(
-        description="Reappears in every rule, diff and report. Unique; `dns` and `pangolin` are "
-        "taken."
+        description="Reappears in every rule, diff and report. Unique; the names of our own rules "
+        "and probes, like `dns` and `pangolin`, are taken."
     )
     host: Host | None = Field(
         default=None, description="The target. A name is resolved on the Docker host."

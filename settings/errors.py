@@ -19,7 +19,7 @@ NOT_SHOWN = "(not shown)"
 
 _LONGEST_VALUE = 80
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_.\[\]-]{1,120}")
-_USER_IN_URL = re.compile(r"(\w+://).*@")
+_USER_IN_URL = re.compile(r"(\w+://).*@", re.DOTALL)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from settings.section import Section
 
 #: Follows from another error, which is reported by itself.
 _DEFAULT_NOT_MADE = "default_factory_not_called"
+_PATH = re.compile(r"([A-Za-z]+)[.\[][A-Za-z0-9.\[\]_-]+")
 
 
 def problems_of(error: ValidationError, model: type[Section]) -> Iterator[Problem]:
@@ -26,8 +27,10 @@ def problems_of(error: ValidationError, model: type[Section]) -> Iterator[Proble
 
 
 def _problem(detail: ErrorDetails, model: type[Section]) -> Problem:
-    # "[key]" is pydantic's way to say that a mapping's key is meant, which the path names already.
-    path = [part for part in detail["loc"] if part != "[key]"]
+    path = list(detail["loc"])
+    # Pydantic's way to say that a mapping's key is meant, which the path names already.
+    if detail["type"] == "refused" and path[-1] == "[key]":
+        path.pop()
     key = key_text(path)
     context: Mapping[str, Any] = detail.get("ctx", {})
     match detail["type"]:
@@ -78,10 +81,11 @@ def _unknown_key(key: str, model: type[Section]) -> str:
     if key in model.misplaced:
         return model.misplaced[key]
     valid = keys_of(model)
-    if re.split(r"[.\[]", key)[0] in valid:
+    path = _PATH.fullmatch(key)
+    if path and path[1] in valid:
         return (
             "is one key with a dot or bracket in its name; "
-            f"run: pulumi config rm {key}, then set it with --path"
+            f"run: pulumi config rm '{key}', then set it with --path"
         )
     near = difflib.get_close_matches(key, valid, n=1)
     guess = f", did you mean {near[0]}?" if near else ";"

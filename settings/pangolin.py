@@ -20,7 +20,7 @@ from pydantic_core import PydanticCustomError
 
 from egress.model import HostName, PortRange, Protocol
 from settings.addresses import host as host_of
-from settings.errors import WhenMissing, refuse
+from settings.errors import WhenMissing, refuse, shown
 from settings.ports import ALL_SERVICES, Service
 from settings.ports import port as port_of
 from settings.section import Section
@@ -75,9 +75,7 @@ def _endpoint(value: object) -> Endpoint:
         return Endpoint(host_of(host), port_of(port) if colon else HTTPS_PORT)
     except PydanticCustomError as error:
         # The remedies speak of the part; the line shows the whole.
-        raise refuse(
-            f"{host if not colon else authority} {(error.context or {})['remedy']}"
-        ) from None
+        raise refuse(f"{shown(authority)} {(error.context or {})['remedy']}") from None
 
 
 PangolinUrl = Annotated[

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import NamedTuple, get_args
+from typing import NamedTuple, get_args, get_origin
 
 from pydantic import TypeAdapter
 from pydantic.fields import FieldInfo
@@ -41,7 +41,7 @@ def _rows(section: type[Section], prefix: str) -> Iterator[Row]:
         nested = next(section_in(field.annotation), None)
         if nested is None:
             yield Row(key, _kind(field), _default(field), field.description or "")
-        elif nested is field.annotation:
+        elif get_origin(field.annotation) is None:
             yield from _rows(nested, f"{key}.")
         else:
             yield Row(key, "list of entries", _default(field), field.description or "")

@@ -7,8 +7,6 @@ that need a second field.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import enum
 import re
 from collections.abc import Callable
@@ -206,7 +204,7 @@ BridgeName = Annotated[
 ]
 
 # the site's identity
-_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 _LONGEST_ID = 32
 
 
@@ -223,73 +221,3 @@ def _newt_id(value: object) -> str:
 
 
 NewtId = Annotated[str, PlainValidator(_newt_id), *_string("newt id", pattern=f"^{_ID.pattern}$")]
-
-# the ssh host key
-KEY_HELP = (
-    'pulumi config set --path docker.hostKey "$(ssh-keyscan -t ed25519 ADDRESS | cut -d " " -f '
-    '2-)", then compare '
-    "`ssh-keyscan -t ed25519 ADDRESS | ssh-keygen -lf -` with what "
-    "`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` says on the host itself"
-)
-_CURVES = {
-    "ecdsa-sha2-nistp256": (b"nistp256", 65),
-    "ecdsa-sha2-nistp384": (b"nistp384", 97),
-    "ecdsa-sha2-nistp521": (b"nistp521", 133),
-}
-_ED25519 = "ssh-ed25519"
-_ED25519_BYTES = 32
-_KEY_KINDS = (_ED25519, *_CURVES)
-
-
-def _host_key(value: object) -> str:
-    """``TYPE BASE64`` without its comment."""
-    if not isinstance(value, str) or "PRIVATE KEY" in value:
-        raise refuse(f"is not a public host key; {KEY_HELP}")
-    words = value.split(" ")
-    if words[0] == "ssh-rsa":
-        raise refuse(
-            "is an RSA key, with which Pulumi's SSH client fails against OpenSSH 9; " + KEY_HELP
-        )
-    if len(words) > 1 and words[1] in _KEY_KINDS:
-        raise refuse(
-            f"starts with the host's address; leave that out and write it from `{words[1]}` on"
-        )
-    if words[0] not in _KEY_KINDS or len(words) < 2:
-        raise refuse(f"is not `{_ED25519} AAAA...`, the whole public host key; {KEY_HELP}")
-    kind, blob = words[0], words[1]
-    try:
-        fields = _wire_fields(base64.b64decode(blob, validate=True))
-    except (binascii.Error, ValueError):
-        raise refuse(f"is damaged after `{kind}`: not a whole key in base64; {KEY_HELP}") from None
-    if fields[0] != kind.encode():
-        raise refuse(f"says {kind} but holds a key of another type; {KEY_HELP}")
-    if not _is_whole(kind, fields[1:]):
-        raise refuse(f"is damaged after `{kind}`: the key has a wrong length; {KEY_HELP}")
-    return f"{kind} {blob}"
-
-
-def _wire_fields(blob: bytes) -> list[bytes]:
-    """The length-prefixed fields of a key (RFC 4253, 6.6).
-
-    ``ValueError`` when they do not fill it exactly.
-    """
-    fields = []
-    while blob:
-        end = 4 + int.from_bytes(blob[:4], "big")
-        if len(blob) < max(end, 4):
-            raise ValueError("cut off")
-        fields.append(blob[4:end])
-        blob = blob[end:]
-    if not fields:
-        raise ValueError("empty")
-    return fields
-
-
-def _is_whole(kind: str, fields: list[bytes]) -> bool:
-    if kind == _ED25519:
-        return [len(field) for field in fields] == [_ED25519_BYTES]
-    curve, length = _CURVES[kind]
-    return len(fields) == 2 and fields[0] == curve and len(fields[1]) == length
-
-
-HostKey = Annotated[str, PlainValidator(_host_key), *_string("`ssh-ed25519 AAAA...`")]

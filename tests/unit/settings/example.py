@@ -5,10 +5,11 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]  # the stubs would be one more pin for one call
+import yaml
 
 from settings.load import judge
 from settings.stack import Settings
@@ -21,10 +22,15 @@ HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIM2nlP/btuh5SsCR9pIgTY7kdxW1LUTl
 ABSENT = object()
 
 
+@cache
+def _file() -> dict[str, Any]:
+    config: dict[str, Any] = yaml.safe_load((STACKS / "Pulumi.nas.yaml").read_text())["config"]
+    return config
+
+
 def shipped() -> dict[str, Any]:
     """``stacks/Pulumi.nas.yaml`` as it is in the repository: without host key and secrets."""
-    config = yaml.safe_load((STACKS / "Pulumi.nas.yaml").read_text())["config"]
-    return {key.removeprefix(PREFIX): value for key, value in config.items()}
+    return {key.removeprefix(PREFIX): copy.deepcopy(value) for key, value in _file().items()}
 
 
 def stack(changes: Mapping[str, Any] | None = None) -> dict[str, Any]:

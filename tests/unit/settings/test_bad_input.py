@@ -466,7 +466,7 @@ def test_a_key_that_was_set_without_path_is_explained() -> None:
     _, found = judge({**stack(), "docker.port": "2222"})
     (line,) = map(str, found)
     assert line.startswith("docker.port: is one key with a dot")
-    assert "pulumi config rm docker.port" in line
+    assert "pulumi config rm 'docker.port'" in line
     assert "--path" in line
 
 

@@ -1,0 +1,56 @@
+"""Every option is described, typed, and part of the JSON schema."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from settings.section import Section
+from settings.stack import Settings
+from settings.table import rows
+
+
+def sections(of: type[Section] = Section) -> list[type[Section]]:
+    found = of.__subclasses__()
+    return [*found, *(deeper for section in found for deeper in sections(section))]
+
+
+def test_every_field_of_every_section_has_a_description_that_is_a_sentence() -> None:
+    for section in sections():
+        for name, field in section.model_fields.items():
+            assert field.description, f"{section.__name__}.{name}"
+            assert field.description.endswith("."), f"{section.__name__}.{name}"
+
+
+def test_every_option_is_a_row_of_the_table_once() -> None:
+    keys = [row.key for row in rows()]
+    assert len(set(keys)) == len(keys)
+    assert {"docker.hostKey", "egress[].port", "newt.resources.cpus", "newtSecret"} <= set(keys)
+    assert all(all(row) for row in rows()), "no cell is empty"
+
+
+def test_the_table_shows_the_defaults_as_the_stack_file_would_say_them() -> None:
+    defaults = {row.key: row.default for row in rows()}
+    assert defaults["docker.hostKey"] == "required"
+    assert defaults["docker.sudo"] == "false"
+    assert defaults["docker.subnet"] == "172.30.0.0/24"
+    assert defaults["newt.image"] == "fosrl/newt:1.16.0"
+    assert defaults["egress[].protocol"] == "TCP"
+    assert defaults["proof"] == "enforce"
+    assert defaults["pangolin.ports"] == "-"
+
+
+def test_every_property_of_the_json_schema_has_a_type_and_a_description() -> None:
+    schema = Settings.model_json_schema()
+    json.dumps(schema)
+    objects = [schema, *schema["$defs"].values()]
+    assert len(objects) > 5
+    for part in objects:
+        assert part["additionalProperties"] is False, part["title"]
+        for name, shape in part["properties"].items():
+            assert shape.get("description"), f"{part['title']}.{name}"
+            assert _is_typed(shape), f"{part['title']}.{name}: {shape}"
+
+
+def _is_typed(shape: dict[str, Any]) -> bool:
+    return bool(shape.keys() & {"type", "$ref", "anyOf", "enum"})
