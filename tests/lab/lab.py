@@ -9,6 +9,7 @@ running lab. Several labs run side by side under different prefixes (NEWT_LAB).
 
 import fcntl
 import os
+import re
 import shutil
 import sys
 import time
@@ -35,8 +36,19 @@ from .workstation import Agent, Workstation
 
 DEFAULT_FOLDER = "/var/lib/newt-tunnel-lab"
 DEFAULT_PREFIX = "nt"
+LABS_FOLDER = re.compile(r"[A-Za-z0-9._/-]{1,60}")
 SERVICES = Path(__file__).with_name("services.py")
 WORKSTATIONS = ("workstation", "workstation2")
+
+
+def _labs_folder() -> Path:
+    folder = Path(os.environ.get("NEWT_TUNNEL_LAB_DIR") or DEFAULT_FOLDER).resolve()
+    if not LABS_FOLDER.fullmatch(str(folder)):
+        raise LabError(
+            f"NEWT_TUNNEL_LAB_DIR={folder} cannot hold a lab: its path goes into mount options "
+            "and of socket names; use at most 60 letters, digits and any of ._-/"
+        )
+    return folder
 
 
 def _say(line: str) -> None:
@@ -47,7 +59,7 @@ class Lab:
     def __init__(self, prefix: str | None = None, say: Callable[[str], None] = _say) -> None:
         self.prefix = prefix or os.environ.get("NEWT_LAB") or DEFAULT_PREFIX
         self._say = say
-        self._labs = Path(os.environ.get("NEWT_TUNNEL_LAB_DIR") or DEFAULT_FOLDER)
+        self._labs = _labs_folder()
         self.folder = self._labs / self.prefix
         self.network = Network(self.prefix)
         self.processes = Processes(self.folder / "processes", self.folder / "logs")
@@ -153,7 +165,6 @@ class Lab:
             for name, mark in marks.items():
                 self._await_services(name, mark)
             self.pangolin.wait_ready()
-            self.agent.load_key()
             self.nas.wait_ready()
         with self._step("the other container on the NAS"):
             port = f"{JELLYFIN_PORT}:{JELLYFIN_PORT}"
@@ -179,6 +190,7 @@ class Lab:
 
     def _remove(self) -> None:
         self._end_everything()
+        self.nas.disk.release()
         if self.folder.exists():
             shutil.rmtree(self.folder)
 

@@ -7,9 +7,10 @@ and those it already runs are left alone.
 
 import os
 import shutil
-import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from .commands import LabError, check
 
@@ -54,7 +55,7 @@ def ensure(say: Callable[[str], None]) -> None:
         )
     say(f"installing Debian packages with apt-get: {names}")
     enabled = _enabled_units()
-    with _ServicesStayOff():
+    with services_stay_off():
         options = ["--yes", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=120"]
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         check(["apt-get", "update"], env=environment, timeout=INSTALL_TIMEOUT)
@@ -71,22 +72,18 @@ def _enabled_units() -> set[str]:
     return {link.name for link in UNITS.glob("*.wants/*")}
 
 
-class _ServicesStayOff:
-    """While this is entered, no package may start a service: Debian's policy-rc.d says 101, no.
+@contextmanager
+def services_stay_off() -> Iterator[None]:
+    """Meanwhile no package may start a service: Debian's policy-rc.d says 101, no.
 
     A policy that the machine already has is put aside, and back afterwards.
     """
-
-    def __enter__(self) -> None:
-        self._aside: Path | None = None
+    with ExitStack() as after:
         if POLICY.exists():
-            self._aside = Path(tempfile.mkdtemp(dir=POLICY.parent)) / POLICY.name
-            POLICY.rename(self._aside)
+            aside = Path(after.enter_context(TemporaryDirectory(dir=POLICY.parent))) / POLICY.name
+            POLICY.rename(aside)
+            after.callback(aside.rename, POLICY)
+        after.callback(POLICY.unlink)
         POLICY.write_text("#!/bin/sh\nexit 101\n")
         POLICY.chmod(0o755)
-
-    def __exit__(self, *_: object) -> None:
-        POLICY.unlink()
-        if self._aside is not None:
-            self._aside.rename(POLICY)
-            self._aside.parent.rmdir()
+        yield

@@ -46,9 +46,7 @@ class Resolver:
                     "--no-resolv",
                     "--no-hosts",
                     f"--addn-hosts={self._zone}",
-                    "--local=//",  # a plain name without an answer: no such domain
-                    "--local=/lan/",
-                    "--local=/com/",
+                    "--address=/#/",  # any name that is not in the zone does not exist
                     "--log-queries",
                     f"--log-facility={self._log}",
                 ]

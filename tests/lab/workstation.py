@@ -5,12 +5,17 @@ the workstation sees the real machine's file system.
 """
 
 import os
+import socket
+import time
 from pathlib import Path
 
-from .commands import check
+from .commands import LabError, check
 from .node import Node
 from .processes import Processes
 
+NAME = "ssh-agent"
+START_TIMEOUT = 5.0
+POLL = 0.01
 PASSPHRASE = "lab"  # of the stack's secrets: nothing outside the lab is protected by it
 
 
@@ -33,12 +38,19 @@ class Agent:
         check(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", *comment, "-f", str(self.key)])
 
     def start(self) -> None:
-        self._processes.start("ssh-agent", ["ssh-agent", "-D", "-a", str(self.socket)])
+        """Returns when the agent holds the key."""
+        self._processes.start(NAME, ["ssh-agent", "-D", "-a", str(self.socket)])
+        deadline = time.monotonic() + START_TIMEOUT
+        while not self._listens():
+            if time.monotonic() > deadline:
+                raise LabError(f"ssh-agent does not start: {self._processes.last_words(NAME)}")
+            time.sleep(POLL)
+        environment = {**os.environ, "SSH_AUTH_SOCK": str(self.socket)}
+        check(["ssh-add", "-q", str(self.key)], env=environment)
 
-    def load_key(self) -> None:
-        check(
-            ["ssh-add", "-q", str(self.key)], env={**os.environ, "SSH_AUTH_SOCK": str(self.socket)}
-        )
+    def _listens(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as client:
+            return client.connect_ex(str(self.socket)) == 0
 
 
 class Workstation(Node):

@@ -12,26 +12,24 @@ from pathlib import Path
 from ..commands import LabError
 
 MOUNTS = Path("/proc/self/mountinfo")
-PARENT = "newt-tunnel-lab"
 CPUSET_FILES = ("cpuset.cpus", "cpuset.mems")
 REMOVE_TIMEOUT = 5.0
 
 
 class ControlGroups:
     def __init__(self, prefix: str) -> None:
-        self._prefix = prefix
+        self._name = f"newt-tunnel-lab-{prefix}"
 
     def create(self) -> list[Path]:
         """Makes the groups; a process that joins all of them is the NAS's."""
         groups = []
         for mount, kind in _hierarchies():
-            group = mount / PARENT / self._prefix
-            group.mkdir(parents=True, exist_ok=True)
-            for parent in (mount, mount / PARENT):
-                if kind == "cgroup2":
-                    _delegate(parent)
-                else:
-                    _inherit_cpuset(parent, group if parent != mount else parent / PARENT)
+            group = mount / self._name
+            group.mkdir(exist_ok=True)
+            if kind == "cgroup2":
+                _delegate(mount)
+            else:
+                _inherit_cpuset(mount, group)
             groups.append(group)
         if not groups:
             raise LabError("no control groups are mounted: Docker needs /sys/fs/cgroup")
@@ -39,11 +37,8 @@ class ControlGroups:
 
     def remove(self) -> None:
         for mount, _ in _hierarchies():
-            group = mount / PARENT / self._prefix
-            if group.exists():
-                _remove_tree(group)
-            if group.parent.exists() and not _children(group.parent):
-                group.parent.rmdir()
+            if (mount / self._name).exists():
+                _remove_tree(mount / self._name)
 
 
 def _hierarchies() -> list[tuple[Path, str]]:
@@ -75,13 +70,10 @@ def _inherit_cpuset(parent: Path, child: Path) -> None:
             shutil.copyfile(parent / name, child / name)
 
 
-def _children(group: Path) -> list[Path]:
-    return [entry for entry in group.iterdir() if entry.is_dir()]
-
-
 def _remove_tree(group: Path) -> None:
-    for child in _children(group):
-        _remove_tree(child)
+    for child in group.iterdir():
+        if child.is_dir():
+            _remove_tree(child)
     deadline = time.monotonic() + REMOVE_TIMEOUT
     while True:
         try:

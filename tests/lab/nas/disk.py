@@ -99,6 +99,11 @@ class Disk:
 
     def create(self, authorized_key: str, hidden: Path) -> None:
         """Makes the file system; `hidden`, the labs' folder, does not show through."""
+        self.folder.mkdir(parents=True)
+        where = ["--noheadings", "--output=FSTYPE", f"--target={self.folder}"]
+        if check(["findmnt", *where]).strip() == "overlay":
+            # Inside a container: an overlay cannot be another's upper layer, memory can.
+            check(["mount", "-t", "tmpfs", "-o", "mode=755", "lab-nas", str(self.folder)])
         for root in self.roots:
             self._layer(root).mkdir(parents=True)
             self._work(root).mkdir(parents=True)
@@ -107,6 +112,11 @@ class Disk:
         self._hide(hidden)
         self._write_accounts(authorized_key)
         self._write_settings()
+
+    def release(self) -> None:
+        """Before the folder is removed: unmounts what `create` may have mounted there."""
+        if self.folder.is_mount():
+            check(["umount", str(self.folder)])
 
     def own(self, name: str) -> None:
         """A folder of the NAS's own: what the machine has there does not show through."""

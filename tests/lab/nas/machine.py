@@ -78,7 +78,7 @@ class Nas(Node):
             raise LabError("the NAS is off: run `python -m tests.lab up`")
         # The command is a child of nsenter, in another pid namespace: it is to end with nsenter.
         return [
-            *("nsenter", f"--target={init}", "--all", "--"),
+            *("nsenter", f"--target={init}", "--all", "--root", "--wd", "--"),
             *("setpriv", "--pdeathsig", "KILL", "--", *command),
         ]
 
@@ -88,9 +88,9 @@ class Nas(Node):
     def _children(self) -> list[int]:
         """Of the process that was started to power the NAS on: at the end, the NAS's process 1."""
         parent = self._processes.pid(HOSTNAME)
-        if parent is None:
-            return []
-        return [int(n) for n in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
+        with suppress(FileNotFoundError):  # it ended meanwhile, or was never started
+            return [*map(int, Path(f"/proc/{parent}/task/{parent}/children").read_text().split())]
+        return []
 
     def _init_pid(self) -> int | None:
         """The NAS's process 1 as this machine numbers it, once it is on its own file system.

@@ -12,6 +12,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"flag"
 	"fmt"
@@ -80,6 +81,10 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
+	certificate, err := tls.LoadX509KeyPair(o.certFile, o.keyFile)
+	if err != nil {
+		return fmt.Errorf("-cert, -key: %w", err)
+	}
 	log := eventLog()
 
 	tun, err := startTunnel(uint16(o.wireguardPort), log)
@@ -92,8 +97,9 @@ func run(ctx context.Context, o options) error {
 	site := newSite(o.publicHost, endpoint, tun, log)
 
 	public := &http.Server{
-		Addr:    o.listen,
-		Handler: newFace(o.newtID, secret, site, log),
+		Addr:      o.listen,
+		Handler:   newFace(o.newtID, secret, site, log),
+		TLSConfig: &tls.Config{Certificates: []tls.Certificate{certificate}},
 		// newt's web socket ends with ctx: Shutdown does not know about hijacked connections.
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 		ReadHeaderTimeout: 10 * time.Second,
@@ -118,7 +124,7 @@ func run(ctx context.Context, o options) error {
 		"wireguard_port", o.wireguardPort, "control", o.controlSocket)
 
 	failed := make(chan error, 2)
-	go func() { failed <- public.ServeTLS(publicListener, o.certFile, o.keyFile) }()
+	go func() { failed <- public.ServeTLS(publicListener, "", "") }()
 	go func() { failed <- control.Serve(controlListener) }()
 	select {
 	case err = <-failed:

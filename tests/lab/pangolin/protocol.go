@@ -118,16 +118,16 @@ type Target struct {
 
 func (t Target) slot() string { return t.Protocol + "/" + strconv.Itoa(t.Listen) }
 
-// reopened are the ports that newt would have to open again, or for the first time, to go from one
-// list to the other.
-func reopened(before, after []Target) []Target {
-	var opened []Target
+// addedTargets are those for which newt must open a port to get from one list to the other: new ones
+// and those that changed.
+func addedTargets(before, after []Target) []Target {
+	var added []Target
 	for _, t := range after {
 		if !slices.Contains(before, t) {
-			opened = append(opened, t)
+			added = append(added, t)
 		}
 	}
-	return opened
+	return added
 }
 
 func validateTargets(targets []Target) error {
@@ -180,7 +180,7 @@ func targetOrders(before, after []Target) []outgoing {
 			removed = append(removed, t)
 		}
 	}
-	added := reopened(before, after)
+	added := addedTargets(before, after)
 	var orders []outgoing
 	for _, protocol := range []string{"tcp", "udp"} {
 		if gone := wireTargets(removed).of(protocol); len(gone) > 0 {

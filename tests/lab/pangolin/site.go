@@ -54,12 +54,12 @@ func (s *site) wait() { s.running.Wait() }
 
 // attach makes a session the current one. newt may be back before its lost connection is noticed,
 // so the newest wins.
-func (s *site) attach(new *session) {
+func (s *site) attach(newest *session) {
 	s.mu.Lock()
 	old := s.session
-	s.session = new
+	s.session = newest
 	s.mu.Unlock()
-	s.log.Info("connected", "remote", new.remote)
+	s.log.Info("connected", "remote", newest.remote)
 	if old != nil {
 		old.end()
 	}
@@ -152,7 +152,11 @@ func (s *site) register(from *session, r registration) error {
 // catchUp is for a newt whose web socket broke while its tunnel stood: it does not register again
 // (this message wants no answer), but may have missed orders. One whose tunnel this server does not
 // know, because the server was restarted, would take a minute of failed pings to notice; it is told.
+// One that asks for exit nodes is about to register, and is in no need of either.
 func (s *site) catchUp(from *session, r registration) {
+	if from.askedForExitNodes {
+		return
+	}
 	if s.tunnel.knows(r.PublicKey) {
 		from.obeys = true
 		from.send(outgoing{msgSync, syncOrder{wireTargets(s.targets), wireHealthChecks(s.checks)}})
@@ -168,7 +172,8 @@ func (s *site) catchUp(from *session, r registration) {
 	})
 }
 
-// keepReports takes over what newt says of the checks that stand; it may say nothing of others.
+// keepReports takes over what newt says of the checks that stand. What it says of one that no longer
+// does is dropped.
 func (s *site) keepReports(said healthReports) {
 	verdicts := map[string]string{}
 	for _, c := range s.checks {
@@ -187,7 +192,7 @@ func (s *site) keepReports(said healthReports) {
 func (s *site) setTargets(ctx context.Context, targets []Target) bool {
 	s.mu.Lock()
 	orders := targetOrders(s.targets, targets)
-	held := slices.ContainsFunc(reopened(s.targets, targets), func(t Target) bool {
+	held := slices.ContainsFunc(addedTargets(s.targets, targets), func(t Target) bool {
 		return t.Protocol == "tcp" && s.tunnel.mayHold(t.Listen)
 	})
 	s.targets = targets
