@@ -196,6 +196,8 @@ def _environment(args: NewtContainerArgs) -> dict[str, str]:
     config = f"{MOUNTED_VOLUME if args.provisioning else MOUNTED_CREDENTIALS}/config.json"
     own = {
         "CONFIG_FILE": config,
+        # A newt outside a container replaces its own program at the server's word.
+        "NEWT_SYSTEM_SUBSTRATE": "CONTAINER",
         "PANGOLIN_ENDPOINT": args.endpoint,
         "LOG_LEVEL": args.log_level,
         "DISABLE_CLIENTS": _flag(not args.clients),

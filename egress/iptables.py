@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from egress.cage import Cage, Hook
-from egress.model import Policy, PortRange, Protocol, Rule
+from egress.model import REPLIES_RULE, Policy, PortRange, Protocol, Rule
 from egress.names import address_text
 
 EGRESS_CHAIN = "NEWT-EGRESS"
@@ -53,13 +53,13 @@ def render(policy: Policy, cage: Cage) -> Ruleset:
     docker_user = cage.hook is Hook.DOCKER_USER
     lines = [
         f"-A {EGRESS_CHAIN} ! -s {cage.newt}/32 {_comment('foreign source')} -j DROP",
-        f"-A {EGRESS_CHAIN} {REPLIES} {_comment('replies')} -j RETURN",
+        f"-A {EGRESS_CHAIN} {REPLIES} {_comment(REPLIES_RULE)} -j RETURN",
     ]
     for rule in policy.sorted_rules:
         lines += _allow(rule, by_original_destination=docker_user)
     lines += [
         f"-A {EGRESS_CHAIN} {_comment('not listed')} -j DROP",
-        f"-A {INGRESS_CHAIN} {REPLIES} {_comment('replies')} -j RETURN",
+        f"-A {INGRESS_CHAIN} {REPLIES} {_comment(REPLIES_RULE)} -j RETURN",
         f"-A {INGRESS_CHAIN} {_comment('nothing may reach newt')} -j DROP",
     ]
     everything = (

@@ -18,10 +18,12 @@ HostName = NewType("HostName", str)
 Destination = IPv4Network | HostName
 
 DNS_PORT = 53
-#: Names that rules of our own carry; an entry of the allow-list may not take them.
+#: Names that rules and probes of our own carry; an entry may not take them, or a report would lie.
 DNS_RULE = "dns"
 PANGOLIN_RULE = "pangolin"
-RESERVED_NAMES = frozenset({DNS_RULE, PANGOLIN_RULE})
+REPLIES_RULE = "replies"
+CANARIES = ("docker-host-ssh", "gateway-ssh", "cloud-metadata", "foreign-resolver")
+RESERVED_NAMES = frozenset({DNS_RULE, PANGOLIN_RULE, REPLIES_RULE, *CANARIES})
 
 EVERYWHERE = IPv4Network("0.0.0.0/0")
 

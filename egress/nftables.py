@@ -10,7 +10,7 @@ from __future__ import annotations
 from ipaddress import IPv4Network
 
 from egress.cage import Cage
-from egress.model import EVERYWHERE, Policy, PortRange, Protocol, Rule
+from egress.model import EVERYWHERE, REPLIES_RULE, Policy, PortRange, Protocol, Rule
 from egress.names import address_text
 
 TABLE = "newt_guard"
@@ -45,14 +45,14 @@ def render(policy: Policy, cage: Cage) -> str:
             "\tchain egress {",
             f"\t\tmeta nfproto ipv6 counter drop {_comment('no IPv6')}",
             f"\t\tip saddr != {cage.newt} counter drop {_comment('foreign source')}",
-            f"\t\t{_REPLIES} counter return {_comment('replies')}",
+            f"\t\t{_REPLIES} counter return {_comment(REPLIES_RULE)}",
             *(("\t\tip daddr . meta l4proto . th dport @targets return",) if elements else ()),
             *rules,
             f"\t\tcounter reject with icmpx admin-prohibited {_comment('not listed')}",
             "\t}",
             "\tchain ingress {",
             f"\t\tmeta nfproto ipv6 counter drop {_comment('no IPv6')}",
-            f"\t\t{_REPLIES} counter return {_comment('replies')}",
+            f"\t\t{_REPLIES} counter return {_comment(REPLIES_RULE)}",
             f"\t\tcounter drop {_comment('nothing may reach newt')}",
             "\t}",
             "}",

@@ -15,7 +15,7 @@ from ipaddress import IPv4Address, IPv4Network
 
 from egress.cage import Cage
 from egress.decide import Direction, Packet, decide
-from egress.model import DNS_PORT, Policy, Protocol, Rule
+from egress.model import CANARIES, DNS_PORT, Policy, Protocol, Rule
 from egress.names import address_text
 
 SSH_PORT = 22
@@ -128,22 +128,28 @@ def _probes(rule: Rule, *, must_reach: bool) -> Iterator[Probe]:
 
 
 def _canaries(policy: Policy, cage: Cage, ssh_port: int) -> Iterator[Probe]:
-    for name, address, port in (
-        ("docker-host-ssh", cage.host, ssh_port),
-        ("gateway-ssh", cage.gateway, ssh_port),
-        ("cloud-metadata", METADATA, HTTP_PORT),
-        ("foreign-resolver", FOREIGN_RESOLVER, DNS_PORT),
+    host_ssh, gateway_ssh, metadata, resolver = CANARIES
+    for name, address, port, protocol in (
+        (host_ssh, cage.host, ssh_port, Protocol.TCP),
+        (gateway_ssh, cage.gateway, ssh_port, Protocol.TCP),
+        (metadata, METADATA, HTTP_PORT, Protocol.TCP),
+        (resolver, FOREIGN_RESOLVER, DNS_PORT, Protocol.TCP),
+        (resolver, FOREIGN_RESOLVER, DNS_PORT, Protocol.UDP),
     ):
         packet = Packet(
             direction=Direction.FROM_NEWT,
             source=cage.newt,
             destination=address,
-            protocol=Protocol.TCP.value,
+            protocol=protocol.value,
             port=port,
         )
         if not decide(policy, cage, packet).allowed:
             yield Probe(
-                name=name, address=str(address), protocol="tcp", port=str(port), must_reach=False
+                name=name,
+                address=str(address),
+                protocol=protocol.value,
+                port=str(port),
+                must_reach=False,
             )
 
 

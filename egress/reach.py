@@ -9,7 +9,9 @@ from egress.model import Policy, destination_text
 
 @dataclass(frozen=True, kw_only=True)
 class Reach:
-    """One row. ``origin`` is the key of the stack file that allows it."""
+    """One row. ``origin`` is the key of the stack file that allows it, without its place in a list:
+    reordering the list changes nothing newt may reach.
+    """
 
     name: str
     destination: str
@@ -29,7 +31,7 @@ def report(policy: Policy) -> tuple[Reach, ...]:
             destination=destination_text(rule.destination),
             port=rule.ports_text,
             protocol=rule.protocol.value,
-            origin=rule.origin,
+            origin=rule.origin.partition("[")[0],
         )
         for rule in policy.sorted_rules
     )
