@@ -1,4 +1,4 @@
-"""`make demo`: deploys the `nas` stack in the lab, for real, and shows the post's table as measured.
+"""`make demo`: deploys the `nas` stack in the lab and shows the table of the post as measured.
 
 Owns the story: set-up, `pulumi up` with the engine's own output, a hostile Pangolin, the table, and
 the last line `N as expected, M wrong`. Exit status 0 only if M is 0; 3 when nothing could be
@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -32,7 +33,7 @@ STACKS = ("nas",)
 NOT_MEASURED = 3
 FROM_NEWT = "connection from newt's network namespace"
 FIRST_LISTENER = 7000
-#: What the hostile server orders newt to expose, on which machine its log is, and the post's answer.
+#: What the hostile server orders newt to expose, whose log tells, and the answer of the post.
 ORDERS = (
     ("gitea 10.0.1.50:3000", "gitea", "10.0.1.50:3000", "yes"),
     ("homeassistant 10.0.1.100:8123", "homeassistant", "10.0.1.100:8123", "yes"),
@@ -117,9 +118,11 @@ def _what_the_server_orders(lab: Lab) -> Iterator[Row]:
     lab.pangolin.expose(
         [Target(listen=listen, target=target) for listen, (_, _, target, _) in numbered]
     )
-    for listen, (traffic, machine, _, expected) in numbered:
-        mark = lab.log(machine).mark()
-        answer = lab.pangolin.fetch(listen)
+    marks = [lab.log(machine).mark() for _, machine, _, _ in ORDERS]
+    # At once: a silent drop shows itself only by a time-out.
+    with ThreadPoolExecutor() as pool:
+        answers = list(pool.map(lab.pangolin.fetch, [listen for listen, _ in numbered]))
+    for (traffic, machine, _, expected), mark, answer in zip(ORDERS, marks, answers, strict=True):
         arrived = bool(lab.log(machine).arrivals(mark))
         said = f"tunnel: {answer.get('status', 'no answer')}; {machine}: " + (
             "connection logged" if arrived else "nothing in its log"

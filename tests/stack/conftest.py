@@ -13,6 +13,11 @@ from tests.lab import Lab
 from tests.stack.observe import wait_for_tunnel
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """`test_end` takes down the stack that all others use."""
+    items.sort(key=lambda item: item.path.name == "test_end.py")
+
+
 @pytest.fixture(scope="session")
 def engine() -> dict[str, str]:
     """The environment in which ``pulumi`` works; PLUGINS=official or standin forces one kind."""

@@ -1,0 +1,56 @@
+"""The end of a stack, and its start by an ordinary user. Collected last: it takes the stack down."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.deployment import Deployment
+from tests.stack.observe import firewall_of, inspect, knock, on_nas, wait_for_tunnel
+
+pytestmark = pytest.mark.lab
+
+TRACES = (
+    "ls -d /var/lib/newt-egress /usr/local/sbin/newt-egress /etc/cron.d/newt-egress "
+    "/etc/systemd/system/newt-egress* /etc/systemd/system/*/newt-egress* || :"
+)
+OURS = "docker ps -aq -f name=newt-tunnel; docker network ls -q -f name=newt; docker volume ls -q"
+
+
+def test_destroy_removes_everything_firewall_last_beside_a_running_container(
+    first_up: tuple[Deployment, str],
+) -> None:
+    deployment, _ = first_up
+    lab = deployment.lab
+    jellyfin = inspect(lab, "jellyfin")["State"]["StartedAt"]
+    docker = on_nas(lab, "systemctl show -p MainPID docker")
+    printed = deployment.destroy()
+    assert printed.index("newt-tunnel-newt-container deleted") < printed.index(
+        "newt-tunnel-firewall-rules deleted"
+    ), "the cage must outlive newt"
+    rules = firewall_of(lab)
+    assert "NEWT" not in rules
+    assert "newt_guard" not in rules
+    assert "No such file" in on_nas(lab, TRACES)
+    assert "/var/lib/newt-egress\n" not in on_nas(lab, TRACES)
+    assert on_nas(lab, OURS).strip() == ""
+    assert inspect(lab, "jellyfin")["State"]["StartedAt"] == jellyfin, "jellyfin was restarted"
+    assert on_nas(lab, "systemctl show -p MainPID docker") == docker, "Docker was restarted"
+
+
+def test_a_user_with_sudo_and_the_docker_group_deploys_and_destroys_the_same(
+    first_up: tuple[Deployment, str],
+) -> None:
+    deployment, _ = first_up
+    lab = deployment.lab
+    before = deployment.stack_file.read_text()
+    deployment.edit(docker={**deployment.setting("docker"), "user": "admin", "sudo": True})
+    try:
+        deployment.up()
+        wait_for_tunnel(lab)
+        assert knock(lab, "10.0.1.50", 3000)
+        assert not knock(lab, "10.0.1.60", 5432)
+        deployment.preview("--expect-no-changes")
+        deployment.destroy()
+        assert "NEWT" not in firewall_of(lab)
+    finally:
+        deployment.stack_file.write_text(before)
