@@ -55,18 +55,19 @@ class DockerTunnel(pulumi.ComponentResource):
             limits = "\n".join(f"- {limit}" for limit in docker_user.LIMITS)
             pulumi.log.warn(f"docker.hook: docker-user cannot stop everything:\n{limits}", self)
 
+        declaration = Declaration(
+            policy=policy,
+            cage=cage,
+            owner=owner,
+            network=NETWORK,
+            container=CONTAINER,
+            persistence=persistence.value,
+        )
         firewall = EgressFirewall(
             f"{name}-firewall",
             EgressFirewallArgs(
                 host=host,
-                declaration=Declaration(
-                    policy=policy,
-                    cage=cage,
-                    owner=owner,
-                    network=NETWORK,
-                    container=CONTAINER,
-                    persistence=persistence.value,
-                ),
+                declaration=declaration,
                 private_key=secrets.ssh_private_key,
             ),
             opts=pulumi.ResourceOptions(parent=self),
@@ -105,6 +106,8 @@ class DockerTunnel(pulumi.ComponentResource):
                 host=host,
                 plan=proof.plan(policy, cage, ssh_port=host.port),
                 mode=settings.proof.value,
+                arrangement=declaration.arrangement,
+                generation=firewall.generation,
                 container_id=newt.container_id,
                 after=[firewall, newt],
                 private_key=secrets.ssh_private_key,
@@ -117,7 +120,15 @@ class DockerTunnel(pulumi.ComponentResource):
         self.firewall = firewall.arrangement
         self.proof = measured.results
         self.verify = _verify(host)
-        self.register_outputs({"reach": self.reach, "host": self.host, "proof": self.proof})
+        self.register_outputs(
+            {
+                "reach": self.reach,
+                "host": self.host,
+                "firewall": self.firewall,
+                "proof": self.proof,
+                "verify": self.verify,
+            }
+        )
 
 
 def _credentials(settings: Settings, secrets: Secrets) -> pulumi.Output[str]:

@@ -56,7 +56,7 @@ class EgressFirewall(pulumi.ComponentResource):
                 parent=self,
                 # Without a word from the host nothing is known about drift; what the state holds
                 # stands.
-                ignore_changes=[] if self.generation else ["create"],
+                ignore_changes=["create"] if self.generation is None else [],
             ),
         )
         cage = args.declaration.cage

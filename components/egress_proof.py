@@ -26,6 +26,10 @@ class EgressProofArgs:
     # required
     host: SshHost
     plan: tuple[Probe, ...]
+    #: The arrangement under which the plan is tried, in a line: another one must be proved anew.
+    arrangement: str
+    #: Of the firewall: rules that had to be loaded again must be proved again. None: not known.
+    generation: str | None
     #: ``enforce`` stops newt and fails the update when the cage is open; ``warn`` says so; ``off``
     #: tries nothing.
     mode: str
@@ -50,13 +54,22 @@ class EgressProof(pulumi.ComponentResource):
             f"{name}-probes",
             connection=connection(args.host, args.private_key),
             create=args.host.as_root(f"sh -s -- {args.mode}"),
-            stdin=f"plan() {{ cat <<'END-OF-PLAN'\n{render(args.plan)}END-OF-PLAN\n}}\n{_PROVER}",
+            stdin=_script(args),
             # Safe here: nothing is deleted, so a replacement is just another run.
-            triggers=[args.container_id],
+            triggers=[args.container_id, args.generation or "unknown"],
             add_previous_output_in_env=False,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[*args.after]),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=[*args.after],
+                ignore_changes=["triggers"] if args.generation is None else [],
+            ),
         )
         self.results = command.stdout.apply(
             lambda table: [result.as_row() for result in parse(table)]
         )
         self.register_outputs({"results": self.results})
+
+
+def _script(args: EgressProofArgs) -> str:
+    plan = f"plan() {{ cat <<'END-OF-PLAN'\n{render(args.plan)}END-OF-PLAN\n}}\n"
+    return f"# {args.arrangement}\n{plan}{_PROVER}"

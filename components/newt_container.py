@@ -178,7 +178,7 @@ class NewtContainer(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 depends_on=[*args.after, volume],
-                ignore_changes=[] if args.generation else ["triggers"],
+                ignore_changes=["triggers"] if args.generation is None else [],
             ),
         )
 

@@ -81,6 +81,17 @@ class Declaration:
         return hashlib.sha256("".join(self.files.values()).encode()).hexdigest()
 
     @property
+    def arrangement(self) -> str:
+        """How the policy is enforced, and by which program, in a line; the policy itself aside."""
+        cage = self.cage
+        program = hashlib.sha256(PROGRAM.encode()).hexdigest()[:12]
+        return (
+            f"{cage.firewall.value} at {cage.hook.value}, "
+            f"{cage.newt} on {cage.bridge} ({cage.subnet}), "
+            f"{self.persistence}, newt-egress {program}"
+        )
+
+    @property
     def script(self) -> str:
         """The shell script; rules first, because that is what a reviewer wants to see."""
         files = self.files

@@ -106,9 +106,17 @@ class SshHost:
         if done.returncode == SSH_FAILED:
             if "Host key verification failed" in complaint or "no matching host key" in complaint:
                 raise HostKeyError(complaint.splitlines()[-1])
-            raise UnreachableError(
-                complaint.splitlines()[-1] if complaint else "ssh failed without a word"
-            )
+            raise UnreachableError(_explained(complaint))
         if done.returncode != 0:
             raise RuntimeError(complaint or f"exit status {done.returncode}")
         return done.stdout
+
+
+def _explained(complaint: str) -> str:
+    """ssh's own last words, with what to do about the two that say nothing of it."""
+    last = complaint.splitlines()[-1] if complaint else "ssh failed without a word"
+    if "Permission denied" in complaint:
+        return f"{last} Load a key that the host accepts into your ssh agent (ssh-add)"
+    if "knownhostscommand" in complaint.lower():
+        return f"{last} The ssh client is too old: install OpenSSH 8.5 or later"
+    return last

@@ -82,4 +82,5 @@ def generation(state: HostState, declaration: Declaration, now: datetime) -> Gen
             fresh,
             "carries rules of an update that did not finish; the declared rules will be loaded",
         )
-    return Generation(state.generation)
+    # Rules that were loaded by hand carry none.
+    return Generation(state.generation or fresh)

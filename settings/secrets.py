@@ -60,7 +60,8 @@ KEYS = {
         ),
         SecretKey(
             SSH_KEY,
-            "Private key for SSH to the Docker host. Omitted: the ssh agent.",
+            "Private key by which the commands log in to the Docker host. Omitted: the ssh agent, "
+            "which must hold a key in any case: Docker's provider uses nothing else.",
             _PEM,
             "is not a private key in PEM form (-----BEGIN ... PRIVATE KEY-----); store the "
             "file's whole content",

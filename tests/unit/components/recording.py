@@ -9,26 +9,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import Context
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import pulumi
 from google.protobuf import empty_pb2, json_format, struct_pb2
-from pulumi.runtime.mocks import (
-    MockCallArgs,
-    MockEngine,
-    MockMonitor,
-    MockResourceArgs,
-    Mocks,
-)
+from pulumi.runtime.mocks import MockEngine
 from pulumi.runtime.proto import resource_pb2
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 #: By this key and value Pulumi marks a secret on the wire.
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 SECRET = "1b47061264138c4ac30d75fd1eb44270"
+
+#: In place of a value that a preview does not know.
+UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 
 STACK = "pulumi:pulumi:Stack"
 
@@ -89,17 +89,18 @@ class Recording:
         return self.resources.index(self.named(name))
 
     def needs(self, name: str) -> set[str]:
-        """Names of all that the state file says must exist before: dependencies, and those of its
-        ancestors and provider, transitively. Destruction follows this order backwards.
+        """Names of all that the state file says must be there before, transitively; destruction
+        goes backwards. A parent's dependencies do not count: the engine does not hand them down.
         """
         seen: set[str] = set()
-        waiting = [self.named(name).urn]
+        waiting = [self.named(name)]
         while waiting:
-            resource = self.by_urn(waiting.pop())
-            direct = {*resource.dependencies, resource.parent, resource.provider.rpartition("::")[0]}
-            for urn in direct - seen - {""}:
+            resource = waiting.pop()
+            # A provider is referred to as URN::ID.
+            provider, _, _ = resource.provider.rpartition("::")
+            for urn in {*resource.dependencies, provider} - seen - {""}:
                 seen.add(urn)
-                waiting.append(urn)
+                waiting.append(self.by_urn(urn))
         return {self.by_urn(urn).name for urn in seen}
 
     def messages(self, level: str) -> list[str]:
@@ -112,13 +113,8 @@ class Recording:
     @property
     def public_text(self) -> str:
         """All that is not secret, as one text to search for leaks."""
-        return repr(
-            (
-                [{**vars(resource), "inputs": public(resource.inputs)} for resource in self.resources],
-                public(self.registered_outputs),
-                self.logs,
-            )
-        )
+        inputs = {resource.urn: public(resource.inputs) for resource in self.resources}
+        return repr((inputs, public(self.registered_outputs), self.logs))
 
 
 def is_secret(value: object) -> bool:
@@ -145,30 +141,24 @@ def _unmarked(value: Any, replace: Callable[[dict[str, Any]], Any]) -> Any:
     return value
 
 
-class _NoCalls(Mocks):
-    """The program calls no provider function, and the monitor below answers registrations."""
-
-    def call(self, args: MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
-        raise NotImplementedError(args.token)
-
-    def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
-        raise NotImplementedError(args.typ)
-
-
-class _Monitor(MockMonitor):
-    """Pulumi's own mock keeps inputs only; parents, dependencies and options matter here too."""
+class _Monitor:
+    """The part of the engine that registers resources, as far as a program of ours asks it."""
 
     def __init__(self, recording: Recording, provider: Provider, *, preview: bool) -> None:
-        super().__init__(_NoCalls())
         self._recording = recording
         self._provider = provider
         self._preview = preview
-        self._lock = threading.Lock()
+
+    def SupportsFeature(
+        self, request: resource_pb2.SupportsFeatureRequest
+    ) -> resource_pb2.SupportsFeatureResponse:
+        # Without output values an input arrives as itself.
+        return resource_pb2.SupportsFeatureResponse(hasSupport=request.id != "outputValues")
 
     def RegisterResource(
         self, request: resource_pb2.RegisterResourceRequest
     ) -> resource_pb2.RegisterResourceResponse:
-        urn = self.make_urn(request.parent, request.type, request.name)
+        urn = _urn(request)
         inputs = json_format.MessageToDict(request.object)
         resource = Resource(
             type=request.type,
@@ -182,8 +172,7 @@ class _Monitor(MockMonitor):
             delete_before_replace=request.deleteBeforeReplace,
             provider=request.provider,
         )
-        with self._lock:
-            self._recording.resources.append(resource)
+        self._recording.resources.append(resource)
         outputs = struct_pb2.Struct()
         outputs.CopyFrom(request.object)
         if not request.custom:
@@ -199,9 +188,19 @@ class _Monitor(MockMonitor):
         self, request: resource_pb2.RegisterResourceOutputsRequest
     ) -> empty_pb2.Empty:
         outputs = json_format.MessageToDict(request.outputs)
-        with self._lock:
-            self._recording.registered_outputs[request.urn] = outputs
+        self._recording.registered_outputs[request.urn] = outputs
         return empty_pb2.Empty()
+
+    def SignalAndWaitForShutdown(self, request: empty_pb2.Empty) -> empty_pb2.Empty:
+        return request
+
+
+def _urn(request: resource_pb2.RegisterResourceRequest) -> str:
+    """As the engine makes it: the types of all ancestors, but not the stack's."""
+    _, _, ancestors, _ = (request.parent or "::::::").split("::")
+    types = request.type if ancestors in ("", STACK) else f"{ancestors}${request.type}"
+    place = f"{pulumi.get_stack()}::{pulumi.get_project()}"
+    return f"urn:pulumi:{place}::{types}::{request.name}"
 
 
 class _LogHandler(logging.Handler):
@@ -214,8 +213,20 @@ class _LogHandler(logging.Handler):
         self._recording.logs.append(message)
 
 
+class _Inline(ThreadPoolExecutor):
+    """Pulumi talks to the engine from threads. Without them a recording has one order only."""
+
+    def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
+        done: Future[_T] = Future()
+        try:
+            done.set_result(fn(*args, **kwargs))
+        except Exception as error:
+            done.set_exception(error)
+        return done
+
+
 def record(
-    program: Callable[[], None],
+    program: Callable[[], object],
     provider: Provider = lambda *_: {},
     *,
     project: str = "project",
@@ -236,7 +247,7 @@ def record(
 
 
 def _run(
-    program: Callable[[], None],
+    program: Callable[[], object],
     provider: Provider,
     project: str,
     stack: str,
@@ -246,6 +257,7 @@ def _run(
     logger = logging.Logger(__name__)
     logger.addHandler(_LogHandler(recording))
     loop = asyncio.new_event_loop()
+    loop.set_default_executor(_Inline())
     asyncio.set_event_loop(loop)
     try:
         pulumi.runtime.configure(
@@ -259,14 +271,17 @@ def _run(
         )
         loop.run_until_complete(_to_the_end(program))
     finally:
-        loop.run_until_complete(loop.shutdown_default_executor())
         loop.close()
         asyncio.set_event_loop(None)
 
 
-async def _to_the_end(program: Callable[[], None]) -> None:
+def _called(program: Callable[[], object]) -> None:
+    program()
+
+
+async def _to_the_end(program: Callable[[], object]) -> None:
     try:
-        await pulumi.runtime.run_in_stack(program)
+        await pulumi.runtime.run_in_stack(lambda: _called(program))
     finally:
         # Messages about a resource are sent by tasks that Pulumi itself does not wait for.
         left = asyncio.all_tasks() - {asyncio.current_task()}
