@@ -92,7 +92,9 @@ def _matches(
     if isinstance(rule.destination, IPv4Network):
         if destination not in rule.destination:
             return False
-    elif destination not in resolution.get(rule.destination, ()):
+    elif not isinstance(rule.destination, str) or destination not in resolution.get(
+        rule.destination, ()
+    ):
         return False
     if rule.protocol is Protocol.ANY:
         return True

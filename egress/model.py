@@ -8,14 +8,15 @@ platform. Leaves out how a policy is enforced (``iptables``, ``nftables``) and h
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import NewType
 
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
 #: A DNS name that the Docker host resolves when the rules are loaded, and again at every refresh.
+#: For a cluster it is resolved before there is a policy.
 HostName = NewType("HostName", str)
-Destination = IPv4Network | HostName
 
 DNS_PORT = 53
 #: Names that rules and probes of our own carry; an entry may not take them, or a report would lie.
@@ -25,7 +26,18 @@ REPLIES_RULE = "replies"
 CANARIES = ("docker-host-ssh", "gateway-ssh", "cloud-metadata", "foreign-resolver")
 RESERVED_NAMES = frozenset({DNS_RULE, PANGOLIN_RULE, REPLIES_RULE, *CANARIES})
 
+#: What a cluster adds. Apart from the others, because a name that is free on one platform stays so.
+CLUSTER_CANARIES = (
+    "kubernetes-api",
+    "node-ssh",
+    "node-kubelet",
+    "cloud-metadata",
+    "foreign-resolver",
+)
+CLUSTER_RESERVED_NAMES = frozenset({DNS_RULE, PANGOLIN_RULE, *CLUSTER_CANARIES})
+
 EVERYWHERE = IPv4Network("0.0.0.0/0")
+EVERYWHERE6 = IPv6Network("::/0")
 
 
 class PolicyError(ValueError):
@@ -81,12 +93,72 @@ class PortRange:
 ALL_PORTS = PortRange(1, 65535)
 
 
+@dataclass(frozen=True, order=True)
+class PortName:
+    """A port that every pod gives a number of its own; ``numbers`` are those that were seen."""
+
+    name: str
+    numbers: tuple[int, ...] = ()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+Labels = tuple[tuple[str, str], ...]
+
+
+def labels_text(labels: Labels) -> str:
+    """As ``kubectl --selector`` takes them."""
+    return ",".join(f"{key}={value}" for key, value in labels)
+
+
+@dataclass(frozen=True, order=True)
+class Pods:
+    """The pods of one namespace that carry all of ``labels``; without labels every pod there."""
+
+    namespace: str
+    labels: Labels = ()
+
+    def overlaps(self, other: Pods) -> bool:
+        """Whether one pod may match both: always, unless their labels contradict each other."""
+        if self.namespace != other.namespace:
+            return False
+        theirs = dict(other.labels)
+        return all(theirs.get(key, value) == value for key, value in self.labels)
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{labels_text(self.labels) or '*'}"
+
+
+@dataclass(frozen=True)
+class WideBlock:
+    """A block with holes: what it must never cover lies in ``excluded``."""
+
+    network: Network
+    excluded: tuple[Network, ...]
+
+    def overlaps(self, block: Network) -> bool:
+        return _networks_overlap(self.network, block) and not any(
+            _is_inside(block, hole) for hole in self.excluded
+        )
+
+    def __contains__(self, address: Address) -> bool:
+        return address in self.network and not any(address in hole for hole in self.excluded)
+
+    def __str__(self) -> str:
+        return str(self.network)
+
+
+Destination = Network | HostName | Pods | WideBlock
+
+
 @dataclass(frozen=True, kw_only=True)
 class Rule:
     """One thing newt may reach (or, under ``Policy.forbidden``, must never reach).
 
     ``name`` reappears in whatever the rule renders. ``origin`` is the key of the stack file it
     comes from (``egress[2]``, ``dns``, ``pangolin.ports``), so that a report can point back.
+    ``reason`` is the user's own remark.
     """
 
     name: str
@@ -94,28 +166,46 @@ class Rule:
     protocol: Protocol
     ports: tuple[PortRange, ...]
     origin: str
+    port_names: tuple[PortName, ...] = ()
+    reason: str | None = None
 
     def __post_init__(self) -> None:
-        if (self.protocol is Protocol.ANY) != (not self.ports):
+        if (self.protocol is Protocol.ANY) != (not self.ports and not self.port_names):
             raise PolicyError(
                 self.origin, self.name, "ports belong to TCP or UDP, and only to them"
             )
+        if self.port_names and not isinstance(self.destination, Pods):
+            raise PolicyError(
+                self.origin, self.name, "only pods have named ports; write the number"
+            )
 
     @property
-    def sort_key(self) -> tuple[str, str, str, tuple[PortRange, ...]]:
+    def sort_key(self) -> tuple[str, str, str, tuple[PortRange, ...], tuple[PortName, ...]]:
         """Order of rendering, whatever the order in the stack file, so that diffs stay small."""
-        return (self.name, str(self.destination), self.protocol.value, self.ports)
+        return (
+            self.name,
+            str(self.destination),
+            self.protocol.value,
+            self.ports,
+            self.port_names,
+        )
 
     @property
     def ports_text(self) -> str:
-        return ",".join(str(ports) for ports in self.ports) or "all"
+        return ",".join(map(str, (*self.ports, *self.port_names))) or "all"
+
+    @property
+    def numbers(self) -> tuple[PortRange, ...]:
+        """All port numbers that are known to belong to the rule."""
+        named = (PortRange.single(n) for port in self.port_names for n in port.numbers)
+        return (ALL_PORTS,) if self.protocol is Protocol.ANY else (*self.ports, *named)
 
     def overlaps(self, other: Rule) -> bool:
         """Whether some packet matches both. Two names overlap only when they are the same name."""
         return (
             _destinations_overlap(self.destination, other.destination)
             and self.protocol.overlaps(other.protocol)
-            and _ports_overlap(self.ports, other.ports)
+            and _ports_overlap(self, other)
         )
 
     def __str__(self) -> str:
@@ -125,20 +215,46 @@ class Rule:
 
 def destination_text(destination: Destination) -> str:
     """A single address without its /32, as a user writes it."""
-    if isinstance(destination, IPv4Network) and destination.prefixlen == destination.max_prefixlen:
+    if (
+        isinstance(destination, IPv4Network | IPv6Network)
+        and destination.prefixlen == destination.max_prefixlen
+    ):
         return str(destination.network_address)
     return str(destination)
 
 
 def _destinations_overlap(one: Destination, other: Destination) -> bool:
-    if isinstance(one, IPv4Network) and isinstance(other, IPv4Network):
-        return one.overlaps(other)
-    return one == other
+    match one, other:
+        case Pods(), Pods():
+            return one.overlaps(other)
+        case WideBlock(), WideBlock():
+            return one.overlaps(other.network) and other.overlaps(one.network)
+        case WideBlock(), IPv4Network() | IPv6Network():
+            return one.overlaps(other)
+        case IPv4Network() | IPv6Network(), WideBlock():
+            return other.overlaps(one)
+        case IPv4Network() | IPv6Network(), IPv4Network() | IPv6Network():
+            return _networks_overlap(one, other)
+        case _:
+            return one == other
 
 
-def _ports_overlap(some: Iterable[PortRange], others: Iterable[PortRange]) -> bool:
-    others = tuple(others) or (ALL_PORTS,)
-    return any(one.overlaps(other) for one in tuple(some) or (ALL_PORTS,) for other in others)
+def _networks_overlap(one: Network, other: Network) -> bool:
+    return one.version == other.version and (_is_inside(one, other) or _is_inside(other, one))
+
+
+def _is_inside(one: Network, other: Network) -> bool:
+    return (
+        one.version == other.version
+        and one.network_address in other
+        and one.prefixlen >= other.prefixlen
+    )
+
+
+def _ports_overlap(one: Rule, other: Rule) -> bool:
+    return not {named.name for named in one.port_names}.isdisjoint(
+        named.name for named in other.port_names
+    ) or any(mine.overlaps(theirs) for mine in one.numbers for theirs in other.numbers)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,7 +270,7 @@ class Policy:
 
     allowed: tuple[Rule, ...]
     forbidden: tuple[Rule, ...]
-    resolvers: tuple[IPv4Address, ...]
+    resolvers: tuple[Address, ...]
     endpoint: HostName | None
 
     def __post_init__(self) -> None:
@@ -178,11 +294,11 @@ class Policy:
         names = {
             rule.destination
             for rule in (*self.allowed, *self.forbidden)
-            if not isinstance(rule.destination, IPv4Network)
+            if isinstance(rule.destination, str)
         }
         return tuple(sorted(names))
 
     @property
     def target_count(self) -> int:
         """Rules as the kernel sees them: one per address and port range."""
-        return sum(max(1, len(rule.ports)) for rule in self.allowed)
+        return sum(max(1, len(rule.ports) + len(rule.port_names)) for rule in self.allowed)

@@ -11,16 +11,18 @@ import re
 from collections.abc import Iterable, Iterator
 
 from egress.decide import Resolution
-from egress.model import Destination, HostName, destination_text
+from egress.model import Destination, HostName, Pods, WideBlock, destination_text
 
 _PLACEHOLDER = re.compile(r"@\{([^}]+)\}")
 
 
 def address_text(destination: Destination) -> str:
-    """An address, a CIDR, or the placeholder of a name."""
-    return (
-        destination_text(destination) if not isinstance(destination, str) else f"@{{{destination}}}"
-    )
+    """An address, a CIDR, or the placeholder of a name: all that a Docker host has rules for."""
+    if isinstance(destination, str):
+        return f"@{{{destination}}}"
+    if isinstance(destination, Pods | WideBlock):
+        raise TypeError(f"{destination} exists in a cluster only")
+    return destination_text(destination)
 
 
 def expand(lines: Iterable[str], resolution: Resolution) -> Iterator[str]:

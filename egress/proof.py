@@ -28,6 +28,8 @@ FOREIGN_RESOLVER = IPv4Address("9.9.9.9")
 
 
 _HEADER = ("RULE", "DESTINATION", "PORT", "EXPECTED", "VERDICT", "EVIDENCE")
+#: What the prober says about the table, below it.
+_REMARK = "warning: "
 _COLUMN_GAP = re.compile(r" {2,}")
 
 
@@ -38,6 +40,8 @@ class Verdict(enum.Enum):
     BLOCKED = "blocked"
     #: UDP answers nobody: what counts is the packet in the counter of the rule that allows it.
     COUNTED = "counted"
+    #: UDP again, where nothing counts packets.
+    SENT = "sent, not provable"
     NOT_PROVED = "not proved"
     OPEN = "OPEN"
     NOT_PROBED = "not probed"
@@ -168,7 +172,11 @@ def parse(output: str) -> tuple[Result, ...]:
         cells = _COLUMN_GAP.split(line.strip())
         if cells == list(_HEADER):
             in_table = True
-        elif in_table and len(cells) == len(_HEADER):
+        elif not line.strip() or line.startswith(_REMARK):
+            in_table = False
+        elif in_table:
+            if len(cells) != len(_HEADER):
+                raise ValueError(f"not a row of the proof's table: {line!r}")
             name, destination, port, expected, verdict, evidence = cells
             results.append(
                 Result(
@@ -180,8 +188,6 @@ def parse(output: str) -> tuple[Result, ...]:
                     evidence=evidence,
                 )
             )
-        else:
-            in_table = False
     return tuple(results)
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Network
 from pathlib import Path
 
 from egress import iptables, nftables
@@ -37,6 +36,7 @@ case $1 in
     remove)
         owner=$(sed -n 's/^owner=//p' "$staging/declaration")
         sh "$staging/newt-egress" remove --owner "$owner" ;;
+    *) echo "newt-tunnel: no such order: $1" >&2; exit 2 ;;
 esac
 """
 
@@ -125,10 +125,10 @@ class Declaration:
         """
         roles: dict[str, str] = {}
         for rule in self.policy.forbidden:
-            if not isinstance(rule.destination, IPv4Network):
+            if isinstance(rule.destination, str):
                 roles[rule.destination] = "forbidden"
         for rule in self.policy.allowed:
-            if not isinstance(rule.destination, IPv4Network):
+            if isinstance(rule.destination, str):
                 roles[rule.destination] = "target"
         if self.policy.endpoint is not None:
             roles[self.policy.endpoint] = "endpoint"

@@ -64,7 +64,8 @@ def generation(state: HostState, declaration: Declaration, now: datetime) -> Gen
     """Decide the generation for ``declaration`` on a host in ``state``. Raises
     ``ForeignOwnerError``.
     """
-    if state.state != "absent" and state.owner != declaration.owner:
+    # A record without an owner is damaged, and nobody's: it is mended, not defended.
+    if state.owner and state.owner != declaration.owner:
         raise ForeignOwnerError(
             f"is guarded by stack {state.owner}: destroy that stack first, "
             "or choose another docker.address"

@@ -15,27 +15,32 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from egress.decide import Direction, Packet, Tracking
-from egress.model import EVERYWHERE, Destination, HostName, Policy, PortRange, Protocol, Rule
-from tests.unit.egress.cases import CAGE
+from egress.model import Destination, HostName, Policy, Protocol, Rule
+from tests.unit.egress.cases import CAGE, rule
 
 T = TypeVar("T")
 
 #: Bounded, so that the tests stay fast. A failure prints its example and how to repeat it.
 bounded = settings(max_examples=150, deadline=None, database=None, print_blob=True)
+briefly = settings(bounded, max_examples=50)
 
-HOST_NAMES = (HostName("gitea.lan"), HostName("many.lan"), HostName("silent.lan"))
 #: One answer, several (one of them also written as an address), none.
 RESOLUTION: Mapping[HostName, tuple[IPv4Address, ...]] = {
-    HOST_NAMES[0]: (IPv4Address("10.0.1.50"),),
-    HOST_NAMES[1]: (IPv4Address("10.0.1.51"), IPv4Address("10.0.1.200")),
-    HOST_NAMES[2]: (),
+    HostName("gitea.lan"): (IPv4Address("10.0.1.50"),),
+    HostName("many.lan"): (IPv4Address("10.0.1.51"), IPv4Address("10.0.1.200")),
+    HostName("silent.lan"): (),
 }
 _BLOCKS = (
-    *("10.0.1.50/32", "10.0.1.51/32", "10.0.1.48/30", "10.0.1.0/24", "10.0.0.0/8"),
+    *("0.0.0.0/0", "10.0.1.50/32", "10.0.1.51/32", "10.0.1.48/30", "10.0.1.0/24", "10.0.0.0/8"),
     *("203.0.113.10/32", "203.0.113.0/31", "255.255.255.255/32", "128.0.0.0/1"),
     *(f"{CAGE.host}/32", f"{CAGE.gateway}/32"),
 )
-_PORTS = (1, 2, 52, 53, 54, 443, 3000, 8000, 8001, 8010, 65534, 65535)
+_PORTS = (1, 2, 52, 53, 54, 443, 3000, 8000, 8010, 65535)
+_PORT_LISTS = (
+    *("53", "443", "3000", "1", "65535", "8000-8010", "1-65535", "1-52", "54-65535"),
+    *("53,443", "443,8000-8010", "8000-8005,8003-8010", "3000,3000-3001", "52,54"),
+)
+_SERVICES = tuple(f"{ports}/{transport}" for ports in _PORT_LISTS for transport in ("tcp", "udp"))
 _STRANGERS = (
     *("172.30.0.9", "172.30.0.11", "172.30.0.99", "10.0.1.50", "203.0.113.10", "0.0.0.0"),
     *("255.255.255.255", "127.0.0.1", "169.254.169.254", "9.9.9.9", str(CAGE.newt)),
@@ -44,28 +49,22 @@ _WITH_PORTS = ("tcp", "udp", "sctp")
 _PROTOCOLS = (*_WITH_PORTS, "icmp", "gre", "253")
 _IPV6 = (IPv6Address("fe80::1"), IPv6Address("2001:db8::10"), IPv6Address("::ffff:10.0.1.50"))
 
+
+def mostly(usual: st.SearchStrategy[T], otherwise: st.SearchStrategy[T]) -> st.SearchStrategy[T]:
+    return st.sampled_from((usual, usual, usual, otherwise)).flatmap(lambda chosen: chosen)
+
+
 _strangers = st.sampled_from(_STRANGERS).map(IPv4Address)
-blocks: st.SearchStrategy[Destination] = st.sampled_from([EVERYWHERE, *map(IPv4Network, _BLOCKS)])
-destinations = blocks | st.sampled_from(HOST_NAMES)
-port_ranges = st.lists(st.sampled_from(_PORTS), min_size=1, max_size=2).map(
-    lambda ports: PortRange(min(ports), max(ports))
-)
-transports = st.sampled_from([Protocol.TCP, Protocol.UDP])
+blocks = st.sampled_from(_BLOCKS)
+destinations = blocks | st.sampled_from(sorted(RESOLUTION))
+services = mostly(st.sampled_from(_SERVICES), st.just("all/any"))
 
 
 @st.composite
 def rules(
-    draw: st.DrawFn, name: str, origin: str, where: st.SearchStrategy[Destination] = destinations
+    draw: st.DrawFn, name: str, origin: str, where: st.SearchStrategy[str] = destinations
 ) -> Rule:
-    protocol = draw(mostly(transports, st.just(Protocol.ANY)))
-    ports = st.lists(port_ranges, min_size=1, max_size=3).map(tuple)
-    return Rule(
-        name=name,
-        destination=draw(where),
-        protocol=protocol,
-        ports=() if protocol is Protocol.ANY else draw(ports),
-        origin=origin,
-    )
+    return rule(name, draw(where), draw(services), origin)
 
 
 @st.composite
@@ -79,37 +78,34 @@ def policy_of(*allowed: Rule) -> Policy:
     return Policy(allowed=allowed, forbidden=(), resolvers=(), endpoint=None)
 
 
-def mostly(usual: st.SearchStrategy[T], otherwise: st.SearchStrategy[T]) -> st.SearchStrategy[T]:
-    return st.sampled_from((usual, usual, usual, otherwise)).flatmap(lambda chosen: chosen)
-
-
 @dataclass(frozen=True)
 class Situation:
-    """A policy and a packet that is likely to matter to it."""
+    """A policy and packets that are likely to matter to it."""
 
     policy: Policy
-    packet: Packet
+    packets: tuple[Packet, ...]
 
 
 @st.composite
 def situations(draw: st.DrawFn) -> Situation:
     policy = draw(policies())
-    aims = [_aimed_at(rule) for rule in policy.allowed]
+    aims = [_aimed_at(entry) for entry in policy.allowed]
     ipv4 = mostly(st.one_of(aims), _aimless()) if aims else _aimless()
-    return Situation(policy, draw(mostly(ipv4, ipv4 | _ipv6())))
+    packets = st.lists(mostly(ipv4, ipv4 | _ipv6()), min_size=1, max_size=5)
+    return Situation(policy, tuple(draw(packets)))
 
 
 @st.composite
-def _aimed_at(draw: st.DrawFn, rule: Rule) -> Packet:
-    """A packet of newt's to the destination of ``rule`` or right beside it; seldom another."""
-    usual = st.just("tcp" if rule.protocol is Protocol.ANY else rule.protocol.value)
+def _aimed_at(draw: st.DrawFn, entry: Rule) -> Packet:
+    """A packet of newt's to the destination of ``entry`` or right beside it; seldom another."""
+    usual = st.just("tcp" if entry.protocol is Protocol.ANY else entry.protocol.value)
     protocol = draw(mostly(usual, st.sampled_from(_PROTOCOLS)))
     return Packet(
         direction=draw(mostly(st.just(Direction.FROM_NEWT), st.just(Direction.TO_NEWT))),
         source=draw(mostly(st.just(CAGE.newt), _strangers)),
-        destination=IPv4Address(draw(_near(_addresses(rule.destination), 0xFFFFFFFF))),
+        destination=IPv4Address(draw(_near(_addresses(entry.destination), 0xFFFFFFFF))),
         protocol=protocol,
-        port=draw(_near(_edges(rule), 0xFFFF)) if protocol in _WITH_PORTS else None,
+        port=draw(_near(_edges(entry), 0xFFFF)) if protocol in _WITH_PORTS else None,
         tracking=draw(mostly(st.just(Tracking.ORIGINAL), st.sampled_from(Tracking))),
     )
 
@@ -143,16 +139,18 @@ def _ipv6(draw: st.DrawFn) -> Packet:
 
 
 def _near(edges: Iterable[int], highest: int) -> st.SearchStrategy[int]:
-    """The edges of something and their neighbours on both sides."""
-    near = {edge + step for edge in edges for step in (0, -1, 1)}
-    return st.sampled_from(sorted(n for n in near if 0 <= n <= highest))
+    """The edges of something, and sometimes what lies right beside them."""
+    beside = {edge + step for edge in edges for step in (-1, 1)}
+    inside = sorted(n for n in beside if 0 <= n <= highest)
+    return mostly(st.sampled_from(sorted(edges)), st.sampled_from(inside))
 
 
 def _addresses(destination: Destination) -> Iterable[int]:
-    if isinstance(destination, IPv4Network):
-        return int(destination.network_address), int(destination.broadcast_address)
-    return [int(answer) for answer in RESOLUTION[destination] or (IPv4Address("10.0.1.77"),)]
+    if isinstance(destination, str):
+        return [int(answer) for answer in RESOLUTION[destination] or (IPv4Address("10.0.1.77"),)]
+    assert isinstance(destination, IPv4Network), f"nothing of the kind is drawn: {destination}"
+    return int(destination.network_address), int(destination.broadcast_address)
 
 
-def _edges(rule: Rule) -> Iterable[int]:
-    return [port for ports in rule.ports for port in (ports.first, ports.last)] or _PORTS
+def _edges(entry: Rule) -> Iterable[int]:
+    return [port for ports in entry.ports for port in (ports.first, ports.last)] or _PORTS

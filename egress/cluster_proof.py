@@ -1,0 +1,141 @@
+"""The plan of the proof in a cluster: what a pod under newt's own policy tries.
+
+The vocabulary, the table and its reading are ``proof``'s. Leaves out where things can be dialled
+(a Service's address, a pod's): that is looked up in the cluster, and comes in as contacts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
+
+from egress.model import (
+    CLUSTER_CANARIES,
+    DNS_PORT,
+    Address,
+    Network,
+    Policy,
+    Protocol,
+    Rule,
+    WideBlock,
+    destination_text,
+)
+from egress.pods import Answer, Connection, decide
+from egress.proof import FOREIGN_RESOLVER, HTTP_PORT, METADATA, SSH_PORT, Probe
+
+KUBELET_PORT = 10250
+#: Stands for the node that the pod runs on, which only the pod knows.
+OWN_NODE = "@{node}"
+
+
+@dataclass(frozen=True, order=True)
+class Contact:
+    """Where something answers: the address and port that a client dials."""
+
+    host: Address
+    port: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.host}:{self.port}" if self.host.version == 4 else f"[{self.host}]:{self.port}"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dialled:
+    """How a target of the stack file is tried, where its rule alone does not tell: pods have no
+    address of their own.
+    """
+
+    name: str
+    protocol: Protocol
+    contacts: tuple[Contact, ...]
+    must_reach: bool
+
+
+def plan(
+    policy: Policy, dialled: Iterable[Dialled], *, api: Contact | None, nodes: Iterable[Address]
+) -> tuple[Probe, ...]:
+    """Every allowed rule, every forbidden one, and the built-in canaries that the policy does not
+    allow. ``api`` is the Kubernetes API as pods dial it.
+    """
+    targets: dict[str, list[Dialled]] = {}
+    for target in dialled:
+        targets.setdefault(target.name, []).append(target)
+    probes: list[Probe] = []
+    for rules, must_reach in ((policy.allowed, True), (policy.forbidden, False)):
+        for rule in rules:
+            if rule.name not in targets:
+                probes += _at_address(rule, must_reach=must_reach)
+            for target in targets.get(rule.name, ()):
+                probes += _at_contact(target)
+    tried = {(probe.address, probe.protocol, probe.port) for probe in probes}
+    probes += [
+        probe
+        for probe in _canaries(policy, api, tuple(nodes))
+        if (probe.address, probe.protocol, probe.port) not in tried
+    ]
+    return tuple(dict.fromkeys(probes))
+
+
+def _at_address(rule: Rule, *, must_reach: bool) -> Iterator[Probe]:
+    if not isinstance(rule.destination, IPv4Network | IPv6Network | WideBlock):
+        return
+    if rule.protocol is Protocol.ANY or not _is_single(rule.destination):
+        # A block has no address to knock at, and a blanket rule no port.
+        ports: tuple[str, ...] = (rule.ports_text,)
+    else:
+        ports = tuple(str(ports.first) for ports in rule.ports)
+    for port in ports:
+        yield Probe(
+            name=rule.name,
+            address=destination_text(rule.destination),
+            protocol=rule.protocol.value,
+            port=port,
+            must_reach=must_reach,
+        )
+
+
+def _is_single(destination: Network | WideBlock) -> bool:
+    return (
+        not isinstance(destination, WideBlock)
+        and destination.prefixlen == destination.max_prefixlen
+    )
+
+
+def _at_contact(target: Dialled) -> Iterator[Probe]:
+    for contact in target.contacts:
+        yield Probe(
+            name=target.name,
+            address=str(contact.host),
+            protocol=target.protocol.value,
+            port=str(contact.port),
+            must_reach=target.must_reach,
+        )
+
+
+def _canaries(policy: Policy, api: Contact | None, nodes: tuple[Address, ...]) -> Iterator[Probe]:
+    kubernetes_api, node_ssh, node_kubelet, metadata, resolver = CLUSTER_CANARIES
+    if api is not None:
+        yield _canary(kubernetes_api, str(api.host), api.port)
+    for name, port in ((node_ssh, SSH_PORT), (node_kubelet, KUBELET_PORT)):
+        if not any(_is_allowed(policy, node, port) for node in nodes):
+            yield _canary(name, OWN_NODE, port)
+    yield _canary(metadata, str(METADATA), HTTP_PORT)
+    for protocol in (Protocol.TCP, Protocol.UDP):
+        if not _is_allowed(policy, FOREIGN_RESOLVER, DNS_PORT, protocol):
+            yield _canary(resolver, str(FOREIGN_RESOLVER), DNS_PORT, protocol)
+
+
+def _is_allowed(
+    policy: Policy, address: Address, port: int, protocol: Protocol = Protocol.TCP
+) -> bool:
+    connection = Connection(destination=address, protocol=protocol.value, port=port)
+    return decide(policy, connection).answer is Answer.ALLOWED
+
+
+def _canary(name: str, address: str, port: int, protocol: Protocol = Protocol.TCP) -> Probe:
+    return Probe(
+        name=name, address=address, protocol=protocol.value, port=str(port), must_reach=False
+    )

@@ -1,0 +1,98 @@
+"""What enforcers of NetworkPolicies do beside the API's promises, and which holes they leave.
+
+Every sentence was measured (docs/threat-model.md). The list is printed in the docs; a proof that
+runs into one of the exemptions names it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from egress.model import CLUSTER_CANARIES
+from egress.proof import Result, Verdict
+
+KUBE_ROUTER = "kube-router (k3s)"
+CILIUM = "Cilium"
+KUBE_NETWORK_POLICIES = "kube-network-policies (kind)"
+ANY_ENFORCER = "every enforcer"
+NO_ENFORCER = "no enforcer"
+
+
+@dataclass(frozen=True)
+class Limit:
+    """Something that an enforcer does not stop, as one sentence."""
+
+    enforcer: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.enforcer}: {self.text}"
+
+
+LIMITS: tuple[Limit, ...] = (
+    Limit(
+        NO_ENFORCER,
+        "Policies are accepted and do nothing (flannel alone, k3s with --disable-network-policy); "
+        "only a probe can tell.",
+    ),
+    Limit(
+        KUBE_ROUTER,
+        "A new pod is open for up to a second before its rules are in place; newt's gate waits "
+        "until they are.",
+    ),
+    Limit(KUBE_ROUTER, "ICMP echo passes to hosts that are not allowed."),
+    Limit(KUBE_ROUTER, "A listener on newt's own node in the node port range is reachable."),
+    Limit(
+        KUBE_ROUTER,
+        "A connection outlives the rule that allowed it; every change of the policy rolls newt.",
+    ),
+    Limit(KUBE_ROUTER, "While the enforcer is down new pods are open."),
+    Limit(CILIUM, "A block never matches a pod or a node, so neither can be allowed by address."),
+    Limit(CILIUM, "While the enforcer is down no pod starts."),
+    Limit(
+        KUBE_NETWORK_POLICIES,
+        "newt's own node is exempt: its ssh, its kubelet, its node ports, and the Kubernetes API "
+        "where that runs on it.",
+    ),
+    Limit(
+        KUBE_NETWORK_POLICIES,
+        "A new pod is open for up to 1.4 seconds before its rules are in place; newt's gate waits "
+        "until they are.",
+    ),
+    Limit(
+        KUBE_NETWORK_POLICIES,
+        "A connection outlives the rule that allowed it; every change of the policy rolls newt.",
+    ),
+    Limit(KUBE_NETWORK_POLICIES, "While the enforcer is down everything is open."),
+    Limit(
+        ANY_ENFORCER,
+        "A pod reaches itself, and the API allows an enforcer to exempt the pod's own node.",
+    ),
+    Limit(
+        ANY_ENFORCER,
+        "A ClusterIP in a block matches nothing: the address has been replaced by a pod's before "
+        "the policy is looked at.",
+    ),
+    Limit(
+        ANY_ENFORCER,
+        "Host names are addresses in a policy; they are looked up at `pulumi up` and not again.",
+    ),
+)
+
+_API, _SSH, _KUBELET, *_ = CLUSTER_CANARIES
+_EXEMPT = {
+    _API: "the Kubernetes API",
+    _SSH: "the ssh of newt's own node",
+    _KUBELET: "the kubelet of newt's own node",
+}
+
+
+def exemption(result: Result) -> str | None:
+    """Which known limit a probe ran into; None for everything that an enforcer has to stop."""
+    if result.verdict is not Verdict.OPEN or result.name not in _EXEMPT:
+        return None
+    return (
+        f"{_EXEMPT[result.name]} ({result.destination} {result.port}) is open to newt: this "
+        "cluster's enforcer exempts a pod's own node, as the Kubernetes API allows it to; use one "
+        "that does not (Cilium, kube-router), or accept it by kubernetes.acceptNodeAccess: true"
+    )

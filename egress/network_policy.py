@@ -1,0 +1,133 @@
+"""Renders a policy as the spec of a NetworkPolicy, with the annotations that name its rules.
+
+Pure: a policy in, plain dicts out; metadata is the component's. Egress rules stand in the order of
+the stack file, one per target: Pulumi's provider compares lists by index, so an added target is one
+added rule in the diff.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from egress.model import HostName, Pods, Policy, Protocol, Rule, WideBlock, destination_text
+
+Spec = dict[str, Any]
+
+#: The label by which the chart marks the pods of one newt instance.
+INSTANCE_LABEL = "newt.instance"
+#: The label that every namespace carries by itself, with its own name.
+NAMESPACE_LABEL = "kubernetes.io/metadata.name"
+#: ``<prefix>/<name of the rule>`` says in words what the rule of that name allows.
+RULE_PREFIX = "egress.newt-tunnel"
+#: Digest of the spec as it was rendered: what was added by hand later no longer fits it.
+DIGEST_ANNOTATION = "newt-tunnel/policy"
+_DIGEST_LENGTH = 16
+_BOTH = ["Ingress", "Egress"]
+
+
+def newt_policy(policy: Policy, instance: str) -> Spec:
+    """The spec for newt's pods: nothing comes in, and out goes what ``policy`` allows."""
+    return {
+        "podSelector": {"matchLabels": {INSTANCE_LABEL: instance}},
+        "policyTypes": _BOTH,
+        "egress": list(_egress(policy)),
+    }
+
+
+def deny_all() -> Spec:
+    """The spec that closes a whole namespace. Policies add up, so it can never widen anything."""
+    return {"podSelector": {}, "policyTypes": _BOTH}
+
+
+def annotations_of(policy: Policy, instance: str) -> dict[str, str]:
+    """What each rule is called and allows, and the digest of them all."""
+    words: dict[str, list[str]] = {}
+    for rule in policy.allowed:
+        text = f"{destination_text(rule.destination)} {rule.ports_text}/{rule.protocol.value}"
+        words.setdefault(rule.name, []).append(text + (f" ({rule.reason})" if rule.reason else ""))
+    named = {f"{RULE_PREFIX}/{name}": ", ".join(texts) for name, texts in words.items()}
+    return named | {DIGEST_ANNOTATION: digest_of(newt_policy(policy, instance))}
+
+
+def digest(policy: Policy) -> str:
+    """Changes exactly when the rules do. For newt's pod, which must be rolled then: some enforcers
+    let a connection live on when its rule is gone.
+    """
+    return _hash(list(_egress(policy)))
+
+
+def digest_of(spec: Mapping[str, Any]) -> str:
+    """Of a whole spec, rendered or read back: the API server drops empty lists and keeps the rest
+    as it was written.
+    """
+    return _hash({key: value for key, value in spec.items() if value})
+
+
+def _hash(value: object) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:_DIGEST_LENGTH]
+
+
+def _egress(policy: Policy) -> Iterator[Spec]:
+    by_name: dict[str, list[Rule]] = {}
+    for rule in policy.allowed:
+        by_name.setdefault(rule.name, []).append(rule)
+    for rules in by_name.values():
+        yield from _rules(rules)
+
+
+def _rules(rules: Iterable[Rule]) -> Iterator[Spec]:
+    """One egress rule for what one name allows; more only where destinations differ in ports."""
+    ports: dict[str, list[Spec]] = {}
+    peers: dict[str, Spec] = {}
+    for rule in rules:
+        peer = _peer(rule)
+        key = json.dumps(peer, sort_keys=True)
+        peers[key] = peer
+        ports.setdefault(key, []).extend(_ports(rule))
+    together: dict[str, Spec] = {}
+    for key, peer in peers.items():
+        found = ports[key]
+        # Without ports the rule is one for all protocols, and it contains the others.
+        blanket = any(not port for port in found)
+        rule_ports = [] if blanket else [p for n, p in enumerate(found) if p not in found[:n]]
+        spec = together.setdefault(json.dumps(rule_ports), {"to": []})
+        spec["to"].append(peer)
+        if rule_ports:
+            spec["ports"] = rule_ports
+    yield from together.values()
+
+
+def _peer(rule: Rule) -> Spec:
+    destination = rule.destination
+    if isinstance(destination, str):
+        raise ValueError(f"{rule.origin}: {HostName(destination)} has not been resolved")
+    if isinstance(destination, Pods):
+        # Both in one peer: in two they would be alternatives. No labels: every pod there.
+        peer: Spec = {
+            "namespaceSelector": {"matchLabels": {NAMESPACE_LABEL: destination.namespace}}
+        }
+        if destination.labels:
+            peer["podSelector"] = {"matchLabels": dict(destination.labels)}
+        return peer
+    if isinstance(destination, WideBlock):
+        block: Spec = {"cidr": str(destination.network)}
+        if destination.excluded:
+            block["except"] = [str(hole) for hole in destination.excluded]
+        return {"ipBlock": block}
+    return {"ipBlock": {"cidr": str(destination)}}
+
+
+def _ports(rule: Rule) -> Iterator[Spec]:
+    if rule.protocol is Protocol.ANY:
+        yield {}
+        return
+    protocol = rule.protocol.value.upper()
+    for ports in rule.ports:
+        single: Spec = {"protocol": protocol, "port": ports.first}
+        yield single if ports.is_single else single | {"endPort": ports.last}
+    for named in rule.port_names:
+        yield {"protocol": protocol, "port": named.name}

@@ -1,0 +1,64 @@
+"""The documents, and the parts of them that are written by a program.
+
+`python -m tests.unit.docs.documents` writes those parts anew (`make docs`): the README's table of
+options, and the list of what `docker.hook: docker-user` cannot stop. Each stands between a BEGIN
+and an END comment. All other text is people's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from egress.docker_user import LIMITS
+from settings.table import NO_DEFAULT, REQUIRED, rows
+
+REPOSITORY = Path(__file__).parents[3]
+README = REPOSITORY / "README.md"
+ARCHITECTURE = REPOSITORY / "docs" / "architecture.md"
+THREAT_MODEL = REPOSITORY / "docs" / "threat-model.md"
+CHANGELOG = REPOSITORY / "CHANGELOG.md"
+DOCUMENTS = (README, ARCHITECTURE, THREAT_MODEL, CHANGELOG)
+
+
+def options() -> str:
+    """Every option of the stack file as a row."""
+    lines = ["| key | type | default | meaning |", "| --- | --- | --- | --- |"]
+    for row in rows():
+        default = row.default if row.default in (REQUIRED, NO_DEFAULT) else f"`{row.default}`"
+        cells = (f"`{row.key}`", row.type, default, row.description)
+        lines.append(f"| {' | '.join(cell.replace('|', r'\|') for cell in cells)} |")
+    return "\n".join(lines)
+
+
+def limits() -> str:
+    """What the blog post's own place for the rules lets through."""
+    return "\n".join(f"- {limit}" for limit in LIMITS)
+
+
+#: Name of a written part, where it stands, and what belongs there.
+PARTS: tuple[tuple[str, Path, Callable[[], str]], ...] = (
+    ("options", README, options),
+    ("limits", THREAT_MODEL, limits),
+)
+
+
+def with_part(text: str, name: str, part: str) -> str:
+    """``text`` with its part ``name`` replaced. ``ValueError`` where there is no such part."""
+    found = re.compile(
+        rf"(?P<begin><!-- BEGIN {name}: .*? -->\n).*?(?P<end><!-- END {name} -->)", re.DOTALL
+    )
+    new, count = found.subn(lambda m: f"{m['begin']}{part}\n{m['end']}", text)
+    if count != 1:
+        raise ValueError(f"{count} parts are called {name}; there must be one")
+    return new
+
+
+def write() -> None:
+    for name, document, part in PARTS:
+        document.write_text(with_part(document.read_text(), name, part()))
+
+
+if __name__ == "__main__":
+    write()

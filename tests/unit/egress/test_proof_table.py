@@ -1,0 +1,139 @@
+"""The table that ``host/newt-proof`` prints, read back. The program's own shell prints it here."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+
+import pytest
+
+from egress.proof import Probe, Result, Verdict, parse, plan, render, summary
+from tests.unit.egress.cases import CAGE, golden
+from tests.unit.host.program import NEWT_PROOF, shell_function
+
+HEADER = re.search(r"\brow RULE [A-Z ]+[A-Z]", NEWT_PROOF)
+#: Reads the plan as newt-proof does and prints a row for each probe of it.
+PRINT_PLAN = """
+while read -r expected protocol address port name; do
+    row "$name" "$address" "$port/$protocol" "$expected" "blocked" "newt: silent, host: connected"
+done
+"""
+
+
+def printed(shell: str, stdin: str = "") -> str:
+    assert HEADER, "newt-proof prints no header any more"
+    script = f"{shell_function(NEWT_PROOF, 'row')}\n{HEADER[0]}\n{shell}"
+    return subprocess.run(
+        ["sh", "-euc", script], input=stdin, capture_output=True, text=True, check=True
+    ).stdout
+
+
+def result(verdict: Verdict, expected: str = "reach", evidence: str = "newt: connected") -> Result:
+    return Result(
+        name="gitea",
+        destination="10.0.1.50",
+        port="3000/tcp",
+        expected=expected,
+        verdict=verdict,
+        evidence=evidence,
+    )
+
+
+@pytest.mark.parametrize("case", ["nas", "names", "ports", "blocks", "pangolin-all"])
+def test_a_plan_survives_the_way_to_the_host_and_back(case: str) -> None:
+    probes = plan(golden(case), CAGE)
+    results = parse(printed(PRINT_PLAN, render(probes)))
+    assert [probe_of(result) for result in results] == list(probes)
+
+
+def probe_of(result: Result) -> Probe:
+    port, _, protocol = result.port.rpartition("/")
+    return Probe(
+        name=result.name,
+        address=result.destination,
+        protocol=protocol,
+        port=port,
+        must_reach=result.expected == "reach",
+    )
+
+
+@pytest.mark.parametrize("verdict", Verdict)
+def test_every_verdict_is_read_back(verdict: Verdict) -> None:
+    table = printed(f"row gitea 10.0.1.50 3000/tcp reach '{verdict.value}' 'newt: connected'")
+    assert parse(table) == (result(verdict),)
+
+
+def test_newt_proof_prints_no_verdict_that_is_unknown_here() -> None:
+    assigned = re.findall(r'_verdict="?([A-Za-z]+(?: [a-z]+)?)"?', NEWT_PROOF)
+    in_rows = re.findall(r'"\$_expected" "([a-z ]+)"', NEWT_PROOF)
+    printed_words = {*assigned, *in_rows}
+    assert {"reached", "OPEN", "not probed"} <= printed_words, "the search finds them no more"
+    assert printed_words <= {verdict.value for verdict in Verdict}, "reading it back would fail"
+
+
+def test_evidence_may_say_anything() -> None:
+    table = printed("row dns 10.0.1.53 53/udp reach counted \"rule 'dns' counted +1, host: none\"")
+    assert parse(table)[0].evidence == "rule 'dns' counted +1, host: none"
+
+
+def test_long_cells_push_the_others_aside_and_are_read_all_the_same() -> None:
+    name, ports = "a" * 63, "80,443,8000-8010,9000-9100/tcp"
+    host = ".".join(["long-label"] * 6)
+    table = printed(f"row {name} {host} {ports} reach 'not probed' 'more than one address or port'")
+    assert [(r.name, r.destination, r.port) for r in parse(table)] == [(name, host, ports)]
+
+
+def test_text_around_the_table_is_for_people() -> None:
+    row = "row gitea 10.0.1.50 3000/tcp block OPEN 'newt: connected'"
+    table = f"resolved gitea.lan -> 10.0.1.50\n\n{printed(row)}warning: gitea: nobody answers\n"
+    assert parse(table) == (result(Verdict.OPEN, "block"),)
+    assert parse("the proof is off: nothing was tried\n") == ()
+    assert parse("") == ()
+
+
+def test_a_row_with_an_unknown_verdict_is_an_error() -> None:
+    table = printed("row gitea 10.0.1.50 3000/tcp reach perhaps 'newt: connected'")
+    with pytest.raises(ValueError, match="perhaps"):
+        parse(table)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "expected", "as_expected"),
+    [
+        (Verdict.REACHED, "reach", True),
+        (Verdict.COUNTED, "reach", True),
+        (Verdict.BLOCKED, "block", True),
+        (Verdict.NOT_PROVED, "block", True),
+        (Verdict.NOT_PROVED, "reach", True),
+        (Verdict.NOT_PROBED, "reach", True),
+        (Verdict.OPEN, "block", False),
+        (Verdict.BLOCKED, "reach", False),
+    ],
+)
+def test_a_leak_and_a_cut_off_target_are_not_as_expected(
+    verdict: Verdict, expected: str, as_expected: bool
+) -> None:
+    assert result(verdict, expected).as_expected is as_expected
+
+
+def test_the_summary_counts_what_is_wrong() -> None:
+    results = (
+        result(Verdict.REACHED),
+        result(Verdict.BLOCKED, "block"),
+        result(Verdict.OPEN, "block"),
+        result(Verdict.BLOCKED),
+    )
+    assert summary(results) == "2 as expected, 2 wrong"
+    assert summary(results[:2]) == "2 as expected, 0 wrong"
+    assert summary(()) == "0 as expected, 0 wrong"
+
+
+def test_a_row_is_plain_text_for_a_stack_output() -> None:
+    assert result(Verdict.NOT_PROVED, "block", "newt: silent, host: silent").as_row() == {
+        "name": "gitea",
+        "destination": "10.0.1.50",
+        "port": "3000/tcp",
+        "expected": "block",
+        "verdict": "not proved",
+        "evidence": "newt: silent, host: silent",
+    }

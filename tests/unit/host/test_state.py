@@ -1,0 +1,138 @@
+"""What is done about a host that is, or is not, as the last update left it."""
+
+from __future__ import annotations
+
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from host.payload import PROGRAM_PATH
+from host.state import CHECK_COMMAND, ForeignOwnerError, Generation, HostState, generation
+from tests.unit.egress.cases import declaration, golden
+
+DECLARED = declaration(golden("nas"))
+BEFORE = "2026-01-01T00:00:00Z"
+NOW = datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC)
+FRESH = "2026-02-03T04:05:06Z"
+
+
+def host(
+    state: str = "ok",
+    *,
+    hash: str = DECLARED.digest,
+    confirmed: str = DECLARED.digest,
+    owner: str = DECLARED.owner,
+    faults: str = "",
+) -> HostState:
+    return HostState(
+        state=state, owner=owner, hash=hash, generation=BEFORE, confirmed=confirmed, faults=faults
+    )
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        pytest.param(host(), id="as declared"),
+        pytest.param(host(confirmed="older"), id="as declared, not confirmed yet"),
+        pytest.param(host(hash="older", confirmed="older"), id="as confirmed, declared anew"),
+    ],
+)
+def test_a_host_as_it_was_left_keeps_its_generation_and_nothing_is_said(state: HostState) -> None:
+    assert generation(state, DECLARED, NOW) == Generation(BEFORE), (
+        "the program that changes nothing would be an update for ever"
+    )
+
+
+@pytest.mark.parametrize(
+    ("state", "finding"),
+    [
+        pytest.param(HostState(state="absent"), "has no rules", id="fresh"),
+        pytest.param(host("absent", owner=""), "has no rules", id="wiped"),
+        pytest.param(
+            host("drifted", faults="the jump is missing"), "the jump is missing", id="drifted"
+        ),
+        pytest.param(
+            host("drifted", hash="other", faults="edited"), "edited", id="drifted and unfinished"
+        ),
+        pytest.param(
+            host(hash="other", confirmed="older"), "did not finish", id="unfinished update"
+        ),
+        pytest.param(
+            host(hash="other", confirmed=""), "did not finish", id="unfinished first update"
+        ),
+        pytest.param(
+            host(hash="other"), "did not finish", id="unfinished, and the program was reverted"
+        ),
+    ],
+)
+def test_a_host_that_differs_gets_a_new_generation_and_the_user_is_told_why(
+    state: HostState, finding: str
+) -> None:
+    decided = generation(state, DECLARED, NOW)
+    assert decided.text == FRESH, "without another generation the engine sees no change"
+    assert finding in decided.finding
+
+
+@pytest.mark.parametrize("state", ["ok", "drifted"])
+def test_the_cage_of_another_stack_is_left_alone(state: str) -> None:
+    foreign = host(state, owner="newt-tunnel/other")
+    with pytest.raises(ForeignOwnerError, match="newt-tunnel/other") as error:
+        generation(foreign, DECLARED, NOW)
+    assert "destroy that stack first" in str(error.value), "what to do is missing"
+
+
+def test_the_answer_of_the_host_is_read() -> None:
+    answer = (
+        "state=drifted\nowner=newt-tunnel/nas\nhash=abc\ngeneration=2026-01-01T00:00:00Z\n"
+        "confirmed=def\nfaults=iptables mangle PREROUTING: there 2 times; x=y\n"
+    )
+    assert HostState.parse(answer) == HostState(
+        state="drifted",
+        owner="newt-tunnel/nas",
+        hash="abc",
+        generation="2026-01-01T00:00:00Z",
+        confirmed="def",
+        faults="iptables mangle PREROUTING: there 2 times; x=y",
+    )
+
+
+def test_a_host_without_the_program_is_absent() -> None:
+    assert HostState.parse("state=absent\n") == HostState(state="absent")
+
+
+def test_what_a_later_version_adds_to_the_answer_is_ignored() -> None:
+    assert HostState.parse("Welcome to the NAS!\nstate=absent\ncolour=blue\n").state == "absent"
+
+
+@pytest.mark.parametrize(
+    "answer", ["", "\n", "sh: not found\n", "state=\n", "state=fine\n", "owner=newt-tunnel/nas\n"]
+)
+def test_anything_else_is_an_error_that_shows_what_was_said(answer: str) -> None:
+    with pytest.raises(ValueError, match="not an answer of newt-egress") as error:
+        HostState.parse(answer)
+    assert repr(answer) in str(error.value)
+
+
+def test_a_very_long_wrong_answer_is_cut() -> None:
+    with pytest.raises(ValueError, match="not an answer") as error:
+        HostState.parse("x" * 5000)
+    assert len(str(error.value)) < 300, "the message would hide everything else"
+
+
+@pytest.mark.parametrize(
+    ("program", "answer"),
+    [(None, "state=absent\n"), ('#!/bin/sh\necho "state=ok"; echo "asked=$*"\n', "asked=check\n")],
+    ids=["no program", "a program"],
+)
+def test_the_command_asks_the_program_where_there_is_one(
+    program: str | None, answer: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "newt-egress"
+    if program is not None:
+        path.write_text(program)
+        path.chmod(0o755)
+    command = CHECK_COMMAND.replace(PROGRAM_PATH, str(path))
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith(answer)
