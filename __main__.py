@@ -2,11 +2,10 @@
 
 import pulumi
 
-from components import DockerTunnel
+from components import tunnel_for
 from settings.load import load
 
-settings, secrets = load()
-tunnel = DockerTunnel("newt-tunnel", settings, secrets)
+tunnel = tunnel_for("newt-tunnel", *load())
 
 pulumi.export("reach", tunnel.reach)
 pulumi.export("host", tunnel.host)

@@ -1,16 +1,9 @@
-"""Reusable components: thin resources around the pure model and the host's programs."""
+"""Reusable components: thin resources around the pure model and the programs that run elsewhere.
 
-from components.docker_tunnel import DockerTunnel
-from components.egress_firewall import EgressFirewall, EgressFirewallArgs
-from components.egress_proof import EgressProof, EgressProofArgs
-from components.newt_container import NewtContainer, NewtContainerArgs
+``docker_tunnel`` and ``kubernetes_tunnel`` are the platforms; import what you need from its module,
+so that a stack loads only the SDK of its own platform.
+"""
 
-__all__ = [
-    "DockerTunnel",
-    "EgressFirewall",
-    "EgressFirewallArgs",
-    "EgressProof",
-    "EgressProofArgs",
-    "NewtContainer",
-    "NewtContainerArgs",
-]
+from components.choice import tunnel_for
+
+__all__ = ["tunnel_for"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from ipaddress import IPv4Address
 
 import pulumi
 
@@ -153,7 +152,7 @@ def _resolvers(dns: Dns, cage: Cage) -> list[str]:
 def _hosts(settings: Settings) -> list[tuple[str, str]]:
     """Without DNS the endpoint's name must be known beforehand."""
     endpoint = settings.pangolin.endpoint.host
-    if settings.dns.resolvers or settings.dns.anywhere or isinstance(endpoint, IPv4Address):
+    if settings.dns.resolvers or settings.dns.anywhere or not isinstance(endpoint, str):
         return []
     return [(endpoint, str(address)) for address in settings.pangolin.addresses or ()]
 

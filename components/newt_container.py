@@ -155,7 +155,7 @@ class NewtContainer(pulumi.ComponentResource):
                 provider=provider,
                 depends_on=[*args.after, credentials, network, volume],
                 # The provider reports changes of these as updates that never reach the container.
-                replace_on_changes=["healthcheck", "tmpfs"],
+                replace_on_changes=["healthcheck", "mounts", "tmpfs"],
                 delete_before_replace=True,
             ),
         )

@@ -8,17 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network
 
 from egress.model import (
     CLUSTER_CANARIES,
     DNS_PORT,
     Address,
-    Network,
     Policy,
     Protocol,
     Rule,
-    WideBlock,
     destination_text,
 )
 from egress.pods import Answer, Connection, decide
@@ -66,10 +63,8 @@ def plan(
     probes: list[Probe] = []
     for rules, must_reach in ((policy.allowed, True), (policy.forbidden, False)):
         for rule in rules:
-            if rule.name not in targets:
-                probes += _at_address(rule, must_reach=must_reach)
-            for target in targets.get(rule.name, ()):
-                probes += _at_contact(target)
+            dialling = [p for target in targets.get(rule.name, ()) for p in _at_contact(target)]
+            probes += dialling or _at_address(rule, must_reach=must_reach)
     tried = {(probe.address, probe.protocol, probe.port) for probe in probes}
     probes += [
         probe
@@ -80,28 +75,21 @@ def plan(
 
 
 def _at_address(rule: Rule, *, must_reach: bool) -> Iterator[Probe]:
-    if not isinstance(rule.destination, IPv4Network | IPv6Network | WideBlock):
-        return
-    if rule.protocol is Protocol.ANY or not _is_single(rule.destination):
-        # A block has no address to knock at, and a blanket rule no port.
+    destination = destination_text(rule.destination)
+    if rule.protocol is Protocol.ANY or "/" in destination:
+        # A block or pods that are not there have no address to knock at, and a blanket rule no
+        # port: they are only listed.
         ports: tuple[str, ...] = (rule.ports_text,)
     else:
         ports = tuple(str(ports.first) for ports in rule.ports)
     for port in ports:
         yield Probe(
             name=rule.name,
-            address=destination_text(rule.destination),
+            address=destination,
             protocol=rule.protocol.value,
             port=port,
             must_reach=must_reach,
         )
-
-
-def _is_single(destination: Network | WideBlock) -> bool:
-    return (
-        not isinstance(destination, WideBlock)
-        and destination.prefixlen == destination.max_prefixlen
-    )
 
 
 def _at_contact(target: Dialled) -> Iterator[Probe]:

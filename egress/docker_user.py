@@ -1,7 +1,7 @@
 """What ``docker.hook: docker-user``, the blog post's own place for the rules, cannot stop.
 
-Each sentence was measured (docs/threat-model.md). The list is shown when a stack chooses the hook,
-and printed in the docs.
+What of it was measured, and what Docker's own threads say, is in docs/threat-model.md. The list is
+shown when a stack chooses the hook, and printed in the docs.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network
 
 from egress.cage import Cage
@@ -45,6 +45,8 @@ class Verdict(enum.Enum):
     NOT_PROVED = "not proved"
     OPEN = "OPEN"
     NOT_PROBED = "not probed"
+    #: Open, and accepted by the stack file: an enforcer may exempt newt's own node.
+    ACCEPTED = "accepted"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +122,7 @@ def _probes(rule: Rule, *, must_reach: bool) -> Iterator[Probe]:
     elif isinstance(rule.destination, IPv4Network) and rule.destination.prefixlen < 32:
         ports = (rule.ports_text,)
     else:
-        ports = tuple(str(ports.first) for ports in rule.ports)
+        ports = tuple(str(ports) for ports in rule.ports)
     for port in ports:
         yield Probe(
             name=rule.name,
@@ -195,3 +197,20 @@ def summary(results: tuple[Result, ...]) -> str:
     """``N as expected, M wrong``, the last line of the demo."""
     wrong = sum(not result.as_expected for result in results)
     return f"{len(results) - wrong} as expected, {wrong} wrong"
+
+
+def with_control(results: tuple[Result, ...], control: tuple[Result, ...]) -> tuple[Result, ...]:
+    """``results`` of a prober that could not tell a block from nobody at home, told by a control
+    that tried the same without a policy.
+    """
+    answered = {(row.name, row.destination, row.port) for row in control if _answered(row)}
+    return tuple(
+        replace(row, verdict=Verdict.BLOCKED, evidence=f"{row.evidence}, control: connected")
+        if row.verdict is Verdict.NOT_PROVED and (row.name, row.destination, row.port) in answered
+        else row
+        for row in results
+    )
+
+
+def _answered(row: Result) -> bool:
+    return row.verdict in (Verdict.REACHED, Verdict.OPEN, Verdict.ACCEPTED)

@@ -6,25 +6,33 @@ Works on as much of the file as is valid by itself, so that one run reports ever
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from ipaddress import IPv4Address, IPv4Network
-from typing import Any
+from ipaddress import IPv4Address, IPv4Network, ip_network
+from typing import Any, Protocol, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import PydanticUndefined
 
 from egress.cage import IPTABLES_MAX_TARGETS, Firewall
-from egress.model import Destination, Policy, PolicyError, Rule, destination_text
+from egress.model import (
+    Address,
+    Destination,
+    Network,
+    Policy,
+    PolicyError,
+    Rule,
+    destination_text,
+)
 from settings import ports
 from settings.addresses import is_private
 from settings.dns import NONE, Dns
 from settings.docker import Docker
-from settings.entries import Entry
+from settings.entries import Entry, NamedEntry
 from settings.errors import MISSING, Problem
 from settings.newt import Newt
-from settings.pangolin import Endpoint, Pangolin
+from settings.pangolin import ClusterPangolin, Endpoint, Pangolin
 from settings.policy import (
     Keyed,
     default_services,
@@ -39,6 +47,9 @@ from settings.stack import Settings
 _SHOWN_TARGETS = 5
 
 
+AnyEntry = TypeVar("AnyEntry", bound=NamedEntry)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Facts:
     """The valid part of a stack file. None: missing without a default, or invalid."""
@@ -46,7 +57,7 @@ class Facts:
     dns: Dns | None
     endpoint: Endpoint | None
     #: None also where nothing is written; ``addresses_written`` tells.
-    addresses: tuple[IPv4Address, ...] | None
+    addresses: tuple[Address, ...] | None
     addresses_written: bool
     services: tuple[ports.Service, ...] | None
     subnet: IPv4Network | None
@@ -78,35 +89,38 @@ class Facts:
 def facts(raw: Mapping[str, object]) -> Facts:
     """Judge each field that the checks need by itself."""
     pangolin, docker = raw.get("pangolin"), raw.get("docker")
-    endpoint = _valid(Pangolin, "endpoint", pangolin)
-    clients = _valid(Newt, "clients", raw.get("newt", {}))
-    services = _valid(Pangolin, "ports", pangolin)
-    if (
-        services is None
-        and endpoint is not None
-        and clients is not None
-        and not _is_written(pangolin, "ports")
-    ):
-        services = default_services(endpoint, clients=clients)
     return Facts(
-        dns=_valid(Settings, "dns", raw),
-        endpoint=endpoint,
-        addresses=_valid(Pangolin, "addresses", pangolin),
-        addresses_written=_is_written(pangolin, "addresses"),
-        services=services,
-        subnet=_valid(Docker, "subnet", docker),
-        host=_valid(Docker, "address", docker),
-        firewall=_valid(Docker, "firewall", docker),
-        egress=tuple(_entries("egress", raw)),
-        must_not_reach=tuple(_entries("mustNotReach", raw)),
+        dns=valid(Settings, "dns", raw),
+        endpoint=valid(Pangolin, "endpoint", pangolin),
+        addresses=valid(Pangolin, "addresses", pangolin),
+        addresses_written=is_written(pangolin, "addresses"),
+        services=services(Pangolin, raw),
+        subnet=valid(Docker, "subnet", docker),
+        host=valid(Docker, "address", docker),
+        firewall=valid(Docker, "firewall", docker),
+        egress=valid_entries(Entry, "egress", raw),
+        must_not_reach=valid_entries(Entry, "mustNotReach", raw),
     )
 
 
-def _is_written(section: object, key: str) -> bool:
+def services(
+    model: type[Pangolin | ClusterPangolin], raw: Mapping[str, object]
+) -> tuple[ports.Service, ...] | None:
+    """What newt needs of the server, as far as it can be told."""
+    pangolin = raw.get("pangolin")
+    written: tuple[ports.Service, ...] | None = valid(model, "ports", pangolin)
+    endpoint = valid(model, "endpoint", pangolin)
+    clients = valid(Newt, "clients", raw.get("newt", {}))
+    if written is not None or is_written(pangolin, "ports") or endpoint is None or clients is None:
+        return written
+    return default_services(endpoint, clients=clients)
+
+
+def is_written(section: object, key: str) -> bool:
     return isinstance(section, Mapping) and section.get(key) is not None
 
 
-def _valid(model: type[BaseModel], name: str, section: object) -> Any:
+def valid(model: type[BaseModel], name: str, section: object) -> Any:
     if not isinstance(section, Mapping):
         return None
     field = model.model_fields[name]
@@ -120,46 +134,66 @@ def _valid(model: type[BaseModel], name: str, section: object) -> Any:
         return None
 
 
-def _entries(key: str, raw: Mapping[str, object]) -> Iterator[Keyed]:
+def valid_entries(
+    model: type[AnyEntry], key: str, raw: Mapping[str, object]
+) -> tuple[tuple[str, AnyEntry], ...]:
+    """The entries of a list that are valid by themselves, each with its key."""
+    found = []
     entries = raw.get(key)
     for index, entry in enumerate(entries if isinstance(entries, list) else ()):
         try:
-            yield f"{key}[{index}]", Entry.model_validate(entry)
+            found.append((f"{key}[{index}]", model.model_validate(entry)))
         except ValidationError:
             # Reported by the whole file's validation.
             continue
+    return tuple(found)
 
 
 def check(found: Facts) -> Iterator[Problem]:
     """Every contradiction between sections, each once."""
-    yield from _names(found)
-    yield from _endpoint_addresses(found)
-    yield from _names_without_dns(found)
+    yield from names((key, entry.name) for key, entry in found.entries)
+    yield from endpoint_addresses(found, is_private)
+    yield from names_without_dns(
+        found.dns, ((key, entry.destination) for key, entry in found.entries), "its IPv4 address"
+    )
     yield from _subnet(found)
-    yield from _duplicates(found)
-    yield from _overlaps(found)
+    yield from duplicates(found.allowed)
+    yield from overlaps(found.allowed, entry_rules(found.must_not_reach))
     yield from _size(found)
 
 
-def _names(found: Facts) -> Iterator[Problem]:
+def names(entries: Iterable[tuple[str, str]]) -> Iterator[Problem]:
+    """``entries`` are keys and the names below them."""
     first: dict[str, str] = {}
-    for key, entry in found.entries:
-        if entry.name in first:
+    for key, name in entries:
+        if name in first:
             yield Problem(
                 f"{key}.name",
-                entry.name,
-                f"is the name of {first[entry.name]} too; rules and reports go by it, choose "
-                "another",
+                name,
+                f"is the name of {first[name]} too; rules and reports go by it, choose another",
             )
-        first.setdefault(entry.name, key)
+        first.setdefault(name, key)
 
 
-def _endpoint_addresses(found: Facts) -> Iterator[Problem]:
+class ServerFacts(Protocol):
+    """What a file says of the server."""
+
+    @property
+    def dns(self) -> Dns | None: ...
+    @property
+    def endpoint(self) -> Endpoint | None: ...
+    @property
+    def addresses(self) -> tuple[Address, ...] | None: ...
+    @property
+    def addresses_written(self) -> bool: ...
+
+
+def endpoint_addresses(found: ServerFacts, is_private: Callable[[Any], bool]) -> Iterator[Problem]:
     key = "pangolin.addresses"
     if found.endpoint is None:
         return
     host = found.endpoint.host
-    if isinstance(host, IPv4Address):
+    if not isinstance(host, str):
         if not found.addresses_written and is_private(host):
             yield Problem(
                 key,
@@ -181,15 +215,18 @@ def _endpoint_addresses(found: Facts) -> Iterator[Problem]:
         )
 
 
-def _names_without_dns(found: Facts) -> Iterator[Problem]:
-    if found.dns is None or not found.dns.is_none:
+def names_without_dns(
+    dns: Dns | None, entries: Iterable[tuple[str, object]], instead: str
+) -> Iterator[Problem]:
+    """``entries`` are keys and what they mean; ``instead`` is what to write."""
+    if dns is None or not dns.is_none:
         return
-    for key, entry in found.entries:
-        if isinstance(entry.destination, str):
+    for key, target in entries:
+        if isinstance(target, str):
             yield Problem(
                 f"{key}.host",
-                entry.destination,
-                f"is a name, and with dns: {NONE} newt cannot look it up; write its IPv4 address",
+                target,
+                f"is a name, and with dns: {NONE} newt cannot look it up; write {instead}",
             )
 
 
@@ -199,7 +236,7 @@ def _subnet(found: Facts) -> Iterator[Problem]:
         return
     inside: list[str] = []
     for key, block in _reachable(found):
-        if subnet.subnet_of(block) and block != subnet:
+        if subnet.overlaps(block) and block.prefixlen < subnet.prefixlen:
             yield Problem(
                 key,
                 str(block),
@@ -218,7 +255,7 @@ def _subnet(found: Facts) -> Iterator[Problem]:
         )
 
 
-def _reachable(found: Facts) -> Iterator[tuple[str, IPv4Network]]:
+def _reachable(found: Facts) -> Iterator[tuple[str, Network]]:
     """What must lie outside newt's own network.
 
     The proof, however, may well try an address inside it.
@@ -227,10 +264,10 @@ def _reachable(found: Facts) -> Iterator[tuple[str, IPv4Network]]:
         yield "docker.address", IPv4Network(found.host)
     if found.dns is not None:
         yield from (
-            (f"dns[{n}]", IPv4Network(address)) for n, address in enumerate(found.dns.resolvers)
+            (f"dns[{n}]", ip_network(address)) for n, address in enumerate(found.dns.resolvers)
         )
     for n, address in enumerate(found.addresses or ()):
-        yield f"pangolin.addresses[{n}]", IPv4Network(address)
+        yield f"pangolin.addresses[{n}]", ip_network(address)
     if (
         found.addresses is None
         and found.endpoint is not None
@@ -242,10 +279,10 @@ def _reachable(found: Facts) -> Iterator[tuple[str, IPv4Network]]:
             yield f"{key}.{'host' if entry.cidr is None else 'cidr'}", entry.destination
 
 
-def _duplicates(found: Facts) -> Iterator[Problem]:
+def duplicates(allowed: Iterable[Rule]) -> Iterator[Problem]:
     first: dict[tuple[object, ...], Rule] = {}
-    for rule in found.allowed:
-        for port in rule.ports:
+    for rule in allowed:
+        for port in (*rule.ports, *rule.port_names):
             known = first.setdefault((rule.destination, rule.protocol, port), rule)
             if known.name != rule.name:
                 yield Problem(
@@ -257,11 +294,11 @@ def _duplicates(found: Facts) -> Iterator[Problem]:
                 break
 
 
-def _overlaps(found: Facts) -> Iterator[Problem]:
+def overlaps(allowed: Sequence[Rule], forbidden: Iterable[Rule]) -> Iterator[Problem]:
     # One policy per forbidden rule: a policy stops at the first contradiction.
-    for rule in entry_rules(found.must_not_reach):
+    for rule in forbidden:
         try:
-            Policy(allowed=found.allowed, forbidden=(rule,), resolvers=(), endpoint=None)
+            Policy(allowed=tuple(allowed), forbidden=(rule,), resolvers=(), endpoint=None)
         except PolicyError as error:
             yield Problem(error.key, str(error.value), error.remedy)
 

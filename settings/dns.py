@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import IPv4Address
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import PlainSerializer, PlainValidator, TypeAdapter, WithJsonSchema
 
+from egress import model
+from settings import dual_stack
 from settings.errors import refuse
 from settings.types import Address, Kind
 
 NONE = "none"
 ANY = "any"
+CLUSTER = "cluster"
 
 
 @dataclass(frozen=True)
 class Dns:
-    """The listed resolvers; or, with ``anywhere``, every one there is; or nobody at all."""
+    """The listed resolvers, and with ``cluster`` the cluster's own; or, with ``anywhere``, every
+    one there is; or nobody at all.
+    """
 
-    resolvers: tuple[IPv4Address, ...] = ()
+    resolvers: tuple[model.Address, ...] = ()
     anywhere: bool = False
+    cluster: bool = False
 
     @property
     def is_none(self) -> bool:
         """Whether newt may not resolve anything."""
-        return not self.resolvers and not self.anywhere
+        return not (self.resolvers or self.anywhere or self.cluster)
 
 
 _RESOLVERS = TypeAdapter(tuple[Address, ...])
@@ -48,6 +53,48 @@ def _dns(value: object) -> Dns:
     return Dns(resolvers)
 
 
+_IN_CLUSTER: TypeAdapter[tuple[Any, ...]] = TypeAdapter(
+    tuple[
+        Annotated[
+            Any,
+            PlainValidator(lambda value: value if value == CLUSTER else dual_stack.resolver(value)),
+        ],
+        ...,
+    ]
+)
+
+
+def _cluster_dns(value: object) -> Dns:
+    if isinstance(value, Dns):
+        return value
+    if value == CLUSTER:
+        return Dns(cluster=True)
+    if value == NONE:
+        return Dns()
+    if value == ANY:
+        # Everywhere is outside the cluster, as policies see it.
+        return Dns(anywhere=True, cluster=True)
+    if not isinstance(value, list | tuple):
+        raise refuse(
+            f"write `{CLUSTER}`, `{NONE}`, `{ANY}`, or a list like [169.254.20.10] for a "
+            "node-local cache"
+        )
+    listed = _IN_CLUSTER.validate_python(value)
+    if not listed:
+        raise refuse(f"names no resolver; write `{NONE}` if newt is to ask nobody")
+    if len(set(listed)) < len(listed):
+        raise refuse("names a resolver twice; name each once")
+    return Dns(tuple(item for item in listed if item != CLUSTER), cluster=CLUSTER in listed)
+
+
+def _written_for_cluster(dns: Dns) -> str | list[str]:
+    if dns.anywhere:
+        return ANY
+    if dns.cluster and not dns.resolvers:
+        return CLUSTER
+    return [*([CLUSTER] if dns.cluster else []), *map(str, dns.resolvers)] or NONE
+
+
 def _written(dns: Dns) -> str | list[str]:
     if dns.anywhere:
         return ANY
@@ -67,4 +114,19 @@ Resolvers = Annotated[
         }
     ),
     Kind("list of IPv4 addresses, `none` or `any`"),
+]
+
+ClusterResolvers = Annotated[
+    Dns,
+    PlainValidator(_cluster_dns),
+    PlainSerializer(_written_for_cluster, return_type=str | list[str]),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "array", "items": {"type": "string"}, "minItems": 1},
+                {"type": "string", "enum": [CLUSTER, NONE, ANY]},
+            ]
+        }
+    ),
+    Kind("`cluster`, `none`, `any`, or list of IP addresses and `cluster`"),
 ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from ipaddress import IPv4Network
 from itertools import count
 from typing import Annotated, ClassVar
@@ -28,9 +28,46 @@ _FOR_KUBERNETES = (
 )
 
 
-class Entry(Section):
+class NamedEntry(Section):
+    """What entries of all platforms have in common: a name, and something they mean."""
+
+    #: The keys that say what is meant, one of which must be there.
+    means: ClassVar[tuple[str, ...]]
+    #: The long forms, as an error shows them.
+    forms: ClassVar[str]
+    reserved: ClassVar[Set[str]] = RESERVED_NAMES
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_a_target(cls, raw: object) -> object:
+        if isinstance(raw, str):
+            raise refuse(_short_form_remedy(raw))
+        if not isinstance(raw, Mapping):
+            raise refuse(f"is not an entry; write {cls.forms} or {_SHORT_FORM}")
+        return cls.completed({key: value for key, value in raw.items() if value is not None})
+
+    @classmethod
+    def completed(cls, given: dict[str, object]) -> dict[str, object]:
+        """What is written, and None for what must not be missing without a word."""
+        known = {field.alias for field in cls.model_fields.values()}
+        # An unknown key is probably the target, misspelt: one error is enough.
+        if given.keys().isdisjoint(cls.means) and given.keys() <= known:
+            return {cls.means[0]: None, **given}
+        return given
+
+    @field_validator("name", check_fields=False)
+    @classmethod
+    def _is_free(cls, name: str) -> str:
+        if name in cls.reserved:
+            raise refuse("is a name of our own rules; choose another")
+        return name
+
+
+class Entry(NamedEntry):
     """One target. Exactly one of ``host`` and ``cidr``."""
 
+    means: ClassVar[tuple[str, ...]] = ("host", "cidr")
+    forms: ClassVar[str] = "{name, host, port}, {name, cidr, port}"
     misplaced: ClassVar[Mapping[str, str]] = {
         "namespace": _FOR_KUBERNETES,
         "labels": _FOR_KUBERNETES,
@@ -49,30 +86,6 @@ class Entry(Section):
         Field(description="As newt dials it: for a published port, the published one.")
     )
     protocol: TransportProtocol = Field(default=Protocol.TCP, description="In any case.")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _has_a_target(cls, raw: object) -> object:
-        if isinstance(raw, str):
-            raise refuse(_short_form_remedy(raw))
-        if not isinstance(raw, Mapping):
-            raise refuse(
-                f"is not an entry; write {{name, host, port}}, {{name, cidr, port}} or "
-                f"{_SHORT_FORM}"
-            )
-        given = {key: value for key, value in raw.items() if value is not None}
-        known = {field.alias for field in cls.model_fields.values()}
-        # An unknown key is probably the target, misspelt: one error is enough.
-        if not {"host", "cidr"} & given.keys() and given.keys() <= known:
-            given["host"] = None
-        return given
-
-    @field_validator("name")
-    @classmethod
-    def _is_free(cls, name: str) -> str:
-        if name in RESERVED_NAMES:
-            raise refuse("is a name of our own rules; choose another")
-        return name
 
     @field_validator("host", mode="before")
     @classmethod
@@ -106,14 +119,16 @@ def _short_form_remedy(text: str) -> str:
     return f"is not an entry; write {_SHORT_FORM}, like gitea.lan:3000:tcp, or {{name, host, port}}"
 
 
-def expand(egress: object, must_not_reach: object) -> tuple[object, object]:
+def expand(
+    egress: object, must_not_reach: object, reserved: Set[str] = RESERVED_NAMES
+) -> tuple[object, object]:
     """Rewrite short entries as long ones, with names that are unique over both lists.
 
     What is no list, and what is no short entry, stays as it is and is left to validation.
     """
     items = [*_items(egress), *_items(must_not_reach)]
     hosts = Counter(short["host"] for item in items if (short := _split(item)))
-    used = {str(item.get("name")) for item in items if isinstance(item, Mapping)} | RESERVED_NAMES
+    used = {str(item.get("name")) for item in items if isinstance(item, Mapping)} | reserved
 
     def long(item: object) -> object:
         short = _split(item)
@@ -155,4 +170,4 @@ def _fitting(host: str, suffix: str = "") -> str:
     """A valid name even of an invalid host: the host is what there is to complain about."""
     base, end = (re.sub(r"[^A-Za-z0-9._-]+", "-", part) for part in (host, suffix))
     end = end[: _LONGEST_NAME // 2]
-    return (base.lstrip("._-") or "entry")[: _LONGEST_NAME - len(end)] + end
+    return (base.strip("._-") or "entry")[: _LONGEST_NAME - len(end)] + end

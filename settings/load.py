@@ -6,21 +6,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Set
 
 import pulumi
 from pulumi import runtime
 from pulumi.runtime.config import CONFIG
 from pydantic import ValidationError
 
-from settings import checks, entries, secrets
+from settings import checks, cluster_checks, entries, secrets, targets
 from settings.errors import NOT_SHOWN, Problem, SettingsError
 from settings.findings import keys_of, problems_of
 from settings.secrets import Secrets
-from settings.stack import KUBERNETES, Settings
+from settings.stack import MODELS, AnySettings, KubernetesSettings, Settings
 
 
-def load() -> tuple[Settings, Secrets]:
+def load() -> tuple[AnySettings, Secrets]:
     """The stack file, and its secrets beside it.
 
     Raises ``SettingsError`` with everything that is wrong.
@@ -28,49 +28,70 @@ def load() -> tuple[Settings, Secrets]:
     config = pulumi.Config()
     keys = _keys(config)
     encrypted = frozenset(key for key in keys if _is_encrypted(config.full_key(key)))
-    in_vain = encrypted & set(keys_of(Settings)) - secrets.KEYS.keys()
+    plain = {key: _decoded(config.require(key)) for key in keys if key not in encrypted}
+    model = _model(plain)
+    secret_keys = set(model.secret_keys)
+    in_vain = encrypted & set(keys_of(model)) - secret_keys
     settings, problems = judge(
-        {
-            # The value of an unknown key is nobody's business, least of all an encrypted one.
-            key: None if key in encrypted else _decoded(config.require(key))
-            for key in keys
-            if key not in secrets.KEYS and key not in in_vain
-        }
+        # The value of an unknown key is nobody's business, least of all an encrypted one.
+        {key: plain.get(key) for key in keys if key not in secret_keys and key not in in_vain}
     )
     # What cannot be read is not missing.
     problems = [problem for problem in problems if problem.key not in in_vain]
-    problems += [_encrypted_in_vain(key) for key in sorted(in_vain)]
-    problems += secrets.check(
-        {key: config.require(key) for key in keys if key in secrets.KEYS},
-        encrypted,
-        newt_id_written="newtId" in keys,
-    )
+    problems += [_encrypted_in_vain(key, model.secret_keys) for key in sorted(in_vain)]
+    given = {key: config.require(key) for key in keys if key in secret_keys}
+    problems += secrets.check(given, encrypted, newt_id_written="newtId" in keys)
+    if model is KubernetesSettings:
+        problems += cluster_checks.beside_secrets(plain.get("kubernetes"), given.keys())
     if settings is None or problems:
         raise SettingsError(problems)
     return settings, Secrets(
         newt_secret=config.get_secret(secrets.NEWT_SECRET),
         newt_provisioning_key=config.get_secret(secrets.PROVISIONING_KEY),
         ssh_private_key=config.get_secret(secrets.SSH_KEY),
+        kubeconfig=config.get_secret(secrets.KUBECONFIG),
     )
 
 
-def judge(tree: Mapping[str, object]) -> tuple[Settings | None, list[Problem]]:
+def kubeconfig() -> str | None:
+    """The kubeconfig as text, for the look at the cluster that comes before any resource.
+
+    The one secret that is handed out as such: do not keep it, and do not let it into an error.
+    """
+    return pulumi.Config().get(secrets.KUBECONFIG)
+
+
+def judge(tree: Mapping[str, object]) -> tuple[AnySettings | None, list[Problem]]:
     """Validate the plain keys of a stack file; settings only if there is no problem."""
-    tree = dict(tree)
-    lists = ("egress", "mustNotReach")
-    expanded = entries.expand(*(tree.get(key) for key in lists))
-    tree.update((key, items) for key, items in zip(lists, expanded, strict=True) if key in tree)
-    settings: Settings | None = None
+    tree, model = dict(tree), _model(tree)
+    entry = entries.Entry if model is Settings else targets.Target
+    tree |= _with_long_entries(tree, entry.reserved)
+    settings: AnySettings | None = None
     problems: list[Problem] = []
     try:
-        settings = Settings.model_validate(tree)
+        settings = model.model_validate(tree)
     except ValidationError as error:
-        problems += problems_of(error, Settings)
-    if tree.get("platform") == KUBERNETES:
-        # Another platform's keys would all be unknown here.
-        return None, [problem for problem in problems if problem.key == "platform"]
-    problems += checks.check(checks.facts(tree))
+        problems += problems_of(error, model)
+    if model is Settings:
+        problems += checks.check(checks.facts(tree))
+    else:
+        problems += cluster_checks.check(cluster_checks.facts(tree))
     return None if problems else settings, problems
+
+
+def _model(tree: Mapping[str, object]) -> type[AnySettings]:
+    """Which keys are valid. A wrong platform is judged by the sections that are there."""
+    platform = tree.get("platform")
+    if isinstance(platform, str) and platform in MODELS:
+        return MODELS[platform]
+    return KubernetesSettings if "kubernetes" in tree and "docker" not in tree else Settings
+
+
+def _with_long_entries(tree: Mapping[str, object], reserved: Set[str]) -> dict[str, object]:
+    lists = ("egress", "mustNotReach")
+    egress, must_not_reach = (tree.get(key) for key in lists)
+    expanded = entries.expand(egress, must_not_reach, reserved)
+    return {key: items for key, items in zip(lists, expanded, strict=True) if key in tree}
 
 
 def _keys(config: pulumi.Config) -> list[str]:
@@ -84,11 +105,11 @@ def _is_encrypted(full_key: str) -> bool:
     return runtime.is_config_secret(full_key) or full_key in runtime.get_config_secret_keys_env()
 
 
-def _encrypted_in_vain(key: str) -> Problem:
+def _encrypted_in_vain(key: str, secret_keys: Iterable[str]) -> Problem:
     return Problem(
         key,
         NOT_SHOWN,
-        f"is stored encrypted, whole or in part, but of all keys only {', '.join(secrets.KEYS)} "
+        f"is stored encrypted, whole or in part, but of all keys only {', '.join(secret_keys)} "
         f"are secrets; run: pulumi config rm {key}, then write it into the file as plain text",
     )
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import IPv4Address
+from ipaddress import IPv6Address
 from typing import Annotated, TypeVar
 
 from pydantic import (
@@ -18,8 +19,10 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from egress import model
 from egress.model import HostName, PortRange, Protocol
-from settings.addresses import host as host_of
+from settings import addresses, dual_stack
+from settings.cluster_types import AnyAddress
 from settings.errors import WhenMissing, refuse, shown
 from settings.ports import ALL_SERVICES, Service
 from settings.ports import port as port_of
@@ -39,7 +42,7 @@ _SCHEME = "https://"
 class Endpoint:
     """Where newt asks for its token and opens its web socket."""
 
-    host: IPv4Address | HostName
+    host: model.Address | HostName
     port: int = HTTPS_PORT
 
     @property
@@ -47,10 +50,23 @@ class Endpoint:
         return Service(Protocol.TCP, PortRange.single(self.port))
 
     def __str__(self) -> str:
-        return f"{_SCHEME}{self.host}" + ("" if self.port == HTTPS_PORT else f":{self.port}")
+        host = f"[{self.host}]" if isinstance(self.host, IPv6Address) else str(self.host)
+        return f"{_SCHEME}{host}" + ("" if self.port == HTTPS_PORT else f":{self.port}")
 
 
 def _endpoint(value: object) -> Endpoint:
+    if isinstance(value, str) and re.match(r"https://\[", value, re.IGNORECASE):
+        raise refuse("is IPv6, and newt's bridge drops all IPv6; write a name or an IPv4 address")
+    return _read_endpoint(value, addresses.host)
+
+
+def _any_endpoint(value: object) -> Endpoint:
+    return _read_endpoint(value, dual_stack.host)
+
+
+def _read_endpoint(
+    value: object, host_of: Callable[[object], model.Address | HostName]
+) -> Endpoint:
     if isinstance(value, Endpoint):
         return value
     if not isinstance(value, str):
@@ -68,9 +84,10 @@ def _endpoint(value: object) -> Endpoint:
         )
     if path or re.search(r"[?#]", authority):
         raise refuse("goes on after the host; newt adds its own path, write host and port only")
-    if authority.startswith("["):
-        raise refuse("is IPv6, and newt's bridge drops all IPv6; write a name or an IPv4 address")
+    # The colons of an IPv6 address stand in brackets.
     host, colon, port = authority.partition(":")
+    if found := re.fullmatch(r"(\[[^\]]*\])(?:(:)(.*))?", authority):
+        host, colon, port = found[1], found[2] or "", found[3] or ""
     try:
         return Endpoint(host_of(host), port_of(port) if colon else HTTPS_PORT)
     except PydanticCustomError as error:
@@ -126,7 +143,41 @@ Services = Annotated[
 ]
 
 
-class Pangolin(Section):
+AnyPangolinUrl = Annotated[
+    Endpoint,
+    PlainValidator(_any_endpoint),
+    PlainSerializer(str, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": r"^https://([A-Za-z0-9.-]+|\[.+\])(:[0-9]+)?/?$"}),
+    Kind("https URL"),
+]
+
+
+class Server(Section):
+    """What the section has in common on all platforms: its values must fit each other."""
+
+    @field_validator("addresses", check_fields=False)
+    @classmethod
+    def _names_each_once(
+        cls, value: tuple[model.Address, ...] | None
+    ) -> tuple[model.Address, ...] | None:
+        return None if value is None else _each_once(value)
+
+    @field_validator("ports", check_fields=False)
+    @classmethod
+    def _reaches_the_endpoint(
+        cls, value: tuple[Service, ...] | None, info: ValidationInfo
+    ) -> tuple[Service, ...] | None:
+        endpoint: Endpoint | None = info.data.get("endpoint")
+        if (
+            value is not None
+            and endpoint is not None
+            and not any(service.covers(endpoint.service) for service in value)
+        ):
+            raise refuse(f"lacks {endpoint.service}, the port of pangolin.endpoint; add it")
+        return value
+
+
+class Pangolin(Server):
     """The Pangolin server. What newt may do there is a rule called ``pangolin``."""
 
     endpoint: Annotated[PangolinUrl, WhenMissing(f"write the server's URL, like {_EXAMPLE}")] = (
@@ -145,23 +196,20 @@ class Pangolin(Section):
         "while `newt.clients` is on. `all`: every protocol and port.",
     )
 
-    @field_validator("addresses")
-    @classmethod
-    def _names_each_once(
-        cls, value: tuple[IPv4Address, ...] | None
-    ) -> tuple[IPv4Address, ...] | None:
-        return None if value is None else _each_once(value)
 
-    @field_validator("ports")
-    @classmethod
-    def _reaches_the_endpoint(
-        cls, value: tuple[Service, ...] | None, info: ValidationInfo
-    ) -> tuple[Service, ...] | None:
-        endpoint: Endpoint | None = info.data.get("endpoint")
-        if (
-            value is not None
-            and endpoint is not None
-            and not any(service.covers(endpoint.service) for service in value)
-        ):
-            raise refuse(f"lacks {endpoint.service}, the port of pangolin.endpoint; add it")
-        return value
+class ClusterPangolin(Server):
+    """The Pangolin server as a cluster reaches it: over IPv6 too."""
+
+    endpoint: Annotated[AnyPangolinUrl, WhenMissing(f"write the server's URL, like {_EXAMPLE}")] = (
+        Field(description="URL of the Pangolin server: `https://host` or `https://host:port`.")
+    )
+    addresses: Annotated[tuple[AnyAddress, ...], Kind("list of IP addresses")] | None = Field(
+        default=None,
+        description="Its addresses. Omitted: resolved from the endpoint where Pulumi runs, at "
+        "every `pulumi up`, public addresses only; private ones must be written here.",
+    )
+    ports: Services | None = Field(
+        default=None,
+        description="What newt may open there. Omitted: the endpoint's port (443/tcp) and "
+        "51820/udp, and 21820/udp while `newt.clients` is on. `all`: every protocol and port.",
+    )

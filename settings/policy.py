@@ -7,7 +7,7 @@ much of a wrong file as is valid.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import ip_network
 
 from egress.cage import Cage
 from egress.model import (
@@ -15,9 +15,12 @@ from egress.model import (
     DNS_RULE,
     EVERYWHERE,
     PANGOLIN_RULE,
+    Address,
     Destination,
     HostName,
+    Network,
     Policy,
+    PortName,
     PortRange,
     Protocol,
     Rule,
@@ -25,8 +28,9 @@ from egress.model import (
 from settings import ports
 from settings.dns import Dns
 from settings.entries import Entry
-from settings.pangolin import CLIENTS, TUNNEL, Endpoint, Pangolin
+from settings.pangolin import CLIENTS, TUNNEL, ClusterPangolin, Endpoint, Pangolin
 from settings.stack import Settings
+from settings.targets import Target
 
 #: An entry with the key it stands under: ``egress[2]``.
 Keyed = tuple[str, Entry]
@@ -69,8 +73,8 @@ def keyed(key: str, entries: Iterable[Entry]) -> list[Keyed]:
 
 def dns_rules(dns: Dns) -> Iterator[Rule]:
     """Port 53 of the listed resolvers, both transports."""
-    blocks = [EVERYWHERE] if dns.anywhere else [IPv4Network(resolver) for resolver in dns.resolvers]
-    for block in blocks:
+    blocks: list[Network] = [ip_network(resolver) for resolver in dns.resolvers]
+    for block in [EVERYWHERE] if dns.anywhere else blocks:
         for protocol in (Protocol.UDP, Protocol.TCP):
             yield Rule(
                 name=DNS_RULE,
@@ -81,18 +85,18 @@ def dns_rules(dns: Dns) -> Iterator[Rule]:
             )
 
 
-def resolved_endpoint(pangolin: Pangolin) -> HostName | None:
+def resolved_endpoint(pangolin: Pangolin | ClusterPangolin) -> HostName | None:
     """The endpoint's name, when its addresses are left to resolution."""
     host = pangolin.endpoint.host
-    return None if pangolin.addresses is not None or isinstance(host, IPv4Address) else host
+    return host if pangolin.addresses is None and isinstance(host, str) else None
 
 
 def destinations_of(
-    endpoint: IPv4Address | HostName | None, addresses: Sequence[IPv4Address] | None
+    endpoint: Address | HostName | None, addresses: Sequence[Address] | None
 ) -> tuple[Destination, ...]:
     """Where the server is: at the written addresses, or else at the endpoint's own host."""
-    hosts = addresses or (() if endpoint is None else (endpoint,))
-    return tuple(IPv4Network(host) if isinstance(host, IPv4Address) else host for host in hosts)
+    hosts: Sequence[Address | HostName] = addresses or (() if endpoint is None else (endpoint,))
+    return tuple(host if isinstance(host, str) else ip_network(host) for host in hosts)
 
 
 def default_services(endpoint: Endpoint, *, clients: bool) -> tuple[ports.Service, ...]:
@@ -129,3 +133,16 @@ def entry_rules(entries: Iterable[Keyed]) -> Iterator[Rule]:
             ports=entry.port,
             origin=key,
         )
+
+
+def target_rule(key: str, target: Target, destination: Destination) -> Rule:
+    """An entry in a cluster, once it is known what it leads to."""
+    return Rule(
+        name=target.name,
+        destination=destination,
+        protocol=target.protocol,
+        ports=target.port.ranges,
+        port_names=tuple(PortName(name) for name in target.port.names),
+        origin=key,
+        reason=target.reason,
+    )

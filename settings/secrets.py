@@ -16,6 +16,7 @@ from settings.errors import MISSING, NOT_SHOWN, Problem
 NEWT_SECRET = "newtSecret"
 PROVISIONING_KEY = "newtProvisioningKey"
 SSH_KEY = "sshPrivateKey"
+KUBECONFIG = "kubeconfig"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +26,7 @@ class Secrets:
     newt_secret: pulumi.Output[str] | None = None
     newt_provisioning_key: pulumi.Output[str] | None = None
     ssh_private_key: pulumi.Output[str] | None = None
+    kubeconfig: pulumi.Output[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,9 @@ _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]+")
 _PEM = re.compile(
     r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----\r?\n.*-----END [A-Z0-9 ]*PRIVATE KEY-----\s*", re.DOTALL
 )
+
+# Not parsed: nothing of it may get into an error.
+_KUBECONFIG = re.compile(r"(?=.*\bclusters\b)(?=.*\bcontexts\b).+", re.DOTALL)
 
 KEYS = {
     key.name: key
@@ -66,8 +71,18 @@ KEYS = {
             "is not a private key in PEM form (-----BEGIN ... PRIVATE KEY-----); store the "
             "file's whole content",
         ),
+        SecretKey(
+            KUBECONFIG,
+            "Content of a kubeconfig file. Omitted: this machine's own, with `kubernetes.context`.",
+            _KUBECONFIG,
+            "is not a kubeconfig, which has `clusters` and `contexts`; store the file's whole "
+            "content",
+        ),
     )
 }
+#: Which of them a platform knows.
+ON_DOCKER = (NEWT_SECRET, PROVISIONING_KEY, SSH_KEY)
+ON_KUBERNETES = (NEWT_SECRET, PROVISIONING_KEY, KUBECONFIG)
 
 
 def check(

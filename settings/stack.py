@@ -1,4 +1,4 @@
-"""The stack file as a whole: the keys that every platform has, and those of a Docker host.
+"""The stack file as a whole: the keys that every platform has, and those of each platform.
 
 Secrets are keys of the same file but no fields here: they never enter a model (see
 ``settings.secrets``).
@@ -7,25 +7,30 @@ Secrets are keys of the same file but no fields here: they never enter a model (
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
 from pydantic import BeforeValidator, Field
 
 from settings import secrets
-from settings.dns import Resolvers
+from settings.dns import ClusterResolvers, Dns, Resolvers
 from settings.docker import Docker
 from settings.entries import Entry
-from settings.errors import WhenMissing, refuse
+from settings.errors import WhenMissing
+from settings.kubernetes import Kubernetes
 from settings.newt import Newt
-from settings.pangolin import Pangolin
+from settings.pangolin import ClusterPangolin, Pangolin, Server
 from settings.section import Section
+from settings.targets import Target
 from settings.types import NewtId, choice
 
-KUBERNETES = "kubernetes"
+_OTHER_PLATFORM = "belongs to platform: {}, and this stack's is {}; take it out"
+_PANGOLIN_MISSING = WhenMissing("write the section with the server's `endpoint`")
 
 
 class Platform(enum.Enum):
     DOCKER = "docker"
+    KUBERNETES = "kubernetes"
 
 
 class Proof(enum.Enum):
@@ -34,12 +39,6 @@ class Proof(enum.Enum):
     ENFORCE = "enforce"
     WARN = "warn"
     OFF = "off"
-
-
-def _supported(value: object) -> object:
-    if value == KUBERNETES:
-        raise refuse("is not supported yet; write docker")
-    return value
 
 
 def _off(value: object) -> object:
@@ -53,12 +52,9 @@ class Shared(Section):
     platform: Annotated[
         Platform,
         *choice(Platform),
-        BeforeValidator(_supported),
-        WhenMissing("write where newt runs: docker"),
+        WhenMissing("write where newt runs: docker or kubernetes"),
     ] = Field(description="Where newt runs.")
-    pangolin: Annotated[Pangolin, WhenMissing("write the section with the server's `endpoint`")] = (
-        Field(description="The Pangolin server.")
-    )
+    pangolin: Annotated[Server, _PANGOLIN_MISSING] = Field(description="The Pangolin server.")
     newt_id: NewtId | None = Field(
         default=None, description="The site's id, with `newtSecret`; or else `newtProvisioningKey`."
     )
@@ -73,8 +69,13 @@ class Shared(Section):
 class Settings(Shared):
     """A stack on a Docker host."""
 
-    secret_keys: ClassVar[tuple[str, ...]] = tuple(secrets.KEYS)
+    secret_keys: ClassVar[tuple[str, ...]] = secrets.ON_DOCKER
+    misplaced: ClassVar[Mapping[str, str]] = {
+        "kubernetes": _OTHER_PLATFORM.format("kubernetes", "docker"),
+        secrets.KUBECONFIG: _OTHER_PLATFORM.format("kubernetes", "docker"),
+    }
 
+    pangolin: Annotated[Pangolin, _PANGOLIN_MISSING] = Field(description="The Pangolin server.")
     dns: Annotated[
         Resolvers,
         WhenMissing("write the resolvers newt may ask, like [10.0.1.53], or `none`, or `any`"),
@@ -91,3 +92,39 @@ class Settings(Shared):
     docker: Annotated[
         Docker, WhenMissing("write the section with the host's `address` and `hostKey`")
     ] = Field(description="The Docker host.")
+
+
+class KubernetesSettings(Shared):
+    """A stack in a Kubernetes cluster."""
+
+    secret_keys: ClassVar[tuple[str, ...]] = secrets.ON_KUBERNETES
+    misplaced: ClassVar[Mapping[str, str]] = {
+        "docker": _OTHER_PLATFORM.format("docker", "kubernetes"),
+        secrets.SSH_KEY: _OTHER_PLATFORM.format("docker", "kubernetes"),
+    }
+
+    pangolin: Annotated[ClusterPangolin, _PANGOLIN_MISSING] = Field(
+        description="The Pangolin server."
+    )
+    dns: ClusterResolvers = Field(
+        default=Dns(cluster=True),
+        description="The only resolvers newt may ask. `cluster`: the cluster's DNS pods. `none`: "
+        "no DNS at all. `any`: every one, which carries data out. Addresses: of a node-local "
+        "cache, like [169.254.20.10].",
+    )
+    egress: tuple[Target, ...] = Field(
+        default=(), description="The allow-list: entries, or short ones, `HOST:PORT:PROTOCOL`."
+    )
+    must_not_reach: tuple[Target, ...] = Field(
+        default=(), description="What the proof tries in vain, in the same form. Renders no rule."
+    )
+    kubernetes: Kubernetes = Field(default=Kubernetes(), description="The cluster.")
+
+
+#: Of a file that is valid, whatever its platform.
+AnySettings = Settings | KubernetesSettings
+
+MODELS: Mapping[str, type[AnySettings]] = {
+    Platform.DOCKER.value: Settings,
+    Platform.KUBERNETES.value: KubernetesSettings,
+}

@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 from settings import secrets
 from settings.findings import section_in
 from settings.section import Section
-from settings.stack import Settings
+from settings.stack import AnySettings, KubernetesSettings, Platform, Settings
 from settings.types import Kind
 
 REQUIRED = "required"
@@ -28,11 +28,27 @@ class Row(NamedTuple):
     description: str
 
 
-def rows() -> Iterator[Row]:
-    """All options, in the order of the models; sections are named by their keys only."""
-    yield from _rows(Settings, "")
-    for key in secrets.KEYS.values():
-        yield Row(key.name, "secret", NO_DEFAULT, key.description)
+#: Of a key that means the same everywhere.
+BOTH = "both"
+
+
+def rows(model: type[AnySettings] = Settings) -> Iterator[Row]:
+    """All options of a platform, in the order of the models; sections are named by their keys
+    only.
+    """
+    yield from _rows(model, "")
+    for key in model.secret_keys:
+        yield Row(key, "secret", NO_DEFAULT, secrets.KEYS[key].description)
+
+
+def rows_by_platform() -> Iterator[tuple[str, Row]]:
+    """All options of all platforms, each with the platform it belongs to; a key that the platforms
+    take differently once for each.
+    """
+    docker, kubernetes = list(rows(Settings)), list(rows(KubernetesSettings))
+    yield from ((BOTH, row) for row in docker if row in kubernetes)
+    yield from ((Platform.DOCKER.value, row) for row in docker if row not in kubernetes)
+    yield from ((Platform.KUBERNETES.value, row) for row in kubernetes if row not in docker)
 
 
 def _rows(section: type[Section], prefix: str) -> Iterator[Row]:

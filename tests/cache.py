@@ -32,14 +32,14 @@ def root() -> Path:
 def cached(name: str, inputs: Iterable[Path | str], build: Callable[[Path], None]) -> Path:
     """The directory holding NAME built from `inputs`; `build(directory)` fills it when missing.
 
-    The line printed while building says why it takes a while: the first line of `build`'s docstring.
+    The line printed while building says why it takes a while: `build`'s docstring, first line.
     Progress goes to stderr, so that a program whose stdout is parsed may call this.
     """
     target = root() / f"{name}-{_digest(inputs)}"
     if target.is_dir():
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
-    with open(target.parent / f".{target.name}.lock", "w") as lock:
+    with (target.parent / f".{target.name}.lock").open("w") as lock:
         if not _locked(lock.fileno(), wait=False):
             _say(f"waiting for another process that builds {name} ...")
             _locked(lock.fileno(), wait=True)

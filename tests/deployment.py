@@ -17,11 +17,16 @@ from typing import Any
 
 import yaml
 
+from tests import cache
 from tests.lab import Lab
 from tests.lab.workstation import Workstation
 
 REPOSITORY = Path(__file__).parents[1]
-PROGRAM = ("Pulumi.yaml", "__main__.py", "components", "egress", "host", "settings", "stacks")
+PROGRAM = (
+    "Pulumi.yaml",
+    "__main__.py",
+    *("cluster", "components", "egress", "host", "pod", "settings", "stacks"),
+)
 PROJECT = "newt-tunnel"
 #: A hanging engine must not hang the tests.
 SECONDS = 300
@@ -47,6 +52,8 @@ class Deployment:
             **env,
             "PULUMI_BACKEND_URL": f"file://{lab.workstation.state}",
             "PYTHONDONTWRITEBYTECODE": "1",
+            # A stand-in finds Helm there, whoever is at home on the workstation.
+            "NEWT_TUNNEL_CACHE": str(cache.root()),
         }
 
     @property
@@ -75,6 +82,13 @@ class Deployment:
         self.pulumi("config", "set", "newtId", self.lab.pangolin.newt_id)
         self.set_secret("newtSecret", self.lab.pangolin.newt_secret)
         self.set_secret("sshPrivateKey", self.lab.agent.key.read_text())
+
+    def configure_cluster(self, kubeconfig: str) -> None:
+        """The same for a cluster."""
+        self.pulumi("stack", "init", self.stack)
+        self.pulumi("config", "set", "newtId", self.lab.pangolin.newt_id)
+        self.set_secret("newtSecret", self.lab.pangolin.newt_secret)
+        self.set_secret("kubeconfig", kubeconfig)
 
     def set_secret(self, key: str, value: str) -> None:
         self.pulumi("config", "set", "--secret", key, stdin=value)

@@ -1,4 +1,4 @@
-"""`python -m tests.engine env [--plugins auto|official|standin]`: shell lines for a working `pulumi`.
+"""`python -m tests.engine env [--plugins auto|official|standin]`: a shell with `pulumi`.
 
 eval "$(python -m tests.engine env)" && pulumi up -s NAME
 """

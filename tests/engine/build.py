@@ -66,6 +66,6 @@ def _run(command: list[str], directory: Path) -> str:
     if done.returncode:
         raise BuildError(
             f"`{' '.join(command)}` in {directory} failed:\n{done.stderr.strip()}\n"
-            "It needs the Go module proxy (`go env GOPROXY`); a second try resumes where this ended."
+            "It needs the Go module proxy (`go env GOPROXY`); a second try resumes."
         )
     return done.stdout

@@ -2,4 +2,4 @@
 
 PULUMI = "3.254.0"
 LANGUAGE_HOST = "3.60.0"  # the module that is built, see languagehost/tools.go
-PLUGINS = {"docker": "5.1.0", "command": "1.2.1"}
+PLUGINS = {"docker": "5.1.0", "command": "1.2.1", "kubernetes": "4.29.0"}

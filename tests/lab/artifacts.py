@@ -6,7 +6,7 @@ newt's image are each lab's own and come as a layer on top (registry.py).
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.cache import cached
@@ -46,9 +46,9 @@ def newt() -> Path:
 
     def build(out: Path) -> None:
         """compiles the real newt from its Go module: one to three minutes"""
-        _go(["install", *flags, NEWT_PACKAGE], out, {"GOBIN": str(out)})
+        go(["install", *flags, NEWT_PACKAGE], out, {"GOBIN": str(out)})
 
-    return cached("newt", [NEWT_PACKAGE, *flags, _go_version()], build) / "newt"
+    return cached("newt", [NEWT_PACKAGE, *flags, go_version()], build) / "newt"
 
 
 def pangolin() -> Path:
@@ -57,9 +57,9 @@ def pangolin() -> Path:
 
     def build(out: Path) -> None:
         """compiles the dummy Pangolin, wireguard-go in it: about a minute"""
-        _go(["build", *flags, "-o", str(out / "pangolin"), "."], PANGOLIN_SOURCE, {})
+        go(["build", *flags, "-o", str(out / "pangolin"), "."], PANGOLIN_SOURCE, {})
 
-    return cached("pangolin", [PANGOLIN_SOURCE, *flags, _go_version()], build) / "pangolin"
+    return cached("pangolin", [PANGOLIN_SOURCE, *flags, go_version()], build) / "pangolin"
 
 
 def newt_layer() -> Layer:
@@ -71,7 +71,7 @@ def newt_layer() -> Layer:
         """packs newt's image: some seconds"""
         write_layer(out, [*rest, File("/usr/local/bin/newt", binary.read_bytes(), 0o755)])
 
-    return Layer.read(cached("newt-layer", [*_inputs(rest), binary], build))
+    return Layer.read(cached("newt-layer", [*layer_inputs(rest), binary], build))
 
 
 def jellyfin_layer() -> Layer:
@@ -82,7 +82,7 @@ def jellyfin_layer() -> Layer:
         """packs the image of the NAS's other container"""
         write_layer(out, files)
 
-    return Layer.read(cached("jellyfin-layer", _inputs(files), build))
+    return Layer.read(cached("jellyfin-layer", layer_inputs(files), build))
 
 
 def busybox_files() -> list[File]:
@@ -97,13 +97,14 @@ def busybox_files() -> list[File]:
     ]
 
 
-def _inputs(files: list[File]) -> list[Path | str]:
+def layer_inputs(files: list[File]) -> list[Path | str]:
     """What decides a layer: how it is packed, and what goes in."""
     contents = [images.digest(file.data or b"") for file in files]
     return [Path(images.__file__), repr([(f.path, f.mode, f.target) for f in files]), *contents]
 
 
-def _go(arguments: list[str], folder: Path, environment: Mapping[str, str]) -> None:
+def go(arguments: Sequence[str], folder: Path, environment: Mapping[str, str]) -> None:
+    """Runs the `go` command in `folder`, without a C compiler."""
     check(
         ["go", "-C", str(folder), *arguments],
         env={**os.environ, "CGO_ENABLED": "0", **environment},
@@ -111,7 +112,8 @@ def _go(arguments: list[str], folder: Path, environment: Mapping[str, str]) -> N
     )
 
 
-def _go_version() -> str:
+def go_version() -> str:
+    """The tool chain, as an input of the cache."""
     if shutil.which("go") is None:
         raise LabError(
             "go is missing: newt is built from its Go module; install Go 1.21 or newer from "

@@ -1,5 +1,6 @@
-"""The lab's own certificate authority, made anew for each lab, and Pangolin's certificate."""
+"""A certificate authority of the lab's own, made anew for each lab, and what it issues."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from .commands import check
@@ -22,16 +23,19 @@ class Authority:
             ["basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign"],
         )
 
-    def issue(self, name: str) -> tuple[Path, Path]:
-        """A server's certificate and key for a host name."""
+    def issue(
+        self, name: str, *, subject: str = "", alternatives: Sequence[str] = ()
+    ) -> tuple[Path, Path]:
+        """A certificate and key: of the host NAME, or of the names and subject that are given."""
         certificate, key = self._folder / f"{name}.pem", self._folder / f"{name}.key"
+        names = ",".join(alternatives) or f"DNS:{name}"
         self._request(
-            f"/CN={name}",
+            subject or f"/CN={name}",
             [
                 *("-keyout", str(key), "-out", str(certificate)),
                 *("-CA", str(self.certificate), "-CAkey", str(self._key)),
             ],
-            [f"subjectAltName=DNS:{name}", "basicConstraints=critical,CA:FALSE"],
+            [f"subjectAltName={names}", "basicConstraints=critical,CA:FALSE"],
         )
         return certificate, key
 

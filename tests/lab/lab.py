@@ -24,6 +24,8 @@ from . import artifacts, packages
 from .certificates import Authority
 from .commands import LabError
 from .evidence import EventLog
+from .kubernetes.charts import Charts
+from .kubernetes.machine import KubernetesNode
 from .nas import Disk, Init, Nas, install
 from .network import Network
 from .node import Node
@@ -31,7 +33,15 @@ from .processes import Processes, end
 from .registry import JELLYFIN, JELLYFIN_PORT, Registry
 from .resolver import Resolver
 from .server import Pangolin
-from .topology import NAS_ADDRESS, PLACES, RESOLVER_ADDRESS, ROUTER, ROUTER_SERVICES
+from .topology import (
+    KUBE,
+    KUBE_OPEN,
+    NAS_ADDRESS,
+    PLACES,
+    RESOLVER_ADDRESS,
+    ROUTER,
+    ROUTER_SERVICES,
+)
 from .workstation import Agent, Workstation
 
 DEFAULT_FOLDER = "/var/lib/newt-tunnel-lab"
@@ -58,7 +68,7 @@ def _say(line: str) -> None:
 class Lab:
     def __init__(self, prefix: str | None = None, say: Callable[[str], None] = _say) -> None:
         self.prefix = prefix or os.environ.get("NEWT_LAB") or DEFAULT_PREFIX
-        self._say = say
+        self.say = say
         self._labs = _labs_folder()
         self.folder = self._labs / self.prefix
         self.network = Network(self.prefix)
@@ -66,6 +76,11 @@ class Lab:
         self.authority = Authority(self.folder / "authority")
         self.agent = Agent(self.folder / "agent", self.processes)
         self.nas = Nas(Disk(self.folder / "nas"), self.network, self.processes)
+        # Off until a `kubernetes.Cluster` comes up; what is called lab["kube"] is its network.
+        self.kubernetes = {
+            name: KubernetesNode(name, self.folder / name, self.network, self.processes)
+            for name in (KUBE, KUBE_OPEN)
+        }
         self.workstation, self.workstation2 = (self._workstation(name) for name in WORKSTATIONS)
         # What runs in a machine's network, with its name; on the NAS that is not the NAS itself.
         self._views: dict[str, Node] = {
@@ -77,6 +92,7 @@ class Lab:
         self._nodes = {**self._views, "nas": self.nas}
         self.dns = Resolver(self.folder / "resolver", self["resolver"], self.processes)
         self.registry = Registry(self.folder / "registry", self["registry"], self.processes)
+        self.charts = Charts(self.folder / "charts", self["charts"], self.processes)
         self.pangolin = Pangolin(self.folder / "pangolin", self["pangolin"], self.processes)
 
     def __getitem__(self, name: str) -> Node:
@@ -109,24 +125,24 @@ class Lab:
         if os.geteuid() != 0:
             raise LabError("the lab makes network namespaces: run it as root on Linux")
         started = time.monotonic()
-        with self._locked():
-            packages.ensure(self._say)
-            with self._step("remains of an earlier lab"):
+        with self.locked():
+            packages.ensure(self.say)
+            with self.step("remains of an earlier lab"):
                 self._remove()
             try:
                 self._build(init)
             except BaseException:
-                self._say(f"the lab did not come up; its logs are in {self.processes.logs}")
+                self.say(f"the lab did not come up; its logs are in {self.processes.logs}")
                 self._end_everything()
                 raise
             (self.folder / "up").touch()
-        self._say(f"the lab {self.prefix!r} is up after {time.monotonic() - started:.1f} s")
+        self.say(f"the lab {self.prefix!r} is up after {time.monotonic() - started:.1f} s")
 
     def down(self) -> None:
         """Ends all that runs in the lab and removes all of it."""
-        with self._locked():
+        with self.locked():
             self._remove()
-        self._say(f"the lab {self.prefix!r} is down")
+        self.say(f"the lab {self.prefix!r} is down")
 
     def start_services(self, name: str) -> None:
         """Starts the services of the machine NAME; returns when they listen."""
@@ -139,34 +155,39 @@ class Lab:
 
     def reboot_nas(self) -> None:
         """Pulls the NAS's plug and boots it again: files stay, firewall rules do not."""
-        self.stop_services("nas")
         self.nas.power_off()
-        self.network.recreate("nas")
-        self.start_services("nas")
+        self.renew("nas")
         self.nas.power_on()
         self.nas.wait_ready()
 
+    def renew(self, name: str) -> None:
+        """Gives the machine NAME, which is off, a new network: no rule or connection survives."""
+        self.stop_services(name)
+        self.network.recreate(name)
+        self.start_services(name)
+
     def _build(self, init: Init) -> None:
-        with self._step("what is slow to build, from the cache or anew"):
+        with self.step("what is slow to build, from the cache or anew"):
             artifacts.pangolin()
             artifacts.newt_layer()
             artifacts.jellyfin_layer()
-        with self._step("network, keys and images"), ThreadPoolExecutor() as pool:
+        with self.step("network, keys and images"), ThreadPoolExecutor() as pool:
             jobs = [pool.submit(self._build_network), pool.submit(self._write_files, init)]
             for job in jobs:
                 job.result()
-        with self._step("machines and services"):
+        with self.step("machines and services"):
             self.nas.power_on()
             marks = {name: self._spawn_services(name) for name in self._serving()}
             self.dns.start()
             self.registry.start()
+            self.charts.start()
             self.pangolin.start()
             self.agent.start()
             for name, mark in marks.items():
                 self._await_services(name, mark)
             self.pangolin.wait_ready()
             self.nas.wait_ready()
-        with self._step("the other container on the NAS"):
+        with self.step("the other container on the NAS"):
             port = f"{JELLYFIN_PORT}:{JELLYFIN_PORT}"
             options = ["--name", "jellyfin", "--restart", "unless-stopped", "--publish", port]
             self.nas.run(["docker", "run", "--quiet", "--detach", *options, JELLYFIN])
@@ -187,6 +208,7 @@ class Lab:
         self.authority.create()
         self.pangolin.prepare(self.authority)
         self.registry.fill(self.authority)
+        self.charts.prepare(self.authority)
 
     def _remove(self) -> None:
         self._end_everything()
@@ -195,7 +217,8 @@ class Lab:
             shutil.rmtree(self.folder)
 
     def _end_everything(self) -> None:
-        self.nas.power_off()
+        for machine in (self.nas, *self.kubernetes.values()):
+            machine.power_off()
         self.processes.end_all()
         # Whoever else is still inside, a shell left open say, would keep a namespace alive.
         for pid, started in self.network.inhabitants().items():
@@ -227,13 +250,13 @@ class Lab:
         return Workstation(name, self.network.path(name), folder, self.agent)
 
     @contextmanager
-    def _step(self, what: str) -> Iterator[None]:
+    def step(self, what: str) -> Iterator[None]:
         started = time.monotonic()
         yield
-        self._say(f"  {time.monotonic() - started:5.1f} s  {what}")
+        self.say(f"  {time.monotonic() - started:5.1f} s  {what}")
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def locked(self) -> Iterator[None]:
         """One at a time: two `up` of the same lab would remove each other's half."""
         self._labs.mkdir(parents=True, exist_ok=True)
         with (self._labs / f"{self.prefix}.lock").open("w") as lock:

@@ -7,7 +7,7 @@ and those it already runs are left alone.
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -32,19 +32,26 @@ NEEDED = {
     "systemd": "systemctl",
     "util-linux": "nsenter",
 }
+# And for a Kubernetes node: containerd and runc come with Docker.
+KUBERNETES = {
+    "containerd": "containerd",
+    "containernetworking-plugins": "/usr/lib/cni/bridge",
+    "runc": "runc",
+}
+CILIUM = {"bpftool": "bpftool", "clang-19": "clang-19", "ipset": "ipset"}
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 POLICY = Path("/usr/sbin/policy-rc.d")
 UNITS = Path("/etc/systemd/system")
 INSTALL_TIMEOUT = 900.0
 
 
-def missing() -> list[str]:
-    return [package for package, command in NEEDED.items() if not shutil.which(command, path=PATH)]
+def missing(needed: Mapping[str, str] = NEEDED) -> list[str]:
+    return [package for package, command in needed.items() if not shutil.which(command, path=PATH)]
 
 
-def ensure(say: Callable[[str], None]) -> None:
+def ensure(say: Callable[[str], None], needed: Mapping[str, str] = NEEDED) -> None:
     """Installs what is missing; where it cannot, one error that names all of it."""
-    packages = missing()
+    packages = missing(needed)
     if not packages:
         return
     names = " ".join(packages)
@@ -64,7 +71,7 @@ def ensure(say: Callable[[str], None]) -> None:
     if new := sorted(_enabled_units() - enabled):
         say(f"these are not to start when this machine boots: {' '.join(new)}")
         check(["systemctl", "disable", *new])
-    if still := missing():
+    if still := missing(needed):
         raise LabError(f"apt-get installed {names}, yet these bring no command: {still}")
 
 

@@ -11,7 +11,9 @@ from .topology import REGISTRY_ADDRESS, REGISTRY_PORT
 
 NAME = "registry"
 NEWT = "fosrl/newt"
-NEWT_OLDER_VERSION = "1.15.9"  # the same newt under another tag and digest: to change images with
+# The same newt under other tags and digests: to change images with, and what the chart asks for.
+NEWT_OLDER_VERSION = "1.15.9"
+NEWT_CHART_VERSION = "1.12.5"
 JELLYFIN_PORT = 8096
 JELLYFIN = "jellyfin/jellyfin:10.9.0"
 
@@ -33,9 +35,9 @@ class Registry:
         self.url = f"http://{REGISTRY_ADDRESS}:{REGISTRY_PORT}"
 
     def fill(self, authority: Authority) -> None:
-        """Stores the images: newt in two versions, trusting the lab's authority, and jellyfin."""
+        """Stores the images: newt in its versions, trusting the lab's authority, and jellyfin."""
         layers = [newt_layer(), self._certificates(authority)]
-        for version in (NEWT_VERSION, NEWT_OLDER_VERSION):
+        for version in (NEWT_VERSION, NEWT_OLDER_VERSION, NEWT_CHART_VERSION):
             self.add(
                 Image(
                     repository=NEWT,

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,6 +15,7 @@ from .commands import check
 from .node import Node
 from .server import HealthCheck, Target
 from .topology import PLACES, ROUTER, ROUTER_SERVICES
+from .traces import traces
 
 pytestmark = pytest.mark.lab
 
@@ -269,25 +269,6 @@ def second(lab: Lab) -> Iterator[Lab]:
     other = Lab(f"{lab.prefix[:7]}2")
     yield other
     other.down()
-
-
-def traces(lab: Lab) -> list[str]:
-    """What there is of a lab on this machine: namespaces, mounts, control groups, processes."""
-    mounts = Path("/proc/self/mountinfo").read_text().splitlines()
-    ours = (f"{lab.folder}/", f"/run/netns/{lab.prefix}-")
-    return [
-        *lab.network.existing(),
-        *(line for line in mounts if any(each in line for each in ours)),
-        *map(str, Path("/sys/fs/cgroup").glob(f"**/newt-tunnel-lab-{lab.prefix}")),
-        *(line for line in command_lines() if any(each in line for each in ours)),
-        *(str(lab.folder) for _ in [lab.folder] if lab.folder.exists()),
-    ]
-
-
-def command_lines() -> Iterator[str]:
-    for entry in Path("/proc").glob("[0-9]*/cmdline"):
-        with suppress(FileNotFoundError, ProcessLookupError):  # it ended meanwhile
-            yield entry.read_bytes().replace(b"\0", b" ").decode(errors="replace")
 
 
 def test_a_nas_without_systemd_runs_beside_the_first_lab_and_leaves_nothing(

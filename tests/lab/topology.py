@@ -1,7 +1,7 @@
 """Who is in the post's network, where, and what each machine serves: the table to read first.
 
-Owns names, addresses and services. How a machine is made is `network.py` (and `nas.py` for the
-one that is more than a namespace); what its services do is `services.py`.
+Owns names, addresses and services. How a machine is made is `network.py` (and `machine.py` for
+those that are more than a namespace); what its services do is `services.py`.
 
                       router 10.0.1.1 ─────────────┐
     LAN 10.0.1.0/24, fd10:1::/64                   │  WAN 203.0.113.0/24, 198.51.100.0/24, fd20::/64
@@ -9,6 +9,7 @@ one that is more than a namespace); what its services do is `services.py`.
     nas           .10  dockerd, sshd               └─ outsider 198.51.100.66
     gitea .50  homeassistant .100  printer .200
     postgres .60  resolver .53  registry .30
+    charts .54  kube .40  kube-open .41    Kubernetes nodes, up when asked (kubernetes/)
 
 There is no uplink: every address exists only in namespaces of the lab's own.
 """
@@ -24,6 +25,8 @@ SEGMENTS: dict[str, tuple[str, ...]] = {
     WAN: ("203.0.113.1/24", "198.51.100.1/24", "fd20::1/64"),
 }
 
+CHARTS_ADDRESS = "10.0.1.54"
+DOMAIN_CHARTS = "charts.fossorial.io"
 DOMAIN_PANGOLIN = "pangolin.example.com"
 NAS_ADDRESS = "10.0.1.10"
 PANGOLIN_ADDRESS = "203.0.113.10"
@@ -55,6 +58,8 @@ def _wan(*addresses: str, gateway: str, services: tuple[str, ...] = ()) -> Place
     return Place(segment=WAN, addresses=addresses, gateways=(gateway, "fd20::1"), services=services)
 
 
+KUBE = "kube"
+KUBE_OPEN = "kube-open"
 ROUTER = "router"
 ROUTER_SERVICES = ("http://10.0.1.1:80", "http://[fd10:1::1]:80", "banner://10.0.1.1:22")
 
@@ -81,6 +86,10 @@ PLACES: dict[str, Place] = {
     ),
     "resolver": _lan(f"{RESOLVER_ADDRESS}/24"),
     "registry": _lan(f"{REGISTRY_ADDRESS}/24"),
+    "charts": _lan(f"{CHARTS_ADDRESS}/24"),
+    # Kubernetes nodes: with an enforcer of NetworkPolicies, and without.
+    KUBE: _lan("10.0.1.40/24", "fd10:1::40/64", services=("banner://10.0.1.40:22",)),
+    KUBE_OPEN: _lan("10.0.1.41/24", "fd10:1::41/64", services=("banner://10.0.1.41:22",)),
     "pangolin": _wan(f"{PANGOLIN_ADDRESS}/24", "fd20::10/64", gateway="203.0.113.1"),
     "outsider": _wan(
         "198.51.100.66/24",
@@ -100,6 +109,7 @@ PLACES: dict[str, Place] = {
 
 # What the resolver answers until a test turns it.
 ZONE: dict[str, tuple[str, ...]] = {
+    DOMAIN_CHARTS: (CHARTS_ADDRESS,),
     DOMAIN_PANGOLIN: (PANGOLIN_ADDRESS,),
     "gitea.lan": ("10.0.1.50",),
     "homeassistant.lan": ("10.0.1.100",),

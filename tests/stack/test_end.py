@@ -1,4 +1,4 @@
-"""The end of a stack, and its start by an ordinary user. Collected last: it takes the stack down."""
+"""The end of a stack, and its start by an ordinary user. Last: it takes the stack down."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who logs in on the Docker host: a user with sudo works, and one who lacks something is told what."""
+"""Who logs in on the Docker host: one who lacks something is told what, and nothing changes."""
 
 from __future__ import annotations
 

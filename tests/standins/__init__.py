@@ -7,7 +7,9 @@ implement they refuse by name. The same program later runs with the official one
 that accepts more, or shows another diff, is a defect.
 
     values     property values on the wire
+    resource   what a resource type is and says
     server     the gRPC server both plugins share
+    objectdiff the difference of two property bags
     command    the package `command`: remote.Command
     docker     the package `docker`: Provider, Network, Volume, RemoteImage, Container
 """

@@ -1,8 +1,8 @@
 """A real Docker host for the stand-ins' own tests: dockerd and sshd in a network namespace.
 
 Owns the namespace, both daemons and one image made of busybox, and takes all of it away again. What
-talks to the host runs inside the namespace too (`inside`), which has no uplink. Needs root on Linux,
-with docker.io, openssh-server and busybox-static installed.
+talks to the host runs inside the namespace too (`inside`), which has no uplink. Needs root on
+Linux, with docker.io, openssh-server and busybox-static installed.
 """
 
 import contextlib

@@ -7,7 +7,7 @@ secret is compared as a whole, so a changed secret object is one change.
 import re
 from collections.abc import Iterator
 
-from tests.standins.server import Change, Diff
+from tests.standins.resource import Change, Diff
 from tests.standins.values import Properties, Value
 
 PLAIN_NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")

@@ -1,8 +1,8 @@
 """The gRPC server that Pulumi's engine starts as a plugin; both stand-ins are built on it.
 
-Owns the wire protocol: messages in and out, the log, errors, and the refusal of what a stand-in does
-not have. What a resource does is in a `Resource`, what the provider's configuration means in the
-stand-in's own `Provider`.
+Owns the wire protocol: messages in and out, the log, errors, and the refusal of what a stand-in
+does not have. What a resource does is in a `Resource`, what the provider's configuration means in
+the stand-in's own `Provider`.
 """
 
 import signal
@@ -11,186 +11,35 @@ import threading
 import traceback
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from enum import IntEnum
 from types import FrameType
-from typing import NoReturn, Protocol, TypeVar
+from typing import NoReturn, TypeVar
 
 import grpc
 from google.protobuf import any_pb2, empty_pb2
 from google.rpc import status_pb2  # type: ignore[import-untyped]  # ships no stubs
 from pulumi.runtime.proto import (
-    engine_pb2,
     engine_pb2_grpc,
     plugin_pb2,
     provider_pb2,
     provider_pb2_grpc,
 )
+from typing_extensions import override
 
+from tests.standins.resource import (
+    CheckFailure,
+    Diff,
+    Failure,
+    InitFailed,
+    Log,
+    Operation,
+    Resource,
+)
 from tests.standins.values import Properties, decode, encode
 
 # More operations than any engine runs at once: a waiting one may hold its thread for minutes.
 THREADS = 64
 # gRPC's own limit of 4 MB is too small for a Command with a big script; the engine uses 400 MB.
 MESSAGE_BYTES = 400 << 20
-
-
-class Change(IntEnum):
-    """How a property changes, with the numbers of the wire."""
-
-    ADD = provider_pb2.PropertyDiff.ADD
-    ADD_REPLACE = provider_pb2.PropertyDiff.ADD_REPLACE
-    DELETE = provider_pb2.PropertyDiff.DELETE
-    DELETE_REPLACE = provider_pb2.PropertyDiff.DELETE_REPLACE
-    UPDATE = provider_pb2.PropertyDiff.UPDATE
-    UPDATE_REPLACE = provider_pb2.PropertyDiff.UPDATE_REPLACE
-
-    @property
-    def replaces(self) -> bool:
-        """Whether it takes a new resource."""
-        return self in (Change.ADD_REPLACE, Change.DELETE_REPLACE, Change.UPDATE_REPLACE)
-
-    def replacing(self) -> "Change":
-        """The same change, as one that takes a new resource."""
-        return self if self.replaces else Change(self + 1)
-
-
-class Failure(Exception):
-    """An operation failed: the engine shows the message; nothing changes in state."""
-
-
-class InitFailed(Exception):
-    """The resource exists, but not as asked for: the engine keeps it in state with the reasons."""
-
-    def __init__(self, identity: str, outputs: Properties, reasons: list[str]) -> None:
-        super().__init__("\n".join(reasons))
-        self.identity = identity
-        self.outputs = outputs
-        self.reasons = reasons
-
-
-@dataclass(frozen=True)
-class CheckFailure:
-    """An input that is refused before anything is touched."""
-
-    reason: str
-    property: str = ""
-
-
-@dataclass(frozen=True)
-class Diff:
-    """What an update would do: property paths with their kind of change."""
-
-    detailed: Mapping[str, Change] = field(default_factory=dict)
-    changed: bool = False
-    delete_before_replace: bool = False
-    stables: tuple[str, ...] = ()
-    of_inputs: bool = False  # old values are then shown from the inputs, not from the state
-
-    def message(self) -> provider_pb2.DiffResponse:
-        """The answer on the wire; the top-level lists follow from the detailed paths."""
-        tops = {path: path.partition(".")[0].partition("[")[0] for path in self.detailed}
-        some, none = provider_pb2.DiffResponse.DIFF_SOME, provider_pb2.DiffResponse.DIFF_NONE
-        return provider_pb2.DiffResponse(
-            changes=some if self.changed else none,
-            diffs=sorted(set(tops.values())),
-            replaces=sorted({tops[path] for path, kind in self.detailed.items() if kind.replaces}),
-            stables=sorted(self.stables),
-            deleteBeforeReplace=self.delete_before_replace,
-            hasDetailedDiff=True,
-            detailedDiff={
-                path: provider_pb2.PropertyDiff(kind=kind.value, inputDiff=self.of_inputs)
-                for path, kind in self.detailed.items()
-            },
-        )
-
-
-class Log:
-    """The engine's log, as seen by one resource."""
-
-    def __init__(self, engine: engine_pb2_grpc.EngineStub | None, urn: str) -> None:
-        self._engine = engine
-        self._urn = urn
-
-    def status(self, line: str) -> None:
-        """A line shown while the operation runs, and not kept."""
-        self._send(line, engine_pb2.INFO, ephemeral=True)
-
-    def warning(self, line: str) -> None:
-        """A line shown again at the end."""
-        self._send(line, engine_pb2.WARNING, ephemeral=False)
-
-    def error(self, line: str) -> None:
-        """A line shown again at the end, as an error."""
-        self._send(line, engine_pb2.ERROR, ephemeral=False)
-
-    def _send(
-        self, line: str, severity: "engine_pb2.LogSeverity.ValueType", *, ephemeral: bool
-    ) -> None:
-        if self._engine is not None:
-            self._engine.Log(
-                engine_pb2.LogRequest(
-                    severity=severity, message=line, urn=self._urn, ephemeral=ephemeral
-                )
-            )
-
-
-@dataclass(frozen=True)
-class Operation:
-    """The circumstances of one create, read, update or delete."""
-
-    urn: str
-    log: Log
-    cancelled: threading.Event
-    timeout: float | None = None
-
-    @property
-    def name(self) -> str:
-        """The resource's name in the program."""
-        return self.urn.rpartition("::")[2]
-
-
-class Resource(Protocol):
-    """One resource type. `preview` means: say what is known, touch nothing, connect nowhere."""
-
-    def check(
-        self, operation: Operation, olds: Properties, news: Properties
-    ) -> tuple[Properties, list[CheckFailure]]:
-        """The inputs with defaults filled in, and what is wrong with them."""
-
-    def diff(
-        self,
-        state: Properties,
-        old_inputs: Properties,
-        news: Properties,
-        ignore_changes: list[str],
-    ) -> Diff:
-        """What changes between the state and the new inputs."""
-
-    def create(
-        self, operation: Operation, inputs: Properties, preview: bool
-    ) -> tuple[str, Properties]:
-        """Id and outputs of a new resource."""
-
-    def read(
-        self, operation: Operation, identity: str, inputs: Properties, state: Properties
-    ) -> tuple[str, Properties, Properties]:
-        """Id, outputs and inputs as found on the host; an empty id when it is gone."""
-
-    def update(
-        self,
-        operation: Operation,
-        identity: str,
-        state: Properties,
-        news: Properties,
-        ignore_changes: list[str],
-        preview: bool,
-    ) -> Properties:
-        """The outputs after the update."""
-
-    def delete(self, operation: Operation, identity: str, state: Properties) -> None:
-        """Removes it."""
-
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
@@ -208,7 +57,7 @@ def answered(handler: Handler[Request, Response]) -> Handler[Request, Response]:
             context.abort(grpc.StatusCode.UNKNOWN, str(failed))
         except Failure as failure:
             context.abort(grpc.StatusCode.UNKNOWN, str(failure))
-        except Exception as error:  # noqa: BLE001  # the last resort must name any defect
+        except Exception as error:
             traceback.print_exc()
             context.abort(
                 grpc.StatusCode.INTERNAL, f"defect in the stand-in: {type(error).__name__}: {error}"
@@ -221,7 +70,10 @@ def _init_failed_detail(failed: InitFailed) -> tuple[str, bytes]:
     detail = any_pb2.Any()
     detail.Pack(
         provider_pb2.ErrorResourceInitFailed(
-            id=failed.identity, properties=encode(failed.outputs), reasons=failed.reasons
+            id=failed.identity,
+            properties=encode(failed.outputs),
+            reasons=failed.reasons,
+            inputs=None if failed.inputs is None else encode(failed.inputs),
         )
     )
     status = status_pb2.Status(
@@ -257,6 +109,9 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def configure(self, arguments: Properties) -> None:
         """Takes the configuration; opens no connection."""
 
+    def close(self) -> None:
+        """Lets go of what is open when the plugin ends."""
+
     def capabilities(self) -> provider_pb2.ConfigureResponse:
         """What this package's official plugin says of itself."""
         return provider_pb2.ConfigureResponse(
@@ -265,6 +120,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     # The protocol.
 
+    @override
     @answered
     def Attach(
         self, request: plugin_pb2.PluginAttach, context: grpc.ServicerContext
@@ -272,24 +128,28 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         self.attach(request.address)
         return empty_pb2.Empty()
 
+    @override
     @answered
     def GetPluginInfo(
         self, request: empty_pb2.Empty, context: grpc.ServicerContext
     ) -> plugin_pb2.PluginInfo:
         return plugin_pb2.PluginInfo(version=self.version)
 
+    @override
     @answered
     def CheckConfig(
         self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext
     ) -> provider_pb2.CheckResponse:
         return _check_response(*self.check_config(decode(request.news)))
 
+    @override
     @answered
     def DiffConfig(
         self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext
     ) -> provider_pb2.DiffResponse:
         return self.diff_config(decode(request.old_inputs), decode(request.news)).message()
 
+    @override
     @answered
     def Configure(
         self, request: provider_pb2.ConfigureRequest, context: grpc.ServicerContext
@@ -297,6 +157,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         self.configure(decode(request.args))
         return self.capabilities()
 
+    @override
     @answered
     def Check(
         self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext
@@ -306,6 +167,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             *resource.check(operation, decode(request.olds), decode(request.news))
         )
 
+    @override
     @answered
     def Diff(
         self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext
@@ -318,6 +180,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             list(request.ignoreChanges),
         ).message()
 
+    @override
     @answered
     def Create(
         self, request: provider_pb2.CreateRequest, context: grpc.ServicerContext
@@ -326,6 +189,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         identity, outputs = resource.create(operation, decode(request.properties), request.preview)
         return provider_pb2.CreateResponse(id=identity, properties=encode(outputs))
 
+    @override
     @answered
     def Read(
         self, request: provider_pb2.ReadRequest, context: grpc.ServicerContext
@@ -334,10 +198,13 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         identity, outputs, inputs = resource.read(
             operation, request.id, decode(request.inputs), decode(request.properties)
         )
+        if not identity:  # nothing at all, not even empty properties, means gone
+            return provider_pb2.ReadResponse()
         return provider_pb2.ReadResponse(
             id=identity, properties=encode(outputs), inputs=encode(inputs)
         )
 
+    @override
     @answered
     def Update(
         self, request: provider_pb2.UpdateRequest, context: grpc.ServicerContext
@@ -353,6 +220,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         )
         return provider_pb2.UpdateResponse(properties=encode(outputs))
 
+    @override
     @answered
     def Delete(
         self, request: provider_pb2.DeleteRequest, context: grpc.ServicerContext
@@ -361,23 +229,27 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         resource.delete(operation, request.id, decode(request.properties))
         return empty_pb2.Empty()
 
+    @override
     @answered
     def Cancel(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> empty_pb2.Empty:
         self.cancelled.set()
         return empty_pb2.Empty()
 
+    @override
     @answered
     def Invoke(
         self, request: provider_pb2.InvokeRequest, context: grpc.ServicerContext
     ) -> provider_pb2.InvokeResponse:
         self._refuse(f"the function {request.tok}")
 
+    @override
     @answered
     def Call(
         self, request: provider_pb2.CallRequest, context: grpc.ServicerContext
     ) -> provider_pb2.CallResponse:
         self._refuse(f"the method {request.tok}")
 
+    @override
     @answered
     def Construct(
         self, request: provider_pb2.ConstructRequest, context: grpc.ServicerContext
@@ -420,7 +292,7 @@ def serve(provider: Provider, arguments: list[str]) -> None:
     if addresses := [argument for argument in arguments if not argument.startswith("-")]:
         provider.attach(addresses[0])
 
-    def stop(signal_number: int, frame: FrameType | None) -> None:
+    def stop(_signal: int, _frame: FrameType | None) -> None:
         provider.cancelled.set()
         server.stop(grace=1)
 
@@ -430,4 +302,5 @@ def serve(provider: Provider, arguments: list[str]) -> None:
     server.start()
     print(port, flush=True)
     server.wait_for_termination()
+    provider.close()
     sys.exit(0)

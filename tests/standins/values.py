@@ -48,7 +48,7 @@ class Secret:
     value: "Value"
 
 
-Value: TypeAlias = "None | bool | float | str | list[Value] | dict[str, Value] | Secret | Unknown"
+Value: TypeAlias = "bool | float | str | list[Value] | dict[str, Value] | Secret | Unknown | None"
 Properties: TypeAlias = dict[str, Value]
 
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Boots the NAS: boot.sh DISK HOSTNAME
+# Boots the NAS: boot.sh DISK HOSTNAME MOUNT_GROUPS
 #
 # Runs as process 1 of new mount, pid, UTS, IPC and cgroup namespaces, inside the NAS's network
 # namespace; makes its file system and becomes its init. OVERLAYS in the environment holds a line
@@ -47,26 +47,7 @@ ln -s fd/0 dev/stdin
 ln -s fd/1 dev/stdout
 ln -s fd/2 dev/stderr
 
-# The control groups as this cgroup namespace sees them. A line of the file is ID:CONTROLLERS:PATH,
-# without controllers for version 2.
-groups=sys/fs/cgroup
-mount_group() { # FOLDER TYPE [OPTIONS]
-    mkdir -p "$groups/$1"
-    mount -t "$2" -o "${3:-rw}" "$2" "$groups/$1"
-}
-hierarchies=$(cut -d: -f2 /proc/self/cgroup)
-if [ -z "$hierarchies" ]; then
-    mount_group . cgroup2
-else
-    mount -t tmpfs -o mode=755 tmpfs "$groups"
-    cut -d: -f2 /proc/self/cgroup | while read -r controllers; do
-        case $controllers in
-            '') mount_group unified cgroup2 ;;
-            name=*) mount_group "${controllers#name=}" cgroup "none,$controllers" ;;
-            *) mount_group "$controllers" cgroup "$controllers" ;;
-        esac
-    done
-fi
+"$3" sys/fs/cgroup
 
 pivot_root . .
 umount -l .

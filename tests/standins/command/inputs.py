@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from tests.standins.server import CheckFailure
+from tests.standins.resource import CheckFailure
 from tests.standins.values import UNKNOWN, Properties, Secret, Value
 
 Kind = Literal["string", "bool", "int", "number", "list", "strings", "connection"]
@@ -103,6 +103,12 @@ def _type_failures(owner: str, name: str, kind: Kind, value: Value) -> list[Chec
         text = f"{len(inner)} failures decoding:{listed}"
         reason = f"An error occurred decoding '{short}.{name}': {text}"
         return [CheckFailure(reason, name)]
+    if kind == "strings" and isinstance(value, dict):
+        return [
+            failure
+            for key, item in value.items()
+            for failure in _type_failures(owner, f"{name}[{key}] value", "string", item)
+        ]
     if _fits(kind, value):
         return []
     got = {bool: "bool", float: "float64", str: "string", list: "[]interface {}"}.get(
@@ -123,9 +129,6 @@ def _fits(kind: Kind, value: Value) -> bool:
             return isinstance(value, float)
         case "list":
             return isinstance(value, list)
-        case "strings":
-            plain = (str, Secret, type(UNKNOWN))
-            return isinstance(value, dict) and all(isinstance(v, plain) for v in value.values())
     return False
 
 
@@ -134,6 +137,8 @@ def _with_defaults(fields: Mapping[str, Field], given: Properties) -> Properties
     for name, field in fields.items():
         if field.default is not None and name not in filled:
             filled[name] = field.default
+        if field.kind == "int" and isinstance(number := filled.get(name), float):
+            filled[name] = int(number)
         if field.kind == "connection":
             filled[name] = _connection_with_defaults(filled[name])
     return filled

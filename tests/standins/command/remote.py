@@ -1,30 +1,34 @@
 """The resource `command:remote:Command` of pulumi-command 1.2.1.
 
-Owns when which of `create`, `update` and `delete` runs and what the state holds afterwards. There is
-no read: the host is looked at by nobody between two operations. A failed create leaves nothing in
-state, a failed update the old inputs.
+Owns when which of `create`, `update` and `delete` runs and what the state holds afterwards. There
+is no read: the host is looked at by nobody between two operations. A failed create leaves nothing
+in state, a failed update the old inputs.
 """
 
 import secrets
 
+from typing_extensions import override
+
 from tests.standins import objectdiff
 from tests.standins.command import inputs as command_inputs
-from tests.standins.server import CheckFailure, Diff, Failure, Operation
+from tests.standins.resource import CheckFailure, Diff, Failure, Operation, Resource
 from tests.standins.values import UNKNOWN, Properties, Value, has_unknown, reveal
 
 ID_DIGITS = 8
 OUTPUTS = ("stdout", "stderr")
 
 
-class Command:
+class Command(Resource):
     """Runs scripts on a host over SSH."""
 
+    @override
     def check(
         self, operation: Operation, olds: Properties, news: Properties
     ) -> tuple[Properties, list[CheckFailure]]:
         """See `inputs`."""
         return command_inputs.check(news)
 
+    @override
     def diff(
         self,
         state: Properties,
@@ -37,6 +41,7 @@ class Command:
         news = {k: v for k, v in news.items() if k != "version" and not k.startswith("__")}
         return objectdiff.diff(old_inputs, news, replace_on=command_inputs.REPLACE_ON)
 
+    @override
     def create(
         self, operation: Operation, inputs: Properties, preview: bool
     ) -> tuple[str, Properties]:
@@ -49,12 +54,14 @@ class Command:
             state.update(_run(operation, script, state))
         return identity, state
 
+    @override
     def read(
         self, operation: Operation, identity: str, inputs: Properties, state: Properties
     ) -> tuple[str, Properties, Properties]:
         """Returns what is known: the official plugin reads nothing either."""
         return identity, state, inputs
 
+    @override
     def update(
         self,
         operation: Operation,
@@ -77,6 +84,7 @@ class Command:
                 break
         return after
 
+    @override
     def delete(self, operation: Operation, identity: str, state: Properties) -> None:
         """Runs the `delete` that was there when the state was made."""
         if isinstance(script := reveal(state.get("delete")), str):
@@ -98,11 +106,12 @@ def _output_depends_on_change(state: Properties, news: Properties) -> bool:
 
 def _run(operation: Operation, script: str, state: Properties) -> Properties:
     # Not at the top: previews and unchanged updates need no SSH and start 0.2 s faster without it.
-    from tests.standins.command import ssh
+    from tests.standins.command import session
+    from tests.standins.command.dial import ConnectError, Connection
 
     plain = {name: reveal(value) for name, value in state.items()}
     logging = plain.get("logging")
-    command = ssh.Command(
+    command = session.Command(
         script=script,
         stdin=_text(plain.get("stdin")),
         environment=_strings(plain.get("environment")),
@@ -111,9 +120,8 @@ def _run(operation: Operation, script: str, state: Properties) -> Properties:
         log_stderr=logging in (None, "stderr", "stdoutAndStderr"),
     )
     try:
-        connection = ssh.Connection.of(plain["connection"])
-        result = ssh.run(connection, command, operation)
-    except ssh.CommandError as error:
+        result = session.run(Connection.of(plain["connection"]), command, operation)
+    except (ConnectError, session.CommandError) as error:
         raise Failure(str(error)) from error
     return {"stdout": result.stdout, "stderr": result.stderr}
 

@@ -1,7 +1,8 @@
 """Stand-in for pulumi-docker 5.1.0: Provider, Network, Volume, RemoteImage, Container.
 
-The official plugin is a Terraform provider behind Pulumi's bridge. What a program can see of that is
-imitated here: which inputs there are, what counts as a change, what replaces, what the state holds.
+The official plugin is a Terraform provider behind Pulumi's bridge. What a program can see of that
+is imitated here: which inputs there are, what counts as a change, what replaces, what the state
+holds.
 
     schema      the inputs and outputs of each type, with defaults and what replaces
     planning    what an update leads to, from prior state and inputs

@@ -1,18 +1,21 @@
 """A Docker resource type as the engine sees it: check, plan, do, and what the state then holds.
 
-Owns what all four types share, which is what Pulumi's bridge and Terraform's SDK do for the official
-plugin. The work on the host is in a `Work`. Not here: import and `.get()`, automatic names.
+Owns what all four types share, which is what Pulumi's bridge and Terraform's SDK do for the
+official plugin. The work on the host is in a `Work`. Not here: import and `.get()`, automatic
+names.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from typing_extensions import override
+
 from tests.standins.docker import diffing, planning
 from tests.standins.docker.engine_api import DockerError, Engine
 from tests.standins.docker.planning import DEFAULTS
 from tests.standins.docker.schema import Attr, Schema
-from tests.standins.server import CheckFailure, Diff, Failure, InitFailed, Operation
+from tests.standins.resource import CheckFailure, Diff, Failure, InitFailed, Operation, Resource
 from tests.standins.values import UNKNOWN, Properties, Value
 
 
@@ -26,7 +29,7 @@ class Draft:
 
 
 class Work(Protocol):
-    """What a type does on the host. Attributes it does not look at are absent from what it finds."""
+    """What a type does on the host; what it finds lacks the attributes it does not look at."""
 
     schema: Schema
     # A name that the program gave cannot be held by old and new at once.
@@ -49,13 +52,14 @@ class Work(Protocol):
         """Removes it."""
 
 
-class Bridged:
+class Bridged(Resource):
     """One resource type."""
 
     def __init__(self, work: Work, engine: Callable[[], Engine]) -> None:
         self._work = work
         self._engine = engine
 
+    @override
     def check(
         self, operation: Operation, olds: Properties, news: Properties
     ) -> tuple[Properties, list[CheckFailure]]:
@@ -66,6 +70,7 @@ class Bridged:
             failures = [f for f in failures if "'name'" not in f.reason] + [CheckFailure(reason)]
         return inputs, failures
 
+    @override
     def diff(
         self,
         state: Properties,
@@ -83,6 +88,7 @@ class Bridged:
             delete_before_replace=self._work.own_name,
         )
 
+    @override
     def create(
         self, operation: Operation, inputs: Properties, preview: bool
     ) -> tuple[str, Properties]:
@@ -101,6 +107,7 @@ class Bridged:
             raise InitFailed(draft.identity, outputs, [reason]) from error
         return draft.identity, self._after(planned, draft.found)
 
+    @override
     def read(
         self, operation: Operation, identity: str, inputs: Properties, state: Properties
     ) -> tuple[str, Properties, Properties]:
@@ -119,6 +126,7 @@ class Bridged:
         refreshed = _refreshed(self._work.schema, inputs, outputs)
         return identity, outputs, refreshed
 
+    @override
     def update(
         self,
         operation: Operation,
@@ -137,9 +145,11 @@ class Bridged:
             _, found = self._work.update(self._engine(), identity, prior, _known(planned))
         except (DockerError, Failure) as error:
             reason = f"updating {operation.urn}: {_one_error(error)}"
-            raise InitFailed(identity, self._after(planned, {}), [reason]) from error
-        return self._after(planned, found)
+            outputs = self._with_zeros(prior, self._after(planned, {}))
+            raise InitFailed(identity, outputs, [reason]) from error
+        return self._with_zeros(prior, self._after(planned, found))
 
+    @override
     def delete(self, operation: Operation, identity: str, state: Properties) -> None:
         """Removes it."""
         try:
@@ -150,13 +160,10 @@ class Bridged:
     def _plan(self, prior: Properties, news: Properties, ignore_changes: list[str]) -> Properties:
         for path in ignore_changes:
             if path not in self._work.schema:
-                raise Failure(
-                    f"ignore_changes: the stand-in for pulumi-docker knows top-level names, not {path!r}"
-                )
+                raise Failure(f"ignore_changes: the stand-in takes names of inputs, not {path!r}")
         kept = {name: prior[name] for name in ignore_changes if name in prior}
         without = {name: value for name, value in news.items() if name not in ignore_changes}
-        planned = planning.plan(self._work.schema, prior, {**without, **kept})
-        return planned
+        return planning.plan(self._work.schema, prior, {**without, **kept})
 
     def _after(self, planned: Properties, found: Properties) -> Properties:
         """The state after a create or update: as found, but sets as planned."""
@@ -167,11 +174,20 @@ class Bridged:
                 state[name] = value
         return state
 
+    def _with_zeros(self, prior: Properties, after: Properties) -> Properties:
+        """What an update removed is zero, not gone."""
+        zeros = {
+            name: planning.ZERO[attr.kind]
+            for name, attr in self._work.schema.items()
+            if attr.kind in planning.ZERO and name in prior and name not in after
+        }
+        return {**after, **zeros}
+
     def _overlaid(self, prior: Properties, found: Properties) -> Properties:
         """The state after a refresh."""
         state: Properties = {}
         for name, attr in self._work.schema.items():
-            value = planning.filled(attr, found[name]) if name in found else prior.get(name)
+            value = planning.settled(attr, found[name] if name in found else prior.get(name))
             if value is not None:
                 state[name] = value
         return state
@@ -186,9 +202,8 @@ def _settled(attr: Attr, planned: Value, found: Properties, name: str) -> Value:
     keeps_plan = attr.kind == "set" or attr.kept_as_set
     if keeps_plan and known is not None:
         return known
-    if planned is not UNKNOWN and attr.kind in ("list", "set", "map", "object", "string"):
-        if not value and not known:
-            return known
+    if attr.kind in ("list", "set", "map") and not value and not known and planned is not UNKNOWN:
+        return known
     return value
 
 

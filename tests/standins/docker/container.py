@@ -1,8 +1,8 @@
 """The resource `docker:index/container:Container`.
 
 Owns its life on the host: create, connect, upload, start, wait; what an update really changes
-(memory, CPU shares and set, restart policy, and nothing else); stop and remove. What Docker is asked
-to make is in `container_spec`, what is read back in `container_state`.
+(memory, CPU shares and set, restart policy, nothing else); stop and remove. What Docker is asked to
+make is in `container_spec`, what is read back in `container_state`.
 """
 
 import base64
@@ -11,14 +11,16 @@ import tarfile
 import time
 from pathlib import Path
 
+from typing_extensions import override
+
 from tests.standins.docker.attributes import flag, number, objects, strings, text, without_empty
-from tests.standins.docker.bridged import Draft
+from tests.standins.docker.bridged import Draft, Work
 from tests.standins.docker.container_spec import MEGABYTE, megabytes, specification
 from tests.standins.docker.container_state import attributes_of
 from tests.standins.docker.engine_api import DockerError, Engine
 from tests.standins.docker.image import find_image
 from tests.standins.docker.schema import CONTAINER
-from tests.standins.server import Failure
+from tests.standins.resource import Failure
 from tests.standins.values import Properties
 
 WAIT_PAUSE_SECONDS = 1
@@ -34,12 +36,13 @@ UPDATABLE = (
 )
 
 
-class Container:
+class Container(Work):
     """The work on the host."""
 
     schema = CONTAINER
     own_name = True
 
+    @override
     def create(self, engine: Engine, draft: Draft) -> None:
         """Creates it on the default network, moves it, uploads, starts, waits for its health."""
         wanted = draft.wanted
@@ -65,6 +68,7 @@ class Container:
         found = self.read(engine, draft.identity, wanted)
         draft.found = found[1] if found else {}
 
+    @override
     def read(
         self, engine: Engine, identity: str, state: Properties
     ) -> tuple[str, Properties] | None:
@@ -78,6 +82,7 @@ class Container:
             return None
         return identity, attributes_of(engine.get(f"/containers/{identity}/json"), state)
 
+    @override
     def update(
         self, engine: Engine, identity: str, state: Properties, wanted: Properties
     ) -> tuple[str, Properties]:
@@ -105,6 +110,7 @@ class Container:
                 raise DockerError(message, error.status) from error
         return identity, {}
 
+    @override
     def delete(self, engine: Engine, identity: str, state: Properties) -> None:
         """Stops it, at once unless there is a grace time, and removes it with anonymous volumes."""
         grace = str(max(0, number(state, "destroyGraceSeconds")))
@@ -120,7 +126,10 @@ class Container:
 
 
 class _tolerating:
-    """Reads as a statement, like `contextlib.suppress`: names the step in an error, and lets those pass that mean it was done already."""
+    """Names the step in an error, and lets those pass that mean it was done already.
+
+    Written small because it reads as a statement, like `contextlib.suppress`.
+    """
 
     def __init__(self, step: str, *harmless: str) -> None:
         self._step = step

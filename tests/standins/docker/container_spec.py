@@ -15,7 +15,7 @@ from tests.standins.docker.attributes import (
     without_empty,
 )
 from tests.standins.docker.durations import parse_duration
-from tests.standins.server import Failure
+from tests.standins.resource import Failure
 from tests.standins.values import Properties
 
 MEGABYTE = 1024 * 1024

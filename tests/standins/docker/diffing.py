@@ -4,15 +4,12 @@ Owns which path is named, and whether it replaces. In a set an element has no pl
 named by its place in the program's inputs, what is gone by its place in the old state.
 """
 
-import difflib
-import json
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 
-from tests.standins.docker.planning import DEFAULTS, ZERO, filled
+from tests.standins.docker.planning import DEFAULTS, element_of, filled, identity
 from tests.standins.docker.schema import Attr, Schema
-from tests.standins.server import Change, Diff
+from tests.standins.resource import Change, Diff
 from tests.standins.values import UNKNOWN, Properties, Value
 
 PLAIN_NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")
@@ -64,20 +61,19 @@ def _takes_new(attr: Attr, old: Value, new: Value) -> bool:
     """
     if new is UNKNOWN:
         return attr.replaces and not attr.output
-    old, new = filled(attr, old), filled(attr, new)
-    if old == new:
+    if identity(attr, old) == identity(attr, new):
         return False
     if attr.fields is None:
-        return attr.replaces and _key(attr, old) != _key(attr, new)
+        return attr.replaces
     olds, news = _elements(old), _elements(new)
     if attr.replaces and len(olds) != len(news):
         return True
     fields = attr.fields
     if attr.kind in ("set", "object"):
-        keys = {_key(Attr("object", fields=fields), item) for item in olds} ^ {
-            _key(Attr("object", fields=fields), item) for item in news
+        keys = {identity(Attr("object", fields=fields), item) for item in olds} ^ {
+            identity(Attr("object", fields=fields), item) for item in news
         }
-        changed = [i for i in [*olds, *news] if _key(Attr("object", fields=fields), i) in keys]
+        changed = [i for i in [*olds, *news] if identity(Attr("object", fields=fields), i) in keys]
         if attr.kind == "object" and len(olds) == len(news) == 1 and not attr.replaces:
             return any(_takes_new(f, olds[0].get(n), news[0].get(n)) for n, f in fields.items())
         return any(_takes_new(f, None, item.get(n)) for item in changed for n, f in fields.items())
@@ -99,6 +95,7 @@ def _value(
 ) -> Changes:
     """The changes at and below a path; `given` is what the program's inputs have there."""
     replaces = attr.replaces or parent_replaces
+    old, new = (None if value == [] else value for value in (old, new))
     if old is None or new is None or new is UNKNOWN:
         if old is None and new is None:
             return
@@ -148,29 +145,45 @@ def _entries(path: str, attr: Attr, old: Properties, new: Properties, given: Pro
 
 def _list(path: str, attr: Attr, old: list[Value], new: list[Value], given: list[Value]) -> Changes:
     if attr.fields is not None:
-        element = Attr("object", fields=attr.fields)
+        element = element_of(attr)
         for index in range(max(len(old), len(new))):
             before, after, known = (_at(items, index) for items in (old, new, given))
             below = f"{path}[{index}]"
             yield from _value(below, element, before, after, known, parent_replaces=attr.replaces)
         return
-    before_texts, after_texts = ([str(item) for item in items] for items in (old, new))
-    matcher = difflib.SequenceMatcher(a=before_texts, b=after_texts, autojunk=False)
     changes: dict[int, Change] = {}
-    for tag, i1, i2, j1, j2 in matcher.get_opcodes():
-        if tag != "equal":
-            for index in range(i1, i2):
-                changes[index] = Change.UPDATE if index in changes else Change.DELETE
-            for index in range(j1, j2):
-                changes[index] = Change.UPDATE if index in changes else Change.ADD
+    for index, change in _edits(old, new):
+        changes[index] = Change.UPDATE if index in changes else change
     for index, change in changes.items():
         yield f"{path}[{index}]", change.replacing() if attr.replaces else change
 
 
+def _edits(old: list[Value], new: list[Value]) -> Iterator[tuple[int, Change]]:
+    """The fewest removals and insertions, by the places of old and new; removals come first."""
+    longest = [[0] * (len(new) + 1) for _ in range(len(old) + 1)]
+    for i in reversed(range(len(old))):
+        for j in reversed(range(len(new))):
+            longest[i][j] = (
+                longest[i + 1][j + 1] + 1
+                if old[i] == new[j]
+                else max(longest[i + 1][j], longest[i][j + 1])
+            )
+    i = j = 0
+    while i < len(old) or j < len(new):
+        if i < len(old) and j < len(new) and old[i] == new[j]:
+            i, j = i + 1, j + 1
+        elif j == len(new) or (i < len(old) and longest[i + 1][j] >= longest[i][j + 1]):
+            yield i, Change.DELETE
+            i += 1
+        else:
+            yield j, Change.ADD
+            j += 1
+
+
 def _set(path: str, attr: Attr, old: list[Value], new: list[Value], given: list[Value]) -> Changes:
-    element = Attr("object" if attr.fields is not None else "string", fields=attr.fields)
-    old_keys = {_key(element, item): index for index, item in enumerate(old)}
-    new_keys = {_key(element, item): index for index, item in enumerate(new)}
+    element = element_of(attr)
+    old_keys = {identity(element, item): index for index, item in enumerate(old)}
+    new_keys = {identity(element, item): index for index, item in enumerate(new)}
     gone = {index: old[index] for key, index in old_keys.items() if key not in new_keys}
     added = [index for key, index in new_keys.items() if key not in old_keys]
     if not gone and not added:
@@ -203,36 +216,20 @@ def _places_in_inputs(
 def _could_come_from(attr: Attr, given: Value, planned: Value) -> bool:
     """Whether the program's text, defaults included, is the planned value.
 
-    Strictly: a field that the program leaves out and the plan fills with "" or false is a mismatch.
+    Strictly: a field that the program leaves out and the plan fills with "" or false is a mismatch,
+    and so is any object inside it.
     """
     if isinstance(planned, dict) and attr.fields is not None:
         if not isinstance(given, dict):
             return False
         return all(
-            _could_come_from(attr.fields[name], given.get(name), item)
-            for name, item in planned.items()
+            field.kind != "object" and _could_come_from(field, given.get(name), planned[name])
+            for name, field in attr.fields.items()
+            if name in planned
         )
     if given is None:
-        return planned in ([], {}, None) if attr.kind not in ZERO else False
+        return planned in ([], {}, None)
     return filled(attr, given) == planned
-
-
-def _key(element: Attr, value: Value) -> str:
-    """The identity of an element of a set: its content, zeros and unset being one."""
-    comparable = filled(element, value)
-    return json.dumps(_plain(element, comparable), sort_keys=True)
-
-
-def _plain(attr: Attr, value: Value) -> object:
-    if isinstance(value, dict):
-        fields = attr.fields or {}
-        return {n: _plain(fields.get(n, Attr("string")), item) for n, item in value.items()}
-    if isinstance(value, list):
-        items = [_plain(replace(attr, kind="object"), item) for item in value]
-        if attr.kind == "set":
-            return sorted(items, key=lambda item: json.dumps(item, sort_keys=True))
-        return items
-    return "(unknown)" if value is UNKNOWN else value
 
 
 def _at(items: list[Value], index: int) -> Value:

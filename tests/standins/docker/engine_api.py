@@ -86,15 +86,14 @@ class _Connection(http.client.HTTPConnection):
         theirs.close()
         self.sock = ours
 
-    def close(self) -> None:
-        super().close()
+    def end(self) -> None:
+        """Ends the process too: `close` alone is called by http.client in the middle of things."""
+        self.close()
         if self._process is not None:
             self._process.terminate()
             self._process.wait()
-            self._process = None
         if self._stderr is not None:
             self._stderr.close()
-            self._stderr = None
 
     def ending(self) -> str:
         """Why the process is gone, in the words of Docker's client."""
@@ -187,7 +186,7 @@ class Engine:
             answer = response.read()
         except (OSError, http.client.HTTPException) as error:
             reason = connection.ending()
-            connection.close()
+            connection.end()
             raise DockerError(
                 f'error during connect: {method.capitalize()} "http://{PLACEHOLDER_HOST}{url}":'
                 f" {reason}"
@@ -204,7 +203,7 @@ class Engine:
             if keep and len(self._idle) < IDLE_CONNECTIONS:
                 self._idle.append(connection)
                 return
-        connection.close()
+        connection.end()
 
     @property
     def version(self) -> tuple[int, ...]:
@@ -216,7 +215,7 @@ class Engine:
         with self._lock:
             idle, self._idle = self._idle, []
         for connection in idle:
-            connection.close()
+            connection.end()
 
 
 def _body(body: object) -> tuple[dict[str, str], bytes | None]:

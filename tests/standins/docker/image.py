@@ -7,8 +7,10 @@ An image that the host has by tag, digest or id is never pulled. Pulls are anony
 import base64
 from typing import Any
 
+from typing_extensions import override
+
 from tests.standins.docker.attributes import flag, text
-from tests.standins.docker.bridged import Draft
+from tests.standins.docker.bridged import Draft, Work
 from tests.standins.docker.engine_api import DockerError, Engine
 from tests.standins.docker.schema import IMAGE
 from tests.standins.values import Properties
@@ -16,12 +18,13 @@ from tests.standins.values import Properties
 ANONYMOUS = base64.urlsafe_b64encode(b"{}").decode()
 
 
-class RemoteImage:
+class RemoteImage(Work):
     """The work on the host."""
 
     schema = IMAGE
     own_name = False
 
+    @override
     def create(self, engine: Engine, draft: Draft) -> None:
         """Pulls what is missing."""
         name = text(draft.wanted, "name")
@@ -31,6 +34,7 @@ class RemoteImage:
         if found:
             draft.identity, draft.found = found
 
+    @override
     def read(
         self, engine: Engine, identity: str, state: Properties
     ) -> tuple[str, Properties] | None:
@@ -48,6 +52,7 @@ class RemoteImage:
         digest = _digest(name, image.get("RepoDigests") or [])
         return image["Id"] + name, {"imageId": image["Id"], "repoDigest": digest}
 
+    @override
     def update(
         self, engine: Engine, identity: str, state: Properties, wanted: Properties
     ) -> tuple[str, Properties]:
@@ -55,6 +60,7 @@ class RemoteImage:
         _found(engine, text(wanted, "name"))
         return self.read(engine, identity, wanted) or (identity, {})
 
+    @override
     def delete(self, engine: Engine, identity: str, state: Properties) -> None:
         """Removes the name from the host, unless it is to be kept."""
         name = text(state, "name")
@@ -100,7 +106,7 @@ def _local_image(engine: Engine, name: str) -> dict[str, Any] | None:
 def _pull(engine: Engine, name: str) -> None:
     repository, tag = _reference(name)
     try:
-        # What goes wrong while layers are fetched is in the stream, and nobody reads it: the look-up
+        # What goes wrong while layers are fetched is in the stream, which is not read: the look-up
         # that follows notices.
         engine.request(
             "POST",

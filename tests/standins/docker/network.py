@@ -1,5 +1,7 @@
 """The resource `docker:index/network:Network`: every change replaces it."""
 
+from typing_extensions import override
+
 from tests.standins.docker.attributes import (
     flag,
     labels_from_map,
@@ -9,20 +11,21 @@ from tests.standins.docker.attributes import (
     text,
     without_empty,
 )
-from tests.standins.docker.bridged import Draft
+from tests.standins.docker.bridged import Draft, Work
 from tests.standins.docker.engine_api import DockerError, Engine
 from tests.standins.docker.schema import NETWORK
 from tests.standins.docker.waiting import until_removed
-from tests.standins.server import Failure
+from tests.standins.resource import Failure
 from tests.standins.values import Properties, Value
 
 
-class Network:
+class Network(Work):
     """The work on the host."""
 
     schema = NETWORK
     own_name = True
 
+    @override
     def create(self, engine: Engine, draft: Draft) -> None:
         """Creates it; a name that exists already is an error."""
         wanted = draft.wanted
@@ -51,6 +54,7 @@ class Network:
         found = self.read(engine, draft.identity, wanted)
         draft.found = found[1] if found else {}
 
+    @override
     def read(
         self, engine: Engine, identity: str, state: Properties
     ) -> tuple[str, Properties] | None:
@@ -83,12 +87,14 @@ class Network:
             "options": found["Options"] or {},
         }
 
+    @override
     def update(
         self, engine: Engine, identity: str, state: Properties, wanted: Properties
     ) -> tuple[str, Properties]:
         """There is nothing that could be changed."""
         raise Failure("doesn't support update")
 
+    @override
     def delete(self, engine: Engine, identity: str, state: Properties) -> None:
         """Waits while containers are on it."""
         until_removed(

@@ -8,11 +8,12 @@ import json
 from collections.abc import Iterator
 
 from tests.standins.docker.schema import Attr, Schema
-from tests.standins.server import CheckFailure
+from tests.standins.resource import CheckFailure
 from tests.standins.values import UNKNOWN, Properties, Value, has_unknown
 
 DEFAULTS = "__defaults"  # names of the inputs that the program did not give; the engine hides it
 ZERO: dict[str, Value] = {"string": "", "bool": False, "int": 0}
+UNSET_IN_OBJECTS: dict[str, Value] = {"string": "", "set": [], "list": []}
 
 
 def check(schema: Schema, news: Properties, resource: str) -> tuple[Properties, list[CheckFailure]]:
@@ -78,7 +79,7 @@ def _with_defaults(schema: Schema, news: Properties) -> Properties:
     defaults = {
         name: attr.default for name, attr in schema.items() if attr.default and name not in news
     }
-    names: list[Value] = list(sorted(defaults))
+    names: list[Value] = [*sorted(defaults)]
     return {**inputs, **defaults, DEFAULTS: names}
 
 
@@ -109,86 +110,147 @@ def plan(schema: Schema, prior: Properties | None, inputs: Properties) -> Proper
 
 def _planned(attr: Attr, have: Value, want: Value, *, new: bool) -> Value:
     if attr.output or (attr.computed and _unset(attr, want)):
-        # A list that should have been filled in and was not is expected from the next update.
-        unfilled = attr.output and attr.kind == "list" and have is None
+        # What should have been filled in and was not is expected from the next update.
+        unfilled = attr.kind in ("list", "map") and have is None
         return UNKNOWN if new or unfilled else have
     if want is None or _unset(attr, want):
         want = attr.default if attr.default is not None else want
     if want is UNKNOWN:
-        return UNKNOWN
+        # Terraform's SDK loses sight of computed objects that are unknown as a whole.
+        lost = attr.computed and _is_block_list(attr) and have is not None
+        return settled(attr, have) if lost else UNKNOWN
+    if new and want == "":
+        return want
     if want is None or (attr.empty_keeps and want == "") or _unset(attr, want):
         keeps = attr.empty_keeps or same(attr, have, None)
-        return have if keeps else None
-    return have if not new and same(attr, have, want) else filled(attr, want)
+        removed = have is not None
+        return settled(attr, have) if keeps and removed else unset(attr, removed=removed)
+    return settled(attr, have) if not new and same(attr, have, want) else filled(attr, want)
+
+
+def unset(attr: Attr, *, removed: bool = False) -> Value:
+    """What the state has where nothing is given: an empty list where objects would be."""
+    if attr.kind == "map" and removed:
+        return {}
+    return [] if _is_block_list(attr) else None
+
+
+def _is_block_list(attr: Attr) -> bool:
+    return attr.fields is not None and attr.kind in ("list", "set") and not attr.output
 
 
 def _unset(attr: Attr, want: Value) -> bool:
-    """Objects cannot be given empty: that is the same as leaving them out."""
-    blocks = attr.fields is not None and attr.kind in ("list", "set")
+    """Given empty is, but for lists of plain values, the same as left out."""
     empty_text = attr.computed and attr.kind == "string" and want == ""
-    return want is None or (blocks and want == []) or empty_text
+    empty_list = want == [] and (_is_block_list(attr) or attr.kind == "set")
+    return want is None or want == {} or empty_list or empty_text
 
 
 def same(attr: Attr, one: Value, other: Value) -> bool:
     """Whether the official plugin sees no difference."""
     if has_unknown(one) or has_unknown(other):
         return False
-    return _canonical(attr, one) == _canonical(attr, other)
+    return identity(attr, one) == identity(attr, other)
 
 
-def _canonical(attr: Attr, value: Value) -> str:
-    return json.dumps(_sorted(attr, filled(attr, value)), sort_keys=True)
+def identity(attr: Attr, value: Value) -> str:
+    """The same text for what is the same: zero and unset are, and sets have no order."""
+    return json.dumps(_comparable(attr, value), sort_keys=True)
 
 
-def _sorted(attr: Attr, value: Value) -> Value:
-    if isinstance(value, dict) and attr.fields is not None:
-        return {name: _sorted(attr.fields[name], item) for name, item in value.items()}
-    if isinstance(value, list) and attr.fields is not None:
-        element = Attr("object", fields=attr.fields)
-        items = [_sorted(element, item) for item in value]
-    elif isinstance(value, list):
-        items = list(value)
-    else:
-        return value
-    if attr.kind == "set":
-        unique = {json.dumps(item, sort_keys=True): item for item in items}
-        return [unique[key] for key in sorted(unique)]
-    return items
-
-
-def filled(attr: Attr, value: Value) -> Value:
-    """The value with zeros for what is unset inside it, numbers as integers."""
+def _comparable(attr: Attr, value: Value) -> object:
     if value is UNKNOWN:
-        return UNKNOWN
-    if isinstance(value, bool):
-        return value
+        return "(unknown)"
+    if value is None:
+        return ZERO.get(attr.kind, [])
+    if attr.fields is not None and isinstance(value, dict):
+        return {
+            name: _comparable(field, _or_default(field, value.get(name)))
+            for name, field in attr.fields.items()
+            if not field.refused
+        }
+    if attr.kind == "map" and isinstance(value, dict):
+        return filled(attr, value) or []
+    if not isinstance(value, list):
+        return filled(attr, value)
+    items = [_comparable(element_of(attr), item) for item in value]
+    if attr.kind != "set":
+        return items
+    unique = {json.dumps(item, sort_keys=True): item for item in items}
+    return [unique[key] for key in sorted(unique)]
+
+
+def settled(attr: Attr, value: Value) -> Value:
+    """A value that was in state before: what was unset inside a set is zero from then on."""
+    return filled(attr, value, zeros=attr.kind == "set")
+
+
+def filled(attr: Attr, value: Value, *, zeros: bool = False) -> Value:
+    """The value as the state has it: integers, sets in order, in objects no unset text or list.
+
+    A list or map of plain values in which one is unknown is unknown as a whole.
+    """
     if isinstance(value, float):
         return int(value)
-    if value is None:
-        if attr.kind == "object":
-            return None
-        return ZERO[attr.kind] if attr.kind in ZERO else ({} if attr.kind == "map" else [])
+    if attr.fields is None and UNKNOWN in _items(value):
+        return UNKNOWN
     if attr.kind == "map" and isinstance(value, dict):
         return {name: _text(item) for name, item in value.items() if name != DEFAULTS}
     if attr.fields is not None and isinstance(value, dict):
-        return _filled_object(attr.fields, value)
-    if attr.fields is not None and isinstance(value, list):
-        return [
-            _filled_object(attr.fields, item) if isinstance(item, dict) else item for item in value
-        ]
+        return _filled_object(attr.fields, value, zeros=zeros)
+    if isinstance(value, list):
+        element = element_of(attr)
+        items = [filled(element, item, zeros=zeros) for item in value]
+        if attr.kind != "set":
+            return items
+        return sorted(items, key=lambda item: _set_order(element, item))
     return value
 
 
-def _filled_object(fields: Schema, value: Properties) -> Value:
+def _items(value: Value) -> list[Value]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []
+
+
+def element_of(attr: Attr) -> Attr:
+    """What one element of a list or set is."""
+    return Attr("object" if attr.fields is not None else "string", fields=attr.fields)
+
+
+def _filled_object(fields: Schema, value: Properties, *, zeros: bool) -> Value:
     result: Properties = {}
     for name, attr in fields.items():
-        if attr.refused:
-            continue
-        given = value.get(name)
-        item = filled(attr, attr.default if given is None else given)
+        item = filled(attr, _or_default(attr, value.get(name)), zeros=zeros)
+        if item is None and not attr.refused:
+            item = (ZERO | UNSET_IN_OBJECTS if zeros else UNSET_IN_OBJECTS).get(attr.kind)
         if item is not None:
             result[name] = item
     return result
+
+
+def _set_order(attr: Attr, value: Value) -> str:
+    """The order of a set's elements: by the text that the Terraform side makes of each."""
+    match value:
+        case None:
+            return "~" if attr.kind != "object" else "[]"
+        case bool():
+            return "T" if value else "F"
+        case int() | float():
+            return f"{value:g}"
+        case str():
+            return json.dumps(value)
+        case list():
+            return f"[{''.join(f'{_set_order(element_of(attr), item)};' for item in value)}]"
+        case dict():
+            fields = attr.fields or {name: Attr("string") for name in value}
+            texts = (_set_order(fields[name], value.get(name)) for name in sorted(fields))
+            return f"<{''.join(f'{text};' for text in texts)}>"
+    return "?"
+
+
+def _or_default(attr: Attr, value: Value) -> Value:
+    return attr.default if value is None else value
 
 
 def _text(value: Value) -> Value:

@@ -4,6 +4,7 @@ import json
 import threading
 
 from pulumi.runtime.proto import provider_pb2
+from typing_extensions import override
 
 from tests.standins import objectdiff
 from tests.standins.docker.bridged import Bridged, Work
@@ -12,7 +13,8 @@ from tests.standins.docker.engine_api import DockerError, Engine, ssh_command
 from tests.standins.docker.image import RemoteImage
 from tests.standins.docker.network import Network
 from tests.standins.docker.volume import Volume
-from tests.standins.server import CheckFailure, Diff, Failure, Provider
+from tests.standins.resource import CheckFailure, Diff, Failure
+from tests.standins.server import Provider
 from tests.standins.values import UNKNOWN, Properties, Value
 
 TAKEN = ("host", "sshOpts", "disableDockerDaemonCheck")
@@ -35,6 +37,7 @@ class Docker(Provider):
         self._lock = threading.Lock()
         self._daemon: Engine | None = None
 
+    @override
     def check_config(self, news: Properties) -> tuple[Properties, list[CheckFailure]]:
         """Refuses what is not implemented, and hosts that are not reached by SSH."""
         plain = _plain(news)
@@ -51,17 +54,27 @@ class Docker(Provider):
                 failures.append(CheckFailure(str(error)))
         return {name: _encoded(value) for name, value in plain.items()}, failures
 
+    @override
     def diff_config(self, old_inputs: Properties, news: Properties) -> Diff:
         """Any change is an update of the provider: its resources stay."""
         return objectdiff.diff(_plain(old_inputs), _plain(news), of_inputs=True)
 
+    @override
     def configure(self, arguments: Properties) -> None:
         """Keeps the configuration; the first operation connects."""
         self._configuration = _plain(arguments)
 
+    @override
     def capabilities(self) -> provider_pb2.ConfigureResponse:
         """The official plugin leaves secrets to the engine."""
         return provider_pb2.ConfigureResponse(supportsPreview=True)
+
+    @override
+    def close(self) -> None:
+        """Ends the `ssh` processes."""
+        with self._lock:
+            if self._daemon is not None:
+                self._daemon.close()
 
     def _connected(self) -> Engine:
         with self._lock:

@@ -1,8 +1,8 @@
 """The inputs and outputs of the four Docker resource types, as pulumi-docker 5.1.0 has them.
 
-Names are Pulumi's. Owns kinds, defaults, what replaces and what is refused; how they are compared is
-in `planning` and `diffing`. An attribute marked `refused` exists in the official plugin and is not
-implemented here.
+Names are Pulumi's. Owns kinds, defaults, what replaces and what is refused; how they are compared
+is in `planning` and `diffing`. An attribute marked `refused` exists in the official plugin and is
+not implemented here.
 """
 
 import re

@@ -1,4 +1,6 @@
-"""The resource `docker:index/volume:Volume`: every change replaces it, and its data goes with it."""
+"""The resource `docker:index/volume:Volume`: a change replaces it, and its data goes with it."""
+
+from typing_extensions import override
 
 from tests.standins.docker.attributes import (
     labels_from_map,
@@ -7,19 +9,20 @@ from tests.standins.docker.attributes import (
     text,
     without_empty,
 )
-from tests.standins.docker.bridged import Draft
+from tests.standins.docker.bridged import Draft, Work
 from tests.standins.docker.engine_api import DockerError, Engine
 from tests.standins.docker.schema import VOLUME
 from tests.standins.docker.waiting import until_removed
 from tests.standins.values import Properties
 
 
-class Volume:
+class Volume(Work):
     """The work on the host."""
 
     schema = VOLUME
     own_name = True
 
+    @override
     def create(self, engine: Engine, draft: Draft) -> None:
         """Creates it; Docker adopts a volume that has the name already."""
         wanted = draft.wanted
@@ -39,6 +42,7 @@ class Volume:
         found = self.read(engine, draft.identity, wanted)
         draft.found = found[1] if found else {}
 
+    @override
     def read(
         self, engine: Engine, identity: str, state: Properties
     ) -> tuple[str, Properties] | None:
@@ -57,12 +61,14 @@ class Volume:
             "mountpoint": found["Mountpoint"],
         }
 
+    @override
     def update(
         self, engine: Engine, identity: str, state: Properties, wanted: Properties
     ) -> tuple[str, Properties]:
         """Only cluster volumes can be changed, which the stand-in lacks."""
         return identity, {}
 
+    @override
     def delete(self, engine: Engine, identity: str, state: Properties) -> None:
         """Waits while a container uses it."""
         until_removed(

@@ -27,8 +27,9 @@ def options() -> str:
     lines = ["| key | type | default | meaning |", "| --- | --- | --- | --- |"]
     for row in rows():
         default = row.default if row.default in (REQUIRED, NO_DEFAULT) else f"`{row.default}`"
-        cells = (f"`{row.key}`", row.type, default, row.description)
-        lines.append(f"| {' | '.join(cell.replace('|', r'\|') for cell in cells)} |")
+        cells = [f"`{row.key}`", row.type, default, row.description]
+        cells = [cell.replace("|", "\\|") for cell in cells]  # else a cell would end there
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

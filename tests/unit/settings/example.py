@@ -1,4 +1,4 @@
-"""The example stack file as a tree, ways to change it, and what is said about the result."""
+"""The example stack files as trees, ways to change them, and what is said about the result."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from settings.load import judge
-from settings.stack import Settings
+from settings.stack import KubernetesSettings, Settings
 
 STACKS = Path(__file__).parents[3] / "stacks"
 PREFIX = "newt-tunnel:"
@@ -23,20 +23,29 @@ ABSENT = object()
 
 
 @cache
-def _file() -> dict[str, Any]:
-    config: dict[str, Any] = yaml.safe_load((STACKS / "Pulumi.nas.yaml").read_text())["config"]
+def _file(name: str) -> dict[str, Any]:
+    config: dict[str, Any] = yaml.safe_load((STACKS / f"Pulumi.{name}.yaml").read_text())["config"]
     return config
 
 
-def shipped() -> dict[str, Any]:
+def shipped(name: str = "nas") -> dict[str, Any]:
     """``stacks/Pulumi.nas.yaml`` as it is in the repository: without host key and secrets."""
-    return {key.removeprefix(PREFIX): copy.deepcopy(value) for key, value in _file().items()}
+    return {key.removeprefix(PREFIX): copy.deepcopy(value) for key, value in _file(name).items()}
 
 
 def stack(changes: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The example with its host key, and with ``changes``: ``{"docker.port": 2222}``."""
     tree = shipped()
     tree["docker"]["hostKey"] = HOST_KEY
+    return changed(tree, changes)
+
+
+def cluster_stack(changes: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The example of a cluster, with ``changes``."""
+    return changed(shipped("k3s-home"), changes)
+
+
+def changed(tree: dict[str, Any], changes: Mapping[str, Any] | None) -> dict[str, Any]:
     for path, value in (changes or {}).items():
         *sections, last = (
             int(part) if part.isdigit() else part for part in re.findall(r"[^.\[\]]+", path)
@@ -56,11 +65,22 @@ def stack(changes: Mapping[str, Any] | None = None) -> dict[str, Any]:
 def settings(changes: Mapping[str, Any] | None = None) -> Settings:
     """Valid settings; problems fail the test with their text."""
     found, problems = judge(stack(changes))
-    assert found is not None, "\n".join(map(str, problems))
+    assert isinstance(found, Settings), "\n".join(map(str, problems))
+    return found
+
+
+def cluster_settings(changes: Mapping[str, Any] | None = None) -> KubernetesSettings:
+    found, problems = judge(cluster_stack(changes))
+    assert isinstance(found, KubernetesSettings), "\n".join(map(str, problems))
     return found
 
 
 def problems(changes: Mapping[str, Any] | None = None) -> list[str]:
     """The lines a user would read."""
     _, found = judge(stack(changes))
+    return [str(problem) for problem in found]
+
+
+def cluster_problems(changes: Mapping[str, Any] | None = None) -> list[str]:
+    _, found = judge(cluster_stack(changes))
     return [str(problem) for problem in found]

@@ -27,7 +27,18 @@ def egress(**keys: Any) -> dict[str, Any]:
 Case = tuple[dict[str, Any], str, str | None, str]
 
 TOP_LEVEL: list[Case] = [
-    ({"platform": "kubernetes"}, "platform", "kubernetes", "is not supported yet; write docker"),
+    (
+        {"kubernetes": {}},
+        "kubernetes",
+        None,
+        "belongs to platform: kubernetes, and this stack's is docker",
+    ),
+    (
+        {"kubeconfig": "apiVersion: v1"},
+        "kubeconfig",
+        None,
+        "belongs to platform: kubernetes, and this stack's is docker",
+    ),
     ({"platform": "podman"}, "platform", "podman", "write one of docker"),
     ({"platform": ABSENT}, "platform", "(missing)", "write where newt runs: docker"),
     ({"egres": []}, "egres", None, "unknown key, did you mean egress? valid keys: platform, "),
@@ -455,11 +466,6 @@ def test_all_problems_of_a_file_are_reported_together_and_each_once() -> None:
         "docker.subnet",
         "mustNotReach[0]",
     ]
-
-
-def test_a_kubernetes_stack_is_told_only_that_it_is_too_early() -> None:
-    lines = problems({"platform": "kubernetes", "docker": ABSENT, "kubernetes": {}, "dns": ABSENT})
-    assert lines == ["platform: kubernetes: is not supported yet; write docker"]
 
 
 def test_a_key_that_was_set_without_path_is_explained() -> None:

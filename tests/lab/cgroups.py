@@ -1,7 +1,7 @@
-"""The NAS's place in the machine's control groups: one of its own in each hierarchy.
+"""A machine's place in the real one's control groups: one of its own in each hierarchy.
 
-Seen from inside a cgroup namespace they are roots, so that the NAS's Docker (and systemd) does with
-them what it likes without meeting the machine's. Works with cgroup v1, v2 and both mounted.
+Seen from inside a cgroup namespace they are roots, so that Docker, systemd or a kubelet does with
+them what it likes without meeting the real machine's. Works with cgroup v1, v2 and both mounted.
 """
 
 import errno
@@ -9,19 +9,20 @@ import shutil
 import time
 from pathlib import Path
 
-from ..commands import LabError
+from .commands import LabError
 
 MOUNTS = Path("/proc/self/mountinfo")
 CPUSET_FILES = ("cpuset.cpus", "cpuset.mems")
+LEAF = "init"  # made at boot, with cgroup v2 alone (see mount_groups.sh)
 REMOVE_TIMEOUT = 5.0
 
 
 class ControlGroups:
-    def __init__(self, prefix: str) -> None:
-        self._name = f"newt-tunnel-lab-{prefix}"
+    def __init__(self, prefix: str, machine: str) -> None:
+        self._name = f"newt-tunnel-lab-{prefix}-{machine}"
 
     def create(self) -> list[Path]:
-        """Makes the groups; a process that joins all of them is the NAS's."""
+        """Makes the groups; a process that joins all of them is the machine's."""
         groups = []
         for mount, kind in _hierarchies():
             group = mount / self._name
@@ -32,8 +33,13 @@ class ControlGroups:
                 _inherit_cpuset(mount, group)
             groups.append(group)
         if not groups:
-            raise LabError("no control groups are mounted: Docker needs /sys/fs/cgroup")
+            raise LabError("no control groups are mounted: containers need /sys/fs/cgroup")
         return groups
+
+    def inhabited(self) -> list[Path]:
+        """Where the machine's processes are once it has booted: with cgroup v2 not in the root."""
+        groups = [mount / self._name for mount, _ in _hierarchies()]
+        return [leaf if (leaf := group / LEAF).exists() else group for group in groups]
 
     def remove(self) -> None:
         for mount, _ in _hierarchies():

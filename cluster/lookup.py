@@ -1,0 +1,369 @@
+"""From settings and what was read of the cluster to the policy, and everything there is to say.
+
+Pure: a snapshot and the answers for host names come in. No rule is ever guessed: where something is
+wrong there is an error, and no policy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_network
+
+from cluster import canary
+from cluster.blocks import objections, widened
+from cluster.findings import Finding, Level, error, info, warning
+from cluster.found import MUST_NOT_REACH, Entry, Found, listed
+from cluster.names import MAX_ADDRESSES, Answers, Guard
+from cluster.pods import check_pods, follow_service
+from cluster.snapshot import Pod, Snapshot
+from egress import cluster_proof
+from egress.cluster_proof import Contact, Dialled
+from egress.model import (
+    DNS_PORT,
+    DNS_RULE,
+    EVERYWHERE6,
+    Address,
+    HostName,
+    Network,
+    Pods,
+    Policy,
+    PolicyError,
+    PortRange,
+    Protocol,
+    Rule,
+    labels_text,
+)
+from egress.proof import Probe
+from settings.cluster_types import ServiceRef
+from settings.pangolin import Endpoint
+from settings.policy import (
+    default_services,
+    destinations_of,
+    dns_rules,
+    resolved_endpoint,
+    server_rules,
+)
+from settings.stack import KubernetesSettings
+
+_NODE_LOCAL_LABEL = ("k8s-app", "node-local-dns")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lookup:
+    """``policy`` and ``gate_canary`` are None where an error stands in the way, or where the
+    cluster could not be read.
+    """
+
+    policy: Policy | None
+    findings: tuple[Finding, ...]
+    gate_canary: Contact | None = None
+    #: The plan of the proof.
+    probes: tuple[Probe, ...] = ()
+    #: Host names and the addresses that went into the policy.
+    resolved: Mapping[HostName, tuple[Address, ...]] = field(default_factory=dict)
+    snapshot: Snapshot | None = None
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        return self._of(Level.ERROR)
+
+    @property
+    def warnings(self) -> tuple[Finding, ...]:
+        return self._of(Level.WARNING)
+
+    @property
+    def infos(self) -> tuple[Finding, ...]:
+        return self._of(Level.INFO)
+
+    def _of(self, level: Level) -> tuple[Finding, ...]:
+        return tuple(finding for finding in self.findings if finding.level is level)
+
+
+def entries_of(settings: KubernetesSettings) -> tuple[Entry, ...]:
+    return tuple(
+        Entry(f"{key}[{index}]", target)
+        for key, targets in (
+            ("egress", settings.egress),
+            (MUST_NOT_REACH, settings.must_not_reach),
+        )
+        for index, target in enumerate(targets)
+    )
+
+
+def host_names(settings: KubernetesSettings) -> tuple[HostName, ...]:
+    """Every name that must be resolved before there is a policy."""
+    names = {e.target.meaning for e in entries_of(settings) if isinstance(e.target.meaning, str)}
+    endpoint = resolved_endpoint(settings.pangolin)
+    return tuple(sorted({*names, *(() if endpoint is None else (endpoint,))}))
+
+
+def look_up(settings: KubernetesSettings, snapshot: Snapshot, answers: Answers) -> Lookup:
+    """Follow every entry to what a policy can say."""
+    return _LookUp(settings, snapshot, answers).result()
+
+
+class _LookUp:
+    """One look-up: what has been found so far, and by what it is judged."""
+
+    def __init__(self, settings: KubernetesSettings, snapshot: Snapshot, answers: Answers) -> None:
+        self._settings = settings
+        self._snapshot = snapshot
+        self._answers = answers
+        self._findings: list[Finding] = []
+        self._dialled: list[Dialled] = []
+        self._resolved: dict[HostName, tuple[Address, ...]] = {}
+        self._guard = Guard(resolvers=settings.dns.resolvers, forbidden=(), snapshot=snapshot)
+
+    def result(self) -> Lookup:
+        entries = entries_of(self._settings)
+        # Forbidden ones first: their addresses are what no name may resolve to.
+        forbidden = self._entry_rules(entry for entry in entries if not entry.is_allowed)
+        self._guard = Guard(
+            resolvers=self._settings.dns.resolvers,
+            forbidden=tuple(
+                (rule.name, rule.destination)
+                for rule in forbidden
+                if isinstance(rule.destination, IPv4Network | IPv6Network)
+            ),
+            snapshot=self._snapshot,
+        )
+        allowed = (
+            *self._dns(),
+            *self._server(),
+            *self._entry_rules(entry for entry in entries if entry.is_allowed),
+        )
+        self._findings += _overlaps(allowed, forbidden)
+        policy = None
+        gate_canary = None
+        if not self._has_errors:
+            policy = Policy(
+                allowed=allowed,
+                forbidden=tuple(forbidden),
+                resolvers=self._settings.dns.resolvers,
+                endpoint=None,
+            )
+            kubernetes = self._settings.kubernetes
+            gate_canary, findings = canary.choose(
+                kubernetes.gate_canary, kubernetes.cluster_dns, policy, self._snapshot
+            )
+            self._findings += findings
+        if policy is None or self._has_errors:
+            return Lookup(policy=None, findings=tuple(self._findings), snapshot=self._snapshot)
+        return Lookup(
+            policy=policy,
+            findings=tuple(self._findings),
+            gate_canary=gate_canary,
+            probes=cluster_proof.plan(
+                policy,
+                self._dialled,
+                api=self._snapshot.api_service,
+                nodes=self._snapshot.node_addresses,
+            ),
+            resolved=self._resolved,
+            snapshot=self._snapshot,
+        )
+
+    @property
+    def _has_errors(self) -> bool:
+        return any(finding.level is Level.ERROR for finding in self._findings)
+
+    # entries
+
+    def _entry_rules(self, entries: Iterable[Entry]) -> list[Rule]:
+        rules: list[Rule] = []
+        for entry in entries:
+            found = self._follow(entry)
+            rules += found.rules
+            self._dialled += found.dialled
+            self._findings += found.findings
+        return rules
+
+    def _follow(self, entry: Entry) -> Found:
+        meaning = entry.target.meaning
+        if isinstance(meaning, ServiceRef):
+            return follow_service(entry, meaning, self._snapshot)
+        if isinstance(meaning, Pods):
+            return check_pods(entry, meaning, self._snapshot)
+        if isinstance(meaning, str):
+            addresses = self._addresses(
+                f"{entry.key}.host", meaning, is_allowed=entry.is_allowed, is_endpoint=False
+            )
+            ports = entry.target.port.ranges
+            return Found(rules=tuple(entry.rule(ip_network(one), ports) for one in addresses))
+        return self._block(entry, meaning)
+
+    def _block(self, entry: Entry, block: Network) -> Found:
+        destination = widened(block, self._snapshot) if entry.target.wide else block
+        rule = entry.rule(destination, entry.target.port.ranges)
+        if not entry.is_allowed:
+            return Found(rules=(rule,))
+        part = "host" if entry.target.cidr is None else "cidr"
+        findings = list(objections(f"{entry.key}.{part}", rule, self._snapshot))
+        if entry.target.wide:
+            holes = listed(destination.excluded) if not isinstance(destination, Network) else ""
+            findings.append(info(f"{entry.key}.cidr", f"{block} without {holes or 'anything'}"))
+        return Found(rules=(rule,), findings=tuple(findings))
+
+    # names
+
+    def _addresses(
+        self, key: str, name: HostName, *, is_allowed: bool, is_endpoint: bool
+    ) -> tuple[Address, ...]:
+        answers = self._answers.get(name, ())
+        usable = tuple(a for a in answers if a.version == 4 or self._snapshot.has_ipv6)
+        if not is_allowed:
+            if not usable:
+                self._findings.append(
+                    warning(key, f"{name} does not resolve here; the proof cannot try it")
+                )
+            return usable
+        wrong: list[str] = []
+        if not answers:
+            wrong.append(
+                f"{name} does not resolve on this machine; correct the name, or write its address"
+            )
+        elif not usable:
+            wrong.append(f"{name} has IPv6 addresses only, and pods here have none of those")
+        elif len(usable) > MAX_ADDRESSES:
+            wrong.append(f"{name} resolves to more than {MAX_ADDRESSES} addresses; refused")
+        else:
+            for address in usable:
+                objection = self._guard.objection(address, is_endpoint=is_endpoint)
+                if objection:
+                    wrong.append(f"{name} resolves to {address}, which {objection}; refused")
+        self._findings += [error(key, text) for text in wrong]
+        if wrong:
+            return ()
+        self._resolved[name] = usable
+        self._findings += [info(key, f"resolved {name} -> {address}") for address in usable]
+        return usable
+
+    # what newt itself needs
+
+    def _server(self) -> tuple[Rule, ...]:
+        pangolin = self._settings.pangolin
+        endpoint: Endpoint = pangolin.endpoint
+        addresses = pangolin.addresses
+        key = "pangolin.addresses" if addresses else "pangolin.endpoint"
+        if name := resolved_endpoint(pangolin):
+            addresses = self._addresses(key, name, is_allowed=True, is_endpoint=True)
+            if not addresses:
+                return ()
+        services = pangolin.ports or default_services(endpoint, clients=self._settings.newt.clients)
+        rules = tuple(server_rules(destinations_of(endpoint.host, addresses), services))
+        for rule in rules:
+            self._findings += objections(key, rule, self._snapshot)
+        # One address has several rules, and one objection is enough.
+        self._findings = list(dict.fromkeys(self._findings))
+        return rules
+
+    def _dns(self) -> tuple[Rule, ...]:
+        dns = self._settings.dns
+        rules = list(dns_rules(dns))
+        for number, resolver in enumerate(dns.resolvers):
+            service = next((s for s in self._snapshot.services if resolver in s.addresses), None)
+            if service is not None:
+                self._findings.append(
+                    error(
+                        f"dns[{number}]",
+                        f"{resolver} is the ClusterIP of {service.ref}, which no policy ever "
+                        "sees; write `cluster`",
+                    )
+                )
+        if dns.anywhere and self._snapshot.has_ipv6:
+            rules += [_dns_rule(EVERYWHERE6, protocol) for protocol in _TRANSPORTS]
+        if dns.cluster:
+            rules = [*self._cluster_dns(), *rules]
+        return tuple(rules)
+
+    def _cluster_dns(self) -> Iterator[Rule]:
+        cluster_dns = self._settings.kubernetes.cluster_dns
+        pods = self._snapshot.selected(cluster_dns.namespace, cluster_dns.labels)
+        key = "kubernetes.clusterDns"
+        if not pods:
+            self._findings.append(error(f"{key}.labels", self._no_dns_pods()))
+            return
+        declared = _declared(pods)
+        if declared and cluster_dns.port not in declared:
+            self._findings.append(
+                error(
+                    f"{key}.port",
+                    f"the DNS pods listen on {listed(declared)}, not on {cluster_dns.port}; write "
+                    "the one that answers DNS",
+                )
+            )
+        if any(_NODE_LOCAL_LABEL in pod.labels for pod in self._snapshot.pods):
+            self._findings.append(
+                warning(
+                    "dns",
+                    "this cluster has a node-local DNS cache, which the rule for the DNS pods does "
+                    "not cover; write its address too, like [cluster, 169.254.20.10]",
+                )
+            )
+        hosts = {a for pod in pods if pod.host_network for a in pod.addresses}
+        for protocol in _TRANSPORTS:
+            pods_rule = Pods(cluster_dns.namespace, cluster_dns.labels)
+            yield _dns_rule(pods_rule, protocol, cluster_dns.port)
+            for address in sorted(hosts, key=str):
+                yield _dns_rule(ip_network(address), protocol, cluster_dns.port)
+        self._dialled += _dial_dns(self._snapshot, pods)
+
+    def _no_dns_pods(self) -> str:
+        cluster_dns = self._settings.kubernetes.cluster_dns
+        text = (
+            f"no pod of namespace {cluster_dns.namespace} has the labels "
+            f"{labels_text(cluster_dns.labels)}, so newt could resolve nothing"
+        )
+        for service in self._snapshot.services_of(cluster_dns.namespace):
+            if service.selector and any(port.port == DNS_PORT for port in service.ports):
+                return (
+                    f"{text}; the DNS Service {service.ref} selects "
+                    f"{labels_text(service.selector)}, write those"
+                )
+        return f"{text}; write namespace and labels of the DNS pods"
+
+
+_TRANSPORTS = (Protocol.UDP, Protocol.TCP)
+
+
+def _dns_rule(destination: Network | Pods, protocol: Protocol, port: int = DNS_PORT) -> Rule:
+    return Rule(
+        name=DNS_RULE,
+        destination=destination,
+        protocol=protocol,
+        ports=(PortRange.single(port),),
+        origin="dns",
+    )
+
+
+def _declared(pods: Iterable[Pod]) -> list[int]:
+    return sorted({port.port for pod in pods for port in pod.ports if port.protocol == "UDP"})
+
+
+def _dial_dns(snapshot: Snapshot, pods: tuple[Pod, ...]) -> Iterator[Dialled]:
+    """Through the DNS Service, as newt asks."""
+    for service in snapshot.services:
+        selected = snapshot.selected(service.ref.namespace, service.selector)
+        if not (service.selector and service.addresses and set(selected) & set(pods)):
+            continue
+        for protocol in _TRANSPORTS:
+            if any(
+                port.port == DNS_PORT and port.protocol.lower() == protocol.value
+                for port in service.ports
+            ):
+                yield Dialled(
+                    name=DNS_RULE,
+                    protocol=protocol,
+                    contacts=(Contact(service.addresses[0], DNS_PORT),),
+                    must_reach=True,
+                )
+
+
+def _overlaps(allowed: tuple[Rule, ...], forbidden: Iterable[Rule]) -> Iterator[Finding]:
+    # One policy per forbidden rule: a policy stops at the first contradiction.
+    for rule in forbidden:
+        try:
+            Policy(allowed=allowed, forbidden=(rule,), resolvers=(), endpoint=None)
+        except PolicyError as problem:
+            yield error(problem.key, f"{problem.value}: {problem.remedy}")

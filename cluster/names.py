@@ -1,0 +1,84 @@
+"""Host names of the stack file: resolved on this machine, and what they may not resolve to.
+
+The rules against hostile answers are those of ``host/newt-egress``: whoever answers for a name must
+not be able to point newt at something it is kept from.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from cluster.snapshot import Snapshot
+from egress.model import Address, HostName, Network
+from settings import dual_stack
+
+#: More than that is no answer but an attempt to widen the list.
+MAX_ADDRESSES = 32
+TIMEOUT_SECONDS = 10.0
+
+#: What was answered for each name: nothing means that it does not resolve.
+Answers = Mapping[HostName, tuple[Address, ...]]
+
+
+def resolve(names: Iterable[HostName]) -> dict[HostName, tuple[Address, ...]]:
+    """Ask this machine's resolver for all names at once."""
+    wanted = sorted(set(names))
+    answers: dict[HostName, tuple[Address, ...]] = dict.fromkeys(wanted, ())
+
+    def ask(name: HostName) -> None:
+        answers[name] = _ask(name)
+
+    # getaddrinfo cannot be interrupted: what hangs is left behind, and keeps nothing waiting.
+    threads = [threading.Thread(target=ask, args=(name,), daemon=True) for name in wanted]
+    for thread in threads:
+        thread.start()
+    until = time.monotonic() + TIMEOUT_SECONDS
+    for thread in threads:
+        thread.join(max(0.0, until - time.monotonic()))
+    return dict(answers)
+
+
+def _ask(name: HostName) -> tuple[Address, ...]:
+    try:
+        found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    except OSError:
+        return ()
+    # A scope after `%` is only on link-local addresses, which are refused anyway.
+    addresses = {ip_address(str(address[0]).partition("%")[0]) for *_, address in found}
+    return tuple(sorted(addresses, key=lambda address: (address.version, int(address))))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guard:
+    """What no name may resolve to in this stack and cluster."""
+
+    resolvers: tuple[Address, ...]
+    #: Addresses of mustNotReach, with the entry's name.
+    forbidden: tuple[tuple[str, Network], ...]
+    snapshot: Snapshot
+
+    def objection(self, address: Address, *, is_endpoint: bool) -> str | None:
+        """Why a name must not resolve to ``address``; None if it may."""
+        if dual_stack.special(address):
+            return "is loopback, link-local, multicast or reserved"
+        if any(address in block for block in self.snapshot.service_ranges):
+            return "belongs to the cluster's Services; write the entry as `service:`"
+        if any(address in service.addresses for service in self.snapshot.services):
+            return "is a Service of the cluster; write the entry as `service:`"
+        if any(address in block for block in self.snapshot.pod_ranges):
+            return "belongs to the cluster's pods; write the entry as `service:` or `namespace:`"
+        if any(address == contact.host for contact in self.snapshot.api):
+            return "is the Kubernetes API"
+        if address in self.resolvers:
+            return "is a resolver"
+        for name, block in self.forbidden:
+            if address in block:
+                return f"is forbidden: mustNotReach {name}"
+        if is_endpoint and dual_stack.is_private(address):
+            return "is private; write it in pangolin.addresses if Pangolin really is there"
+        return None

@@ -1,0 +1,170 @@
+"""What is in newt's namespace already: objects that are not ours, and access that we did not give.
+
+NetworkPolicies add up, and Pulumi's refresh does not see what was added to one by hand. Pure; works
+on what was read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cluster.findings import Finding, error, warning
+from cluster.snapshot import NetworkPolicy, Snapshot
+from egress.network_policy import DIGEST_ANNOTATION, digest_of
+
+#: Annotation of everything of ours: ``project/stack``.
+OWNER = "newt-tunnel/owner"
+
+NAMESPACE = "Namespace"
+NETWORK_POLICY = "NetworkPolicy"
+_TOKENS = {
+    NAMESPACE: "kubernetes:core/v1:Namespace",
+    NETWORK_POLICY: "kubernetes:networking.k8s.io/v1:NetworkPolicy",
+}
+_SHOWN_LENGTH = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Owned:
+    """An object the program makes; ``resource`` is its name in Pulumi."""
+
+    kind: str
+    name: str
+    resource: str
+
+
+def existing_objects(
+    snapshot: Snapshot, namespace: str, expected: Iterable[Owned], owner: str
+) -> tuple[Finding, ...]:
+    """An error for each object that is there and not of this stack, with the way to take it over.
+
+    ``namespace`` is newt's own, ``owner`` this stack as its ``OWNER`` annotation says.
+    """
+    return tuple(
+        _taken(snapshot, namespace, one, owner, found)
+        for one in expected
+        if (found := _annotations(snapshot, namespace, one)) is not None
+        and found.get(OWNER) != owner
+    )
+
+
+def _annotations(snapshot: Snapshot, namespace: str, one: Owned) -> Mapping[str, str] | None:
+    if one.kind == NAMESPACE:
+        return next((n.annotations for n in snapshot.namespaces if n.name == one.name), None)
+    return next(
+        (
+            policy.annotations
+            for policy in snapshot.policies
+            if (policy.namespace, policy.name) == (namespace, one.name)
+        ),
+        None,
+    )
+
+
+def _taken(
+    snapshot: Snapshot, namespace: str, one: Owned, owner: str, annotations: Mapping[str, str]
+) -> Finding:
+    text = f"{one.kind} {one.name} exists already"
+    if OWNER in annotations:
+        return error(
+            "kubernetes.namespace",
+            f"{text} and belongs to the stack {annotations[OWNER]}; write another "
+            "kubernetes.namespace",
+        )
+    if one.kind == NAMESPACE:
+        where, identity = "", one.name
+    else:
+        where, identity = f" --namespace {namespace}", f"{namespace}/{one.name}"
+    kubectl = f"kubectl --context {snapshot.name}{where}"
+    return error(
+        "kubernetes.namespace",
+        f"{text} and is not of this stack; write another kubernetes.namespace, or take it over: "
+        f"{kubectl} annotate {one.kind.lower()} {one.name} {OWNER}={owner} && "
+        f"pulumi import {_TOKENS[one.kind]} {one.resource} {identity} --protect=false --yes",
+    )
+
+
+def extra_access(
+    snapshot: Snapshot, labels: Mapping[str, str], own: Iterable[str]
+) -> tuple[Finding, ...]:
+    """A warning for everything that newt may do in the cluster beside what the program rendered.
+
+    ``labels`` are those of newt's pods, ``own`` the names of the program's policies. A policy of
+    ours carries the digest of its own rules: a change of the stack file is not taken for one by
+    hand.
+    """
+    names = set(own)
+    return tuple(
+        finding
+        for policy in snapshot.policies
+        for finding in (
+            _changed(snapshot, policy)
+            if policy.name in names
+            else _foreign(snapshot, policy, labels)
+        )
+    )
+
+
+def _changed(snapshot: Snapshot, policy: NetworkPolicy) -> Iterator[Finding]:
+    rendered = policy.annotations.get(DIGEST_ANNOTATION)
+    if rendered is not None and digest_of(policy.spec) != rendered:
+        yield warning(
+            f"NetworkPolicy {policy.name}",
+            "was changed by hand, which Pulumi does not see; it allows now: "
+            f"{_access(policy.spec)}; {_removal(snapshot, policy)} && pulumi up --refresh "
+            "(newt is shut meanwhile)",
+        )
+
+
+def _foreign(
+    snapshot: Snapshot, policy: NetworkPolicy, labels: Mapping[str, str]
+) -> Iterator[Finding]:
+    gives_access = policy.spec.get("egress") or policy.spec.get("ingress")
+    if gives_access and _selects(policy.spec.get("podSelector") or {}, labels):
+        yield warning(
+            f"NetworkPolicy {policy.name}",
+            "is not of this program and selects newt's pods; policies add up, and it allows: "
+            f"{_access(policy.spec)}; {_removal(snapshot, policy)}",
+        )
+
+
+def _removal(snapshot: Snapshot, policy: NetworkPolicy) -> str:
+    return (
+        f"remove it: kubectl --context {snapshot.name} --namespace {policy.namespace} delete "
+        f"networkpolicy {policy.name}"
+    )
+
+
+def _access(spec: Mapping[str, Any]) -> str:
+    text = "; ".join(
+        f"{direction} {json.dumps(rule, sort_keys=True)}"
+        for direction in ("ingress", "egress")
+        for rule in spec.get(direction) or ()
+    )
+    return text if len(text) <= _SHOWN_LENGTH else f"{text[:_SHOWN_LENGTH]}..."
+
+
+def _selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+    wanted = selector.get("matchLabels") or {}
+    return all(labels.get(key) == value for key, value in wanted.items()) and all(
+        _fits(expression, labels) for expression in selector.get("matchExpressions") or ()
+    )
+
+
+def _fits(expression: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+    key, values = expression["key"], expression.get("values") or ()
+    match expression["operator"]:
+        case "In":
+            return labels.get(key) in values
+        case "NotIn":
+            return labels.get(key) not in values
+        case "Exists":
+            return key in labels
+        case "DoesNotExist":
+            return key not in labels
+        case _:
+            # An operator of a later Kubernetes: rather a warning too many.
+            return True

@@ -1,0 +1,212 @@
+"""Reads a cluster with the official Python client: the only module that talks to it.
+
+Lists only, and no more than the look-ups need. The client is imported when it is used, because a
+Docker stack has none. Errors say what was asked and never what a kubeconfig or a server contained.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator
+from importlib import import_module
+from typing import Any, TypeVar
+
+import yaml
+
+from cluster import objects
+from cluster.deadline import within
+from cluster.errors import ClusterUnreachable, ClusterUnreadable
+from cluster.objects import Object
+from cluster.snapshot import API_SERVICE, Namespace, Snapshot
+from settings.cluster_types import ServiceRef
+from settings.stack import KubernetesSettings
+
+#: Until the first answer, everything included: names, credential helpers, several addresses.
+FIRST_ANSWER_SECONDS = 8.0
+_CONNECT_SECONDS = 4.0
+_READ_SECONDS = 20.0
+#: The user's own cluster under its own name, where no context is written.
+_UNNAMED = "the kubeconfig's current context"
+_USUAL_FILE = "~/.kube/config"
+_OK, _FORBIDDEN, _NOT_FOUND = 200, 403, 404
+
+_Value = TypeVar("_Value")
+
+
+def read(settings: KubernetesSettings, kubeconfig: str | None) -> Snapshot:
+    """What the look-ups of ``settings`` need to know."""
+    kubernetes = settings.kubernetes
+    name = kubernetes.context or _UNNAMED
+    own = kubernetes.namespace
+    client, namespaces = _first_answer(name, kubernetes.context, kubeconfig)
+    there = {namespace.name for namespace in namespaces}
+    asked = [one for one in sorted(_namespaces(settings)) if one in there]
+    return Snapshot(
+        name=name,
+        namespaces=tuple(namespaces),
+        services=tuple(client.each("/api/v1/services", objects.service)),
+        endpoints=tuple(
+            found
+            for one in asked
+            for found in client.several_each(
+                f"/apis/discovery.k8s.io/v1/namespaces/{one}/endpointslices", objects.endpoints
+            )
+        ),
+        pods=tuple(
+            found
+            for one in asked
+            for found in client.several_each(f"/api/v1/namespaces/{one}/pods", objects.pod)
+        ),
+        # Not everybody may list nodes, and not every version has the ranges of Services.
+        nodes=tuple(client.each("/api/v1/nodes", objects.node, optional=True)),
+        service_ranges=tuple(
+            client.several_each(
+                "/apis/networking.k8s.io/v1/servicecidrs", objects.service_range, optional=True
+            )
+        ),
+        policies=tuple(
+            client.each(
+                f"/apis/networking.k8s.io/v1/namespaces/{own}/networkpolicies",
+                objects.network_policy,
+            )
+        ),
+    )
+
+
+def connect(settings: KubernetesSettings, kubeconfig: str | None) -> _Client:
+    """For a look after an update. The first answer may take as long as any other."""
+    context = settings.kubernetes.context
+    return _Client(context or _UNNAMED, context, kubeconfig)
+
+
+def _namespaces(settings: KubernetesSettings) -> Iterator[str]:
+    """Whose pods and endpoints matter."""
+    yield API_SERVICE.namespace
+    yield settings.kubernetes.cluster_dns.namespace
+    canary = settings.kubernetes.gate_canary
+    if canary is not None and isinstance(canary.at, ServiceRef):
+        yield canary.at.namespace
+    for target in (*settings.egress, *settings.must_not_reach):
+        if target.service is not None:
+            yield target.service.namespace
+        if target.namespace is not None:
+            yield target.namespace
+
+
+def _first_answer(
+    name: str, context: str | None, kubeconfig: str | None
+) -> tuple[_Client, list[Namespace]]:
+    def work() -> tuple[_Client, list[Namespace]]:
+        client = _Client(name, context, kubeconfig)
+        return client, client.each("/api/v1/namespaces", objects.namespace)
+
+    try:
+        return within(FIRST_ANSWER_SECONDS, work)
+    except TimeoutError:
+        raise ClusterUnreachable(
+            name, f"no answer within {FIRST_ANSWER_SECONDS:.0f} seconds"
+        ) from None
+
+
+class _Client:
+    """The official client, reduced to lists."""
+
+    def __init__(self, name: str, context: str | None, kubeconfig: str | None) -> None:
+        client: Any = import_module("kubernetes.client")
+        config: Any = import_module("kubernetes.config")
+        self._name = name
+        configuration = client.Configuration()
+        # One attempt: the client's own three would take three times as long to fail.
+        configuration.retries = False
+        try:
+            if kubeconfig is not None:
+                config.load_kube_config_from_dict(
+                    yaml.safe_load(kubeconfig),
+                    context=context,
+                    client_configuration=configuration,
+                    persist_config=False,
+                )
+            else:
+                config.load_kube_config(
+                    os.environ.get("KUBECONFIG") or _USUAL_FILE,
+                    context=context,
+                    client_configuration=configuration,
+                    persist_config=False,
+                )
+        except Exception:
+            # Whatever it says may quote the file.
+            where = "the kubeconfig" if kubeconfig is not None else "this machine's kubeconfig"
+            raise ClusterUnreachable(
+                name, f"{where} has no such context, or is not one that can be read"
+            ) from None
+        self._api: Any = client.ApiClient(configuration)
+
+    def text(self, path: str) -> str:
+        """A resource that is no object, like a pod's log."""
+        status, body = self._get(path)
+        if status != _OK:
+            raise ClusterUnreadable(self._name, path.rpartition("/")[2], f"the answer is {status}")
+        return body.decode(errors="replace")
+
+    def each(
+        self, path: str, read_one: Callable[[Object], _Value], *, optional: bool = False
+    ) -> list[_Value]:
+        return [read_one(item) for item in self._items(path, optional=optional)]
+
+    def several_each(
+        self, path: str, read_one: Callable[[Object], Iterable[_Value]], *, optional: bool = False
+    ) -> list[_Value]:
+        """Where an object may give none or several values."""
+        return [found for item in self._items(path, optional=optional) for found in read_one(item)]
+
+    def _items(self, path: str, *, optional: bool) -> Iterable[Any]:
+        what = path.rpartition("/")[2]
+        status, body = self._get(path)
+        if optional and status in (_FORBIDDEN, _NOT_FOUND):
+            return ()
+        if status == _FORBIDDEN:
+            raise ClusterUnreadable(
+                self._name, what, "this user may not list them; give it the right to"
+            )
+        if status != _OK:
+            raise ClusterUnreachable(self._name, f"it answers {status} to a list of {what}")
+        try:
+            items: Iterable[Any] = json.loads(body)["items"] or ()
+        except (ValueError, KeyError, TypeError):
+            raise ClusterUnreachable(self._name, "what answers is no Kubernetes API") from None
+        return items
+
+    def _get(self, path: str) -> tuple[int, bytes]:
+        request = self._api.param_serialize(
+            method="GET",
+            resource_path=path,
+            header_params={"Accept": "application/json"},
+            auth_settings=["BearerToken"],
+        )
+        try:
+            response = self._api.call_api(
+                *request, _request_timeout=(_CONNECT_SECONDS, _READ_SECONDS)
+            )
+            return response.status, response.read()
+        except Exception as problem:
+            raise ClusterUnreachable(self._name, _reason(problem)) from None
+
+
+def _reason(problem: BaseException) -> str:
+    """In words of our own: the client's quote addresses, headers and files."""
+    text = f"{type(problem).__name__} {problem}".lower()
+    for sign, reason in (
+        ("certificate verify failed", "its certificate is not signed by the kubeconfig's CA"),
+        ("ssl", "TLS fails"),
+        ("refused", "the connection is refused"),
+        ("timed out", "no answer in time"),
+        ("timeout", "no answer in time"),
+        ("name resolution", "its name does not resolve"),
+        ("nameresolution", "its name does not resolve"),
+        ("unreachable", "there is no route to it"),
+        ("no route", "there is no route to it"),
+    ):
+        if sign in text:
+            return reason
+    return f"the connection fails ({type(problem).__name__})"

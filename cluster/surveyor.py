@@ -1,0 +1,31 @@
+"""The look-up as a whole: read the cluster, resolve names, follow every entry."""
+
+from __future__ import annotations
+
+from cluster import names, reader
+from cluster.errors import ClusterError
+from cluster.findings import warning
+from cluster.lookup import Lookup, entries_of, host_names, look_up
+from egress.model import Pods
+from settings.cluster_types import ServiceRef
+from settings.stack import KubernetesSettings
+
+
+def survey(settings: KubernetesSettings, kubeconfig: str | None) -> Lookup:
+    """Raises ``ClusterError`` when the cluster cannot be read."""
+    snapshot = reader.read(settings, kubeconfig)
+    return look_up(settings, snapshot, names.resolve(host_names(settings)))
+
+
+def unresolved(settings: KubernetesSettings, why: ClusterError) -> Lookup:
+    """For a preview that has no cluster: what was not looked up, and no rule."""
+    context = settings.kubernetes.context
+    findings = [warning("kubernetes.context" if context else "kubeconfig", str(why))]
+    if settings.dns.cluster:
+        findings.append(warning("dns", "not resolved: the cluster's DNS pods"))
+    findings += [
+        warning(entry.key, f"not resolved: {entry.target.name} ({entry.target.meaning})")
+        for entry in entries_of(settings)
+        if isinstance(entry.target.meaning, ServiceRef | Pods | str)
+    ]
+    return Lookup(policy=None, findings=tuple(findings))

@@ -1,0 +1,238 @@
+"""The ``kubernetes`` platform as a whole: policies, then the proof, and only then newt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+
+import cluster
+from cluster import Lookup, Owned
+from cluster.ours import NAMESPACE, NETWORK_POLICY
+from components.egress_policy import DENY, POLICY, EgressPolicy, EgressPolicyArgs
+from components.newt_release import (
+    INSTANCE,
+    INSTANCE_LABEL,
+    POD_LABELS,
+    Chart,
+    NewtRelease,
+    NewtReleaseArgs,
+)
+from components.policy_proof import PolicyProof, PolicyProofArgs
+from egress import network_policy, proof, reach
+from egress.cluster_proof import Contact
+from egress.model import PANGOLIN_RULE, Policy, Protocol
+from settings.load import kubeconfig
+from settings.secrets import Secrets
+from settings.stack import KubernetesSettings, Proof
+
+CONTROL_SUFFIX = "-control"
+
+
+class KubernetesTunnel(pulumi.ComponentResource):
+    """newt in a cluster, confined. The outputs are the stack's outputs; see the README."""
+
+    reach: list[dict[str, str]]
+    host: str
+    firewall: dict[str, str]
+    proof: pulumi.Output[list[dict[str, str]]]
+    verify: list[str]
+
+    def __init__(
+        self,
+        name: str,
+        settings: KubernetesSettings,
+        secrets: Secrets,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("newt-tunnel:kubernetes:KubernetesTunnel", name, None, opts)
+        owner = f"{pulumi.get_project()}/{pulumi.get_stack()}"
+        namespace = settings.kubernetes.namespace
+        lookup = self._look(name, settings, owner)
+        policy = lookup.policy
+        known = policy is not None
+        provider = kubernetes.Provider(
+            f"{name}-cluster",
+            kubeconfig=secrets.kubeconfig,
+            context=settings.kubernetes.context,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        confinement = EgressPolicy(
+            f"{name}-egress",
+            EgressPolicyArgs(
+                provider=provider,
+                namespace=namespace,
+                owner=owner,
+                # Without a look nothing is guessed: nothing may be reached, and what the state
+                # holds stands.
+                spec=network_policy.newt_policy(policy, INSTANCE) if policy else DENIED,
+                deny=DENIED,
+                annotations=network_policy.annotations_of(policy, INSTANCE) if policy else {},
+                known=known,
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        before_newt: list[pulumi.Resource] = [confinement]
+        digest = network_policy.digest(policy) if policy else ""
+        image = settings.newt.image
+        measured = None
+        if settings.proof is not Proof.OFF:
+            measured = PolicyProof(
+                f"{name}-proof",
+                PolicyProofArgs(
+                    provider=provider,
+                    namespace=namespace,
+                    control_namespace=f"{namespace}{CONTROL_SUFFIX}",
+                    image=image,
+                    labels=POD_LABELS,
+                    digest=digest,
+                    plan=lookup.probes,
+                    mode=settings.proof.value,
+                    node_access_accepted=settings.kubernetes.accept_node_access,
+                    after=[confinement],
+                    known=known,
+                ),
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+            before_newt.append(measured)
+        release = NewtRelease(
+            f"{name}-newt",
+            NewtReleaseArgs(
+                provider=provider,
+                namespace=namespace,
+                chart=_chart(settings),
+                image=image,
+                endpoint=str(settings.pangolin.endpoint),
+                newt_id=settings.newt_id or "",
+                newt_secret=secrets.newt_secret or "",
+                digest=digest,
+                pangolin=_servers(policy, settings),
+                canary=_dialled(lookup.gate_canary),
+                storage_size=_storage_size(settings),
+                storage_class=settings.kubernetes.storage.storage_class,
+                clients=settings.newt.clients,
+                ssh=settings.newt.ssh,
+                log_level=settings.newt.log_level.value,
+                health=settings.newt.health,
+                environment=settings.newt.environment,
+                memory=settings.newt.resources.memory,
+                cpus=settings.newt.resources.cpus,
+                after=before_newt,
+                known=known,
+            ),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.reach = [row.as_dict() for row in reach.report(policy)] if policy else []
+        self.host = settings.kubernetes.context or "kubeconfig"
+        self.firewall = {"policy": POLICY, "deny": DENY, "namespace": namespace, "digest": digest}
+        self.proof = self._results(settings, measured, release, digest)
+        self.verify = _verify(settings, namespace)
+        self.register_outputs({"reach": self.reach, "host": self.host, "verify": self.verify})
+
+    def _look(self, name: str, settings: KubernetesSettings, owner: str) -> Lookup:
+        """What is behind the names of the stack file. A preview may do without; an update not."""
+        context = settings.kubernetes.context or "kubeconfig"
+        try:
+            lookup = cluster.survey(settings, kubeconfig())
+        except cluster.ClusterError as error:
+            if not pulumi.runtime.is_dry_run():
+                raise pulumi.RunError(f"kubernetes.context: {context}: {error}") from None
+            lookup = cluster.unresolved(settings, error)
+        findings = list(lookup.findings)
+        if lookup.snapshot is not None:
+            namespace = settings.kubernetes.namespace
+            findings += cluster.existing_objects(
+                lookup.snapshot,
+                namespace,
+                [
+                    Owned(kind=NAMESPACE, name=namespace, resource=f"{name}-egress-namespace"),
+                    Owned(kind=NETWORK_POLICY, name=POLICY, resource=f"{name}-egress-policy"),
+                    Owned(kind=NETWORK_POLICY, name=DENY, resource=f"{name}-egress-deny"),
+                ],
+                owner,
+            )
+            findings += cluster.extra_access(lookup.snapshot, POD_LABELS, (POLICY, DENY))
+        errors = [str(finding) for finding in findings if finding.level is cluster.Level.ERROR]
+        if errors:
+            raise pulumi.RunError("\n".join(errors))
+        for finding in findings:
+            tell = pulumi.log.warn if finding.level is cluster.Level.WARNING else pulumi.log.info
+            tell(str(finding), resource=self)
+        return lookup
+
+    def _results(
+        self,
+        settings: KubernetesSettings,
+        measured: PolicyProof | None,
+        release: NewtRelease,
+        digest: str,
+    ) -> pulumi.Output[list[dict[str, str]]]:
+        """The measured table; and after the release, whether newt's pods are the confined ones."""
+        namespace = settings.kubernetes.namespace
+        if not pulumi.runtime.is_dry_run():
+            release.status.apply(
+                lambda _: cluster.confirm_confined(settings, kubeconfig(), INSTANCE_LABEL, digest)
+            )
+        if measured is None:
+            return pulumi.Output.from_input([])
+
+        def rows(jobs: Sequence[str]) -> list[dict[str, str]]:
+            own, control = cluster.job_logs(
+                settings,
+                kubeconfig(),
+                ((namespace, jobs[0]), (f"{namespace}{CONTROL_SUFFIX}", jobs[1])),
+            )
+            table = proof.with_control(proof.parse(own), proof.parse(control))
+            return [result.as_row() for result in table]
+
+        return pulumi.Output.all(measured.newt_job, measured.control_job).apply(rows)
+
+
+DENIED: Any = network_policy.deny_all()
+
+
+def _chart(settings: KubernetesSettings) -> Chart:
+    chart = settings.kubernetes.chart
+    return Chart(
+        repository=chart.repository,
+        name=chart.name,
+        version=chart.version,
+        is_local=chart.is_local,
+        is_oci=chart.is_oci,
+    )
+
+
+def _storage_size(settings: KubernetesSettings) -> str | None:
+    storage = settings.kubernetes.storage
+    return storage.size if storage.enabled else None
+
+
+def _dialled(contact: Contact | None) -> str:
+    return "" if contact is None else f"{contact.host},{contact.port}"
+
+
+def _servers(policy: Policy | None, settings: KubernetesSettings) -> list[str]:
+    """Pangolin's addresses as the gate dials them."""
+    if policy is None:
+        return []
+    port = settings.pangolin.endpoint.port
+    addresses = {
+        str(getattr(rule.destination, "network_address", rule.destination))
+        for rule in policy.allowed
+        if rule.name == PANGOLIN_RULE and rule.protocol is not Protocol.UDP
+    }
+    return [f"{address},{port}" for address in sorted(addresses)]
+
+
+def _verify(settings: KubernetesSettings, namespace: str) -> list[str]:
+    """Commands that show by hand what the proof measured."""
+    context = settings.kubernetes.context
+    kubectl = f"kubectl{f' --context {context}' if context else ''} --namespace {namespace}"
+    return [
+        f"{kubectl} describe networkpolicy {POLICY}",
+        f"{kubectl} logs --selector batch.kubernetes.io/job-name --tail -1",
+        f"{kubectl} exec deploy/newt-newt-{INSTANCE} --container newt -- nc -w 3 169.254.169.254 80"
+        " </dev/null  # must fail",
+    ]

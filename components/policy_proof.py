@@ -1,0 +1,125 @@
+"""The proof on a cluster: a Job under newt's own label and policy, before newt, and its control.
+
+Enforcement cannot be read from the API, only tried. The plan comes from ``egress``, the trying is
+done by ``pod/newt-probe``. The control runs in a namespace of its own, where no policy of ours
+holds, and tells what is blocked from what nobody answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+
+from components.egress_policy import RESTRICTED
+from components.pods import POD_SECURITY, POLICY_ANNOTATION, TMP_VOLUME, shell_container
+from egress.model import CLUSTER_CANARIES
+from egress.proof import Probe
+from pod import PROBE
+
+SECONDS = 180
+#: The API allows an enforcer to exempt a pod's own node, and the API server where that runs on it.
+EXEMPTIBLE = CLUSTER_CANARIES[:3]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolicyProofArgs:
+    # required
+    provider: kubernetes.Provider
+    namespace: str
+    control_namespace: str
+    image: str
+    labels: Mapping[str, str]
+    #: Hash of the policy: every change of it is proved anew.
+    digest: str
+    plan: Sequence[Probe]
+    #: ``enforce`` fails the update when the cage is open, ``warn`` says so.
+    mode: str
+    #: Whether an enforcer may exempt newt's own node and the API server.
+    node_access_accepted: bool = False
+    after: Sequence[pulumi.Resource]
+    #: False when the cluster could not be read: then what the state holds stands.
+    known: bool = True
+
+
+class PolicyProof(pulumi.ComponentResource):
+    """Two Jobs. ``newt_job`` and ``control_job`` are their names; their logs hold the tables."""
+
+    newt_job: pulumi.Output[str]
+    control_job: pulumi.Output[str]
+
+    def __init__(
+        self, name: str, args: PolicyProofArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("newt-tunnel:kubernetes:PolicyProof", name, None, opts)
+        control_namespace = kubernetes.core.v1.Namespace(
+            f"{name}-control",
+            metadata={"name": args.control_namespace, "labels": RESTRICTED},
+            opts=pulumi.ResourceOptions(parent=self, provider=args.provider),
+        )
+        control = self._job(f"{name}-controlling", args, "control", [control_namespace])
+        proof = self._job(f"{name}-proving", args, "newt", args.after)
+        self.newt_job = proof.metadata["name"]
+        self.control_job = control.metadata["name"]
+        self.register_outputs({"newt_job": self.newt_job, "control_job": self.control_job})
+
+    def _job(
+        self,
+        name: str,
+        args: PolicyProofArgs,
+        role: str,
+        after: Sequence[pulumi.Resource],
+    ) -> kubernetes.batch.v1.Job:
+        is_newt = role == "newt"
+        metadata: Any = {
+            "namespace": args.namespace if is_newt else args.control_namespace,
+            # A failed Job with the same inputs would not be run again.
+            "annotations": {"pulumi.com/replaceUnready": "true"},
+        }
+        template: Any = {
+            "metadata": {
+                "labels": {**args.labels} if is_newt else {},
+                "annotations": {POLICY_ANNOTATION: args.digest},
+            },
+            "spec": self._pod(args, role),
+        }
+        spec: Any = {"backoffLimit": 0, "activeDeadlineSeconds": SECONDS, "template": template}
+        return kubernetes.batch.v1.Job(
+            name,
+            metadata=metadata,
+            spec=spec,
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                provider=args.provider,
+                depends_on=[*after],
+                ignore_changes=[] if args.known else ["spec"],
+                custom_timeouts=pulumi.CustomTimeouts(create=f"{SECONDS + 30}s"),
+            ),
+        )
+
+    def _pod(self, args: PolicyProofArgs, role: str) -> dict[str, Any]:
+        container = shell_container(
+            "newt-probe",
+            args.image,
+            PROBE,
+            {
+                "ACCEPT": " ".join(EXEMPTIBLE) if args.node_access_accepted else "",
+                "EXEMPTIBLE": " ".join(EXEMPTIBLE),
+                "MODE": args.mode,
+                "PLAN": "\n".join(probe.line for probe in args.plan),
+                "ROLE": role,
+            },
+        )
+        node = {"name": "NODE", "valueFrom": {"fieldRef": {"fieldPath": "status.hostIP"}}}
+        container["env"].append(node)
+        return {
+            "restartPolicy": "Never",
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "securityContext": POD_SECURITY,
+            "containers": [container],
+            "volumes": [TMP_VOLUME],
+        }

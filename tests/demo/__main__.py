@@ -1,0 +1,120 @@
+"""`make demo`: deploys a stack in the lab, for real, and shows the post's table as measured.
+
+Owns the story: set-up, `pulumi up` with the engine's own output, a hostile Pangolin, the table, and
+the last line `N as expected, M wrong`. Exit status 0 only if M is 0; 3 when nothing could be
+measured here. Leaves the lab up for a look.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+
+import yaml
+
+from egress import iptables, reach
+from settings import policy
+from settings.load import judge
+from settings.stack import Settings
+from tests.demo import k3s_home, nas
+from tests.demo.table import Clock, table
+from tests.deployment import PROJECT, REPOSITORY, Deployment
+from tests.engine.prepare import CHOICES, EngineError, prepare
+from tests.lab import Lab, LabError
+from tests.lab.fixtures import unavailable
+from tests.lab.kubernetes.cluster import Cluster
+
+STACKS = {"nas": nas, "k3s-home": k3s_home}
+NOT_MEASURED = 3
+#: The example has no host key: it belongs to the user's host.
+SOME_HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHUkOGGpxZTyV4PuHi7U4OOWRyLfbmCM5j/4nEOPfSIu"
+
+
+def demo(stack: str, plugins: str) -> int:
+    """The whole story; returns the exit status."""
+    target = STACKS[stack]
+    clock = Clock()
+    with clock.step("the engine"):
+        engine = prepare(plugins)
+    deployment = target.prepare(Lab(), engine, clock)
+    with clock.step(f"pulumi up -s {stack}"):
+        command = ["pulumi", "up", "--stack", stack, "--yes", "--color", "never"]
+        status = subprocess.call(
+            deployment.workstation.argv(command), env=deployment.environment, cwd=deployment.folder
+        )
+    if status != 0:
+        print(f"pulumi up failed ({status}); {_how_to_look(stack)}")
+        return status
+    with clock.step("newt connects, and a hostile Pangolin orders it to expose everything"):
+        rows = list(target.measure(deployment))
+    print(f"\n{table(rows)}\n\n{clock.report()}\n\n{_how_to_look(stack)}\n")
+    wrong = sum(one.wrong for one in rows)
+    print(f"{len(rows) - wrong} as expected, {wrong} wrong")
+    return 1 if wrong else 0
+
+
+def _how_to_look(stack: str) -> str:
+    return (
+        f"the lab stays up: `make lab-shell STACK={stack}` is the workstation "
+        f"(try: pulumi preview -s {stack} --diff), `make lab-down` removes it"
+    )
+
+
+def without_lab(stack: str, reason: str) -> int:
+    """What can run anywhere: the example's allow-list, and the rules it renders."""
+    document = yaml.safe_load((REPOSITORY / "stacks" / f"Pulumi.{stack}.yaml").read_text())
+    tree = {key.removeprefix(f"{PROJECT}:"): value for key, value in document["config"].items()}
+    if "docker" in tree:
+        tree["docker"]["hostKey"] = SOME_HOST_KEY
+    settings, problems = judge(tree)
+    if settings is None:
+        print("\n".join(map(str, problems)))
+        return 1
+    if isinstance(settings, Settings):
+        allowed = policy.policy(settings)
+        print(f"what newt may reach under stacks/Pulumi.{stack}.yaml:")
+        for one in reach.report(allowed):
+            print(f"  {one.name:<20}{one.destination:<20}{f'{one.port}/{one.protocol}':<12}")
+        print(f"\nits rules:\n{iptables.render(allowed, policy.cage(settings)).rules4}")
+    else:
+        print(f"stacks/Pulumi.{stack}.yaml is valid; its look-ups need a cluster")
+    print(f"skipped: the deployment itself, because {reason}; nothing was measured")
+    return NOT_MEASURED
+
+
+def shell(stack: str) -> int:
+    """An interactive shell in the checkout, on the workstation."""
+    lab = Lab()
+    if not lab.is_up():
+        print("the lab is not up: run `make demo` or `make lab-up` first")
+        return 1
+    engine = prepare()
+    if stack == "nas":
+        deployment = Deployment(lab, engine, stack=stack)
+    else:
+        deployment = k3s_home.for_cluster(lab, engine, Cluster(lab))
+    if not deployment.folder.exists():
+        deployment.check_out()
+        deployment.configure()
+    environment = deployment.environment | {"PS1": r"workstation:\w\$ "}
+    command = deployment.workstation.argv(["bash", "--norc", "-i"])
+    return subprocess.call(command, env=environment, cwd=deployment.folder)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.demo", description=__doc__)
+    parser.add_argument("--stack", default="nas", choices=STACKS)
+    parser.add_argument("--plugins", default="auto", choices=CHOICES)
+    parser.add_argument("--shell", action="store_true", help="a shell where `pulumi` works")
+    arguments = parser.parse_args()
+    if reason := unavailable():
+        return without_lab(arguments.stack, reason)
+    return shell(arguments.stack) if arguments.shell else demo(arguments.stack, arguments.plugins)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except (LabError, EngineError) as error:
+        sys.exit(f"error: {error}")

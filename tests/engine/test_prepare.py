@@ -1,0 +1,153 @@
+"""Which engine is chosen, and what is said when it cannot be had."""
+
+import importlib.metadata
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.engine import build, prepare
+from tests.engine.prepare import EngineError
+from tests.engine.versions import LANGUAGE_HOST, PLUGINS, PULUMI
+
+HERE = Path(__file__).parent
+
+
+class Machine:
+    """A home without anything of Pulumi's, to which parts are added."""
+
+    def __init__(self, directory: Path) -> None:
+        self.home = directory / "home"
+        self.built = directory / "cache" / "pulumi-built"
+        self.built.mkdir(parents=True)
+        self._tools(self.built, PULUMI)
+
+    def install_cli(self, version: str = PULUMI, *, host: bool = True) -> None:
+        """The official CLI, as its installer puts it."""
+        self._tools(self.home / ".pulumi" / "bin", version, host=host)
+
+    def install_plugin(self, name: str) -> None:
+        """An official plugin, as `pulumi plugin install` puts it."""
+        plugins = self.home / ".pulumi" / "plugins"
+        self._script(plugins / f"resource-{name}-v{PLUGINS[name]}" / f"pulumi-resource-{name}", "")
+
+    def _tools(self, directory: Path, version: str, *, host: bool = True) -> None:
+        self._script(directory / "pulumi", f"echo v{version}")
+        if host:
+            self._script(directory / "pulumi-language-python", "")
+
+    def _script(self, path: Path, text: str) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"#!/bin/sh\n{text}\n")
+        path.chmod(0o755)
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    """A machine of our own; building is a matter of another test."""
+    made = Machine(tmp_path)
+    monkeypatch.setenv("HOME", str(made.home))
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    monkeypatch.setenv("NEWT_TUNNEL_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("PULUMI_HOME", raising=False)
+    monkeypatch.setattr(build, "toolchain", lambda: made.built)
+    return made
+
+
+def test_without_anything_official_the_cli_is_built_and_stand_ins_serve(
+    machine: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    environment = prepare("auto")
+    assert environment["PATH"].split(os.pathsep)[0] == str(machine.built)
+    assert environment["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] == "true"
+    plugins = Path(environment["PULUMI_HOME"]) / "plugins"
+    assert sorted(plugin.name for plugin in plugins.iterdir()) == sorted(
+        f"resource-{name}-v{version}" for name, version in PLUGINS.items()
+    )
+    for plugin in plugins.glob("*/pulumi-resource-*"):
+        assert os.access(plugin, os.X_OK)
+        assert "Stand-in" in plugin.read_text()
+    assert "built from its Go modules" in capsys.readouterr().err
+
+
+def test_what_is_official_is_used(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
+    machine.install_cli()
+    for name in PLUGINS:
+        machine.install_plugin(name)
+    for choice in ("auto", "official"):
+        environment = prepare(choice)
+        official = machine.home / ".pulumi"
+        assert environment["PATH"].split(os.pathsep)[0] == str(official / "bin")
+        assert environment["PULUMI_HOME"] == str(official)
+        assert "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION" not in environment
+    assert "stand-ins" not in capsys.readouterr().err
+
+
+def test_a_mixture_is_named(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
+    machine.install_cli()
+    machine.install_plugin("docker")
+    environment = prepare("auto")
+    assert "pulumi-home" in environment["PULUMI_HOME"], "one plugin missing: all are stand-ins"
+    said = capsys.readouterr().err
+    assert f"pulumi {PULUMI} (official)" in said
+    assert "stand-ins" in said
+
+
+def test_stand_ins_can_be_forced(machine: Machine) -> None:
+    machine.install_cli()
+    for name in PLUGINS:
+        machine.install_plugin(name)
+    assert "pulumi-home" in prepare("standin")["PULUMI_HOME"]
+
+
+@pytest.mark.parametrize(("version", "host"), [("3.200.0", True), (PULUMI, False)])
+def test_a_cli_of_another_version_or_without_its_language_host_is_not_used(
+    machine: Machine, version: str, host: bool
+) -> None:
+    machine.install_cli(version, host=host)
+    assert prepare("auto")["PATH"].split(os.pathsep)[0] == str(machine.built)
+
+
+def test_official_tools_that_are_missing_are_named_with_their_installation(
+    machine: Machine,
+) -> None:
+    machine.install_plugin("docker")
+    with pytest.raises(EngineError) as raised:
+        prepare("official")
+    message = str(raised.value)
+    assert f"the pulumi CLI {PULUMI}" in message
+    assert "curl -fsSL https://get.pulumi.com" in message
+    assert f"pulumi plugin install resource command {PLUGINS['command']}" in message
+    assert "resource docker" not in message
+    assert "plugins=standin" in message
+
+
+def test_a_choice_that_is_none_is_refused() -> None:
+    with pytest.raises(EngineError, match="'real' is none of auto, official, standin"):
+        prepare("real")
+
+
+@pytest.mark.usefixtures("machine")
+def test_preparing_twice_finds_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = prepare("auto")
+    for name, value in first.items():
+        monkeypatch.setenv(name, value)
+    assert prepare("auto") == first, "what was built here is not taken for official"
+
+
+def test_the_versions_are_those_of_the_sdks_and_of_the_go_modules() -> None:
+    for package, version in {"": PULUMI, **PLUGINS}.items():
+        name = f"pulumi-{package}" if package else "pulumi"
+        assert importlib.metadata.version(name) == version
+    for module, version in {"cli": PULUMI, "languagehost": LANGUAGE_HOST}.items():
+        requirements = (HERE / module / "go.mod").read_text()
+        found = re.search(r"github\.com/pulumi/pulumi/(?:pkg|sdk)/v3 v(\S+)", requirements)
+        assert found is not None
+        assert found.group(1) == version
+
+
+def test_without_go_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda _: "/nonexistent/go")
+    with pytest.raises(build.BuildError, match=r"go: not found.*Install Go"):
+        build.toolchain()

@@ -1,0 +1,209 @@
+"""What code inside newt could try, as a program for newt's own network namespace.
+
+    python attacker.py fire ATTACKS    each attack once, all at the same time; ATTACKS is JSON
+    python attacker.py flood ADDRESS PORT SECONDS PPS    UDP and TCP SYN packets, half and half
+    python attacker.py talk PROTOCOL ADDRESS PORT SECONDS    a line now and again, one connection
+    python attacker.py upload ADDRESS PORT BYTES    over one TCP connection
+
+Prints what came back as JSON. Whether anything arrived is not for this side to say: that is read
+from the targets' logs and from the wire. Nothing but the standard library, no import from the
+tests, because it travels as text.
+"""
+
+import json
+import socket
+import struct
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any
+
+PATIENCE = 0.8  # an answer in the lab takes a millisecond
+ICMP_ECHO, ICMP_UNREACHABLE, FRAGMENTATION_NEEDED = 8, 3, 4
+ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_VLAN = 0x0800, 0x86DD, 0x8100
+FIN, SYN, ACK = 0x01, 0x02, 0x10
+TCP_FLAGS = {"tcp-syn": SYN, "tcp-ack": ACK, "tcp-invalid": SYN | FIN}
+TALK_PAUSE = 0.01
+
+
+def checksum(data: bytes) -> int:
+    if len(data) % 2:
+        data += b"\0"
+    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+
+
+def ipv4(source: str, target: str, protocol: int, payload: bytes) -> bytes:
+    def header(check: int) -> bytes:
+        length = 20 + len(payload)
+        ends = socket.inet_aton(source) + socket.inet_aton(target)
+        return struct.pack("!BBHHHBBH", 0x45, 0, length, 4711, 0, 64, protocol, check) + ends
+
+    return header(checksum(header(0))) + payload
+
+
+def udp_segment(port: int, payload: bytes) -> bytes:
+    return struct.pack("!HHHH", 40000, port, 8 + len(payload), 0) + payload
+
+
+def tcp_segment(source: str, target: str, own: int, port: int, flags: int, data: bytes) -> bytes:
+    def header(check: int) -> bytes:
+        return struct.pack("!HHIIBBHHH", own, port, 1, 1, 5 << 4, flags, 8192, check, 0)
+
+    ends = socket.inet_aton(source) + socket.inet_aton(target)
+    pseudo = ends + struct.pack("!BBH", 0, socket.IPPROTO_TCP, 20 + len(data))
+    return header(checksum(pseudo + header(0) + data)) + data
+
+
+def icmp(kind: int, code: int, rest: int, payload: bytes) -> bytes:
+    check = checksum(struct.pack("!BBHI", kind, code, 0, rest) + payload)
+    return struct.pack("!BBHI", kind, code, check, rest) + payload
+
+
+def tcp(attack: dict[str, Any], token: bytes) -> str:
+    bind = (attack["source"], 0) if "source" in attack else None
+    target = (attack["address"], attack["port"])
+    with socket.create_connection(target, PATIENCE, source_address=bind) as connection:
+        connection.sendall(b"GET /" + token + b" HTTP/1.0\r\n\r\n")
+        return connection.recv(4096).decode("latin-1")
+
+
+def udp(attack: dict[str, Any], token: bytes) -> str:
+    family = socket.AF_INET6 if ":" in attack["address"] else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as sender:
+        sender.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+        sender.settimeout(PATIENCE)
+        sender.sendto(token.ljust(attack.get("size", 0), b"."), (attack["address"], attack["port"]))
+        return sender.recv(65536).decode("latin-1")
+
+
+def raw(attack: dict[str, Any], token: bytes) -> str:
+    """An IPv4 packet of our own making, whatever the source."""
+    source, target, kind = attack["source"], attack["address"], attack["payload"]
+    if kind == "udp":
+        protocol, payload = socket.IPPROTO_UDP, udp_segment(attack["port"], token)
+    elif kind in TCP_FLAGS:
+        payload = tcp_segment(source, target, 40000, attack["port"], TCP_FLAGS[kind], token)
+        protocol = socket.IPPROTO_TCP
+    elif kind == "icmp-error":
+        # About a connection of somebody else's: its packets in the original direction are quoted.
+        ports = (int(attack["quoted_from"]), attack["quoted_to"])
+        quoted = tcp_segment(target, attack["host"], *ports, ACK, token)
+        quoted = ipv4(target, attack["host"], socket.IPPROTO_TCP, quoted)
+        payload = icmp(ICMP_UNREACHABLE, FRAGMENTATION_NEEDED, 600, quoted)
+        protocol = socket.IPPROTO_ICMP
+    else:
+        protocol, payload = int(kind), token
+    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as sender:
+        sender.sendto(ipv4(source, target, protocol, payload), (target, 0))
+    return ""
+
+
+def ping(attack: dict[str, Any], token: bytes) -> str:
+    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as sender:
+        sender.settimeout(PATIENCE)
+        sender.sendto(icmp(ICMP_ECHO, 0, 1, token), (attack["address"], 0))
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            data, peer = sender.recvfrom(2048)
+            if token in data and data[20] == 0:  # an echo reply
+                return f"reply from {peer[0]}"
+    return ""
+
+
+def frame(attack: dict[str, Any], token: bytes) -> str:
+    """A frame straight to the bridge: UDP over IPv4 with a VLAN tag, or over IPv6."""
+    datagram = udp_segment(attack["port"], token)
+    if attack["ethertype"] == ETHERTYPE_VLAN:
+        packet = ipv4(attack["source"], attack["address"], socket.IPPROTO_UDP, datagram)
+        packet = struct.pack("!HHH", ETHERTYPE_VLAN, 0, ETHERTYPE_IPV4) + packet
+    else:
+        ends = [socket.inet_pton(socket.AF_INET6, attack[end]) for end in ("source", "address")]
+        pseudo = b"".join(ends) + struct.pack("!II", len(datagram), socket.IPPROTO_UDP) + datagram
+        datagram = datagram[:6] + struct.pack("!H", checksum(pseudo)) + datagram[8:]
+        head = struct.pack("!IHBB", 6 << 28, len(datagram), socket.IPPROTO_UDP, 64)
+        packet = struct.pack("!H", ETHERTYPE_IPV6) + head + b"".join(ends) + datagram
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sender:
+        sender.bind(("eth0", 0))
+        bridge = bytes.fromhex(attack["bridge"].replace(":", ""))
+        sender.send(bridge + sender.getsockname()[4] + packet)
+    return ""
+
+
+KINDS = {"tcp": tcp, "udp": udp, "raw": raw, "ping": ping, "frame": frame}
+
+
+def fire(attack: dict[str, Any]) -> tuple[str, str]:
+    try:
+        return attack["name"], KINDS[attack["kind"]](attack, attack["token"].encode())
+    except OSError as error:  # refused, timed out, unreachable: what an attacker sees of a cage
+        return attack["name"], f"error: {error}"
+
+
+def flood(address: str, port: int, seconds: float, pps: int) -> int:
+    """Returns how many packets left."""
+    own = "172.30.0.10"
+    datagram = ipv4(own, address, socket.IPPROTO_UDP, udp_segment(port, b"flood"))
+    sent, started = 0, time.monotonic()
+    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as sender:
+        while (elapsed := time.monotonic() - started) < seconds:
+            while sent < elapsed * pps:
+                packet = datagram
+                if sent % 2:
+                    segment = tcp_segment(own, address, 20000 + sent % 40000, port, SYN, b"")
+                    packet = ipv4(own, address, socket.IPPROTO_TCP, segment)
+                sender.sendto(packet, (address, 0))
+                sent += 1
+            time.sleep(0.001)
+    return sent
+
+
+def talk(protocol: str, address: str, port: int, seconds: float) -> None:
+    """Says a line every few milliseconds over one connection."""
+    kind = socket.SOCK_DGRAM if protocol == "udp" else socket.SOCK_STREAM
+    with socket.socket(socket.AF_INET, kind) as connection:
+        connection.settimeout(seconds)
+        connection.connect((address, port))
+        connection.setblocking(False)
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            # Nobody acknowledges any more, or a firewall says so: newt would try again too.
+            with suppress(BlockingIOError, *((OSError,) if protocol == "udp" else ())):
+                connection.send(b"still here\n")
+            time.sleep(TALK_PAUSE)
+
+
+def upload(address: str, port: int, size: int) -> int:
+    """Returns how much the other side acknowledged in time."""
+    with socket.create_connection((address, port), PATIENCE) as connection:
+        connection.settimeout(PATIENCE)
+        sent = 0
+        while sent < size:
+            try:
+                sent += connection.send(b"x" * min(65536, size - sent))
+            except TimeoutError:
+                break
+        return sent
+
+
+def main() -> None:
+    command, *words = sys.argv[1:]
+    if command == "fire":
+        attacks = json.loads(words[0])
+        with ThreadPoolExecutor(len(attacks)) as pool:
+            answer: object = dict(pool.map(fire, attacks))
+    elif command == "flood":
+        answer = flood(words[0], int(words[1]), float(words[2]), int(words[3]))
+    elif command == "upload":
+        answer = upload(words[0], int(words[1]), int(words[2]))
+    else:
+        answer = None
+        talk(words[0], words[1], int(words[2]), float(words[3]))
+    json.dump(answer, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

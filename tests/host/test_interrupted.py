@@ -1,0 +1,100 @@
+"""A change that is killed half-way, wherever: the cage stands, `check` finds it, `apply` mends it,
+and `remove` cleans it up.
+
+The killing is done by a stand-in for a tool, on the NAS's fixed PATH, after the tool did its work.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.host.rig import STATE, Host, declare, rule
+
+pytestmark = pytest.mark.lab
+
+# Ends the program at work, and only that: its command line says so, and the NAS has process ids of
+# its own.
+KILL = """
+for pid in $(grep -l -a -s -e 'newt-egress.apply' -e 'newt-egress.refresh' /proc/[0-9]*/cmdline |
+        cut -d / -f 3); do
+    kill -KILL "$pid"
+done
+"""
+AFTER_A_LOAD = f"""
+"$real" "$@" || exit
+case " $* " in *" --test "* | *" -c "*) ;; *) {KILL} ;; esac
+"""
+
+
+def after_moving(target: str) -> str:
+    return f'"$real" "$@" || exit\ncase " $* " in *" {target} ") {KILL} ;; esac'
+
+
+MOMENTS = {
+    "when the change was announced": ("mv", after_moving(f"{STATE}/pending")),
+    "after the IPv6 rules": ("ip6tables-restore", AFTER_A_LOAD),
+    "after the IPv4 rules": ("iptables-restore", AFTER_A_LOAD),
+    "when the program was replaced": ("mv", after_moving("/usr/local/sbin/newt-egress")),
+    "between the two renames": ("mv", after_moving(f"{STATE}/previous")),
+    "after the renames": ("mv", after_moving(f"{STATE}/current")),
+}
+OLD, NEW = declare(), declare(rule("more", "192.0.2.9", 9))
+
+
+def _interrupt(host: Host, moment: str) -> None:
+    tool, script = MOMENTS[moment]
+    with host.stub(tool, script):
+        assert host.apply(NEW, check=False).returncode != 0, "it was not killed"
+
+
+def _jumps(host: Host) -> int:
+    return host.sh("iptables -t mangle -S PREROUTING; ip6tables -t mangle -S PREROUTING").count(
+        "-i br-newt -j NEWT-EGRESS"
+    )
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_change_killed_half_way_is_found_and_mended(host: Host, moment: str) -> None:
+    host.apply(OLD)
+    whole = host.rules()
+
+    _interrupt(host, moment)
+
+    assert host.check()["state"] != "ok", "nobody would notice"
+    assert _jumps(host) == 2, "the cage does not stand"
+    host.apply(OLD)
+    assert host.check()["state"] == "ok"
+    assert host.rules() == whole
+    assert host.sh(f"ls {STATE}").split() == ["current"]
+
+
+@pytest.mark.parametrize("moment", ["between the two renames", "after the IPv4 rules"])
+def test_a_reboot_after_a_change_killed_half_way_loads_rules_all_the_same(
+    host: Host, moment: str
+) -> None:
+    host.apply(OLD)
+    whole = host.rules()
+    _interrupt(host, moment)
+    host.sh(
+        """
+        for kind in iptables ip6tables; do
+            $kind -t mangle -F && $kind -t mangle -X
+        done
+        """
+    )
+
+    host.egress("boot")
+
+    assert host.rules() == whole, "the rules before the change are the last good ones"
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_first_apply_killed_half_way_is_removed_without_a_trace(host: Host, moment: str) -> None:
+    if moment == "between the two renames":
+        pytest.skip("at first there is one rename only")
+    before = host.snapshot()
+
+    _interrupt(host, moment)
+    host.nas.run(["sh", "-s", "--", "remove"], stdin=NEW.script)
+
+    assert host.snapshot() == before

@@ -1,0 +1,69 @@
+"""One at a time: whoever comes second waits, and finds out what the first one left."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.host.rig import PROGRAM, STATE, Host, declare, eventually, rule
+
+pytestmark = pytest.mark.lab
+
+LOCK = "/run/newt-egress.lock"
+HOLD_LOCK = ["flock", LOCK, "sleep", "1.5"]
+
+
+def test_two_applies_at_once_both_end_well_one_after_the_other(host: Host) -> None:
+    declarations = [declare(rule(name, "192.0.2.9", 9)) for name in ("one", "two")]
+    host.apply(declare())
+    command = 'sh -c "$1" apply apply one & sh -c "$2" apply apply two & wait $! && wait %1'
+    scripts = [declaration.script for declaration in declarations]
+
+    said = host.nas.run(["bash", "-c", f"exec 2>&1; {command}", "both", *scripts]).stdout
+
+    assert said.count("in force: ") == 2, said
+    status = host.egress("status").stdout
+    assert len(re.findall(r"\b(one|two)\b +-d 192\.0\.2\.9", status)) == 1
+    assert host.check()["state"] == "ok"
+    assert host.sh(f"ls {STATE}").split() == ["current"]
+
+
+def test_a_refresh_that_waited_while_the_guard_was_removed_does_nothing(host: Host) -> None:
+    before = host.snapshot()
+    host.apply(declare(rule("homeassistant", "homeassistant.lan", 8123)))
+    with host.nas.popen(HOLD_LOCK):
+        removal = host.nas.popen(["newt-egress", "remove"])
+        eventually(lambda: _waiting(host) == 1, "remove waits for the lock")
+        refresh = host.nas.popen(["newt-egress", "refresh"])
+        eventually(lambda: _waiting(host) == 2, "refresh waits for the lock")
+
+    for process in (removal, refresh):
+        said, _ = process.communicate(timeout=20)
+        assert process.returncode == 0, said
+    assert host.snapshot() == before
+
+
+def test_a_refresh_after_the_removal_does_nothing(host: Host) -> None:
+    before = host.snapshot()
+    host.apply(declare())
+    host.sh(f"cp {PROGRAM} /tmp/newt-egress")
+    host.egress("remove")
+
+    for command in ("refresh", "boot", "gate"):
+        assert host.sh(f"sh /tmp/newt-egress {command}") == ""
+
+    assert host.snapshot() == before
+
+
+def test_who_waits_too_long_says_for_what(host: Host) -> None:
+    host.apply(declare())
+    impatient = f"sed 's/^LOCK_SECONDS=.*/LOCK_SECONDS=1/' {PROGRAM} >/tmp/newt-egress"
+    with host.nas.popen(["flock", LOCK, "sleep", "3"]):
+        said = host.sh(f"{impatient}; sh /tmp/newt-egress refresh", check=False)
+
+    assert "another newt-egress has been at work for 1 s" in said
+
+
+def _waiting(host: Host) -> int:
+    return len(host.sh("grep -l -a -s 'newt-egress' /proc/[0-9]*/cmdline; :").split()) - 1

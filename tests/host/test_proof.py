@@ -1,0 +1,259 @@
+"""The proof: its verdicts are what happened, it stops a newt whose cage is open, keeps it stopped,
+and starts it again when the cage holds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from egress.proof import Probe, Result, Verdict, parse, plan
+from tests.host.rig import (
+    ARRANGEMENTS,
+    CONTAINER,
+    GITEA,
+    PANGOLIN,
+    POSTGRES,
+    STATE,
+    Host,
+    declare,
+    rule,
+)
+
+pytestmark = pytest.mark.lab
+
+NOBODY = "10.0.1.222"  # no such machine
+
+
+def forbid(name: str, address: str, port: int, protocol: str = "tcp") -> Probe:
+    return Probe(name=name, address=address, protocol=protocol, port=str(port), must_reach=False)
+
+
+def allow(name: str, address: str, port: int, protocol: str = "tcp") -> Probe:
+    return Probe(name=name, address=address, protocol=protocol, port=str(port), must_reach=True)
+
+
+#: What is declared allows both, and the plan forbids both: a cage that is open.
+OPEN_TCP = forbid("opened", GITEA, 3000)
+OPEN_UDP = forbid("opened-udp", GITEA, 3000, "udp")
+OPEN_SILENT_UDP = forbid("opened-silent-udp", PANGOLIN, 51820, "udp")
+HOLDS = (allow("gitea", GITEA, 3000), forbid("postgres", POSTGRES, 5432))
+
+
+def verdicts(output: str) -> dict[tuple[str, str], str]:
+    return {(row.name, row.port): row.verdict.value for row in _rows(output)}
+
+
+def _rows(output: str) -> tuple[Result, ...]:
+    rows = parse(output)
+    assert rows, output
+    return rows
+
+
+@pytest.fixture
+def newt(host: Host) -> Host:
+    """newt in its cage."""
+    host.apply(declare())
+    host.create_network()
+    host.start_newt()
+    return host
+
+
+@pytest.mark.parametrize("arrangement", ARRANGEMENTS)
+def test_every_verdict_is_what_happened(host: Host, arrangement: str) -> None:
+    named = rule("homeassistant", "homeassistant.lan", 8123)
+    lost, block = rule("lost", NOBODY, 80), rule("block", "10.0.2.0/24", 80)
+    declaration = declare(named, lost, block, arrangement=arrangement)
+    host.lab.dns.set("homeassistant.lan", ["10.0.1.100", "10.0.1.200"])
+    host.apply(declaration)
+    host.create_network()
+    host.start_newt()
+    probes = plan(declaration.policy, declaration.cage)
+    more = (
+        OPEN_TCP,
+        OPEN_UDP,
+        OPEN_SILENT_UDP,
+        forbid("postgres-udp", POSTGRES, 5432, "udp"),
+        allow("printer", "10.0.1.200", 631),
+        allow("not-really-allowed", POSTGRES, 5432, "udp"),
+    )
+
+    said = host.prove("warn", *probes, *more).stdout
+
+    assert verdicts(said) == {
+        ("gitea", "3000/tcp"): "reached",
+        ("dns", "53/tcp"): "reached",
+        ("pangolin", "443/tcp"): "reached",
+        ("homeassistant", "8123/tcp"): "reached",
+        ("gitea", "3000/udp"): "reached",
+        ("dns", "53/udp"): "counted",
+        ("pangolin", "51820/udp"): "counted",
+        ("lost", "80/tcp"): "not proved",
+        ("block", "80/tcp"): "not probed",
+        ("postgres", "5432/tcp"): "blocked",
+        ("router", "80/tcp"): "blocked",
+        ("docker-host-ssh", "22/tcp"): "blocked",
+        ("gateway-ssh", "22/tcp"): "blocked",
+        ("cloud-metadata", "80/tcp"): "not proved",
+        ("foreign-resolver", "53/tcp"): "not proved",
+        ("foreign-resolver", "53/udp"): "blocked",
+        ("postgres-udp", "5432/udp"): "blocked",
+        ("opened", "3000/tcp"): "OPEN",
+        ("opened-udp", "3000/udp"): "OPEN",
+        ("opened-silent-udp", "51820/udp"): "OPEN",
+        ("printer", "631/tcp"): "blocked",
+        ("not-really-allowed", "5432/udp"): "blocked",
+    }
+    named_rows = [row for row in _rows(said) if row.name == "homeassistant"]
+    assert {row.destination for row in named_rows} == {"10.0.1.100", "10.0.1.200"}
+    assert "warning: lost: nobody answers" in said
+    assert "warning: printer: newt may reach it, but only this host does" in said
+    assert "warning: the cage is open, and newt runs on: proof is warn" in said
+    assert host.newt_runs()
+
+
+def test_enforce_stops_newt_and_keeps_it_stopped_until_a_good_proof(newt: Host) -> None:
+    newt.apply(declare(persistence="cron"))  # with cron a refresh starts newt
+
+    bad = newt.prove("enforce", *HOLDS, OPEN_TCP, check=False)
+
+    assert bad.returncode != 0
+    assert "the cage is open: newt was stopped" in bad.stderr
+    assert verdicts(bad.stdout)["opened", "3000/tcp"] == "OPEN"
+    for command in ("refresh", "start", "boot"):
+        newt.egress(command)
+    newt.apply(declare(persistence="cron"))
+    assert not newt.newt_runs()
+    assert "newt is held" in newt.egress("status").stdout
+
+    still = newt.prove("enforce", *HOLDS, OPEN_TCP, check=False)
+    assert still.returncode != 0
+    assert "newt stays stopped" in still.stderr
+    assert not newt.newt_runs()
+
+    started, log = time.monotonic(), newt.lab.log("postgres").mark()
+    good = newt.prove("enforce", *HOLDS).stdout
+    assert newt.newt_runs()
+    assert verdicts(good) == {("gitea", "3000/tcp"): "reached", ("postgres", "5432/tcp"): "blocked"}
+    assert newt.lab.log("postgres").arrivals(log), "the host itself knocks, for comparison"
+    assert time.monotonic() - started < 30, "a stand-in must not be waited for"
+    assert "newt-probe" not in newt.sh("ip link"), "the stand-in is gone"
+
+
+def test_off_tries_nothing_and_starts_newt(newt: Host) -> None:
+    newt.sh(f"docker stop {CONTAINER}")
+    mark = newt.lab.log("postgres").mark()
+
+    said = newt.prove("off", *HOLDS, OPEN_TCP).stdout
+
+    assert "nothing was tried" in said
+    assert newt.newt_runs()
+    assert newt.lab.log("postgres").since(mark) == []
+
+
+def test_probes_run_in_parallel_and_within_the_time_limit(newt: Host) -> None:
+    silent = [forbid(f"silent-{n}", f"10.0.1.{n}", 80) for n in range(210, 240)]
+    late = [forbid(f"late-{n}", f"10.0.1.{n}", 80) for n in range(210, 220)]
+    udp = [allow("gitea", GITEA, 3000, "udp") for _ in range(3)]
+    started = time.monotonic()
+
+    said = newt.prove("enforce", *silent, *late, *udp, AT_ONCE=30, TOTAL_SECONDS=2).stdout
+
+    assert time.monotonic() - started < 20
+    found = {row.name: row.verdict for row in _rows(said)}
+    assert all(found[f"silent-{n}"] is Verdict.NOT_PROVED for n in range(210, 240))
+    assert all(found[f"late-{n}"] is Verdict.NOT_PROBED for n in range(210, 220))
+    assert found["gitea"] is Verdict.NOT_PROBED
+    assert "no time left after 2 s" in said
+
+
+@contextlib.contextmanager
+def _knocking_with(host: Host, knocker: str) -> Iterator[None]:
+    with contextlib.ExitStack() as stack:
+        if knocker == "busybox":
+            stack.enter_context(host.busybox_shell())
+        if knocker != "bash":
+            stack.enter_context(host.without("bash"))
+        if knocker == "nc":
+            stack.enter_context(host.without("python3"))
+            stack.enter_context(host.stub("nc", 'exec busybox nc "$@"'))
+        yield
+
+
+@pytest.mark.parametrize("knocker", ["busybox", "python3", "nc"])
+def test_whatever_the_host_has_to_knock_with_the_verdicts_are_the_same(
+    newt: Host, knocker: str
+) -> None:
+    probes = (
+        *HOLDS,
+        forbid("docker-host-ssh", "10.0.1.10", 22),
+        allow("closed", GITEA, 3001),
+        OPEN_TCP,
+        allow("gitea", GITEA, 3000, "udp"),
+    )
+    newt.apply(declare(rule("closed", GITEA, 3001)))
+
+    with _knocking_with(newt, knocker):
+        said = newt.prove("warn", *probes).stdout
+
+    assert verdicts(said) == {
+        ("gitea", "3000/tcp"): "reached",
+        ("postgres", "5432/tcp"): "blocked",
+        ("docker-host-ssh", "22/tcp"): "blocked",
+        ("closed", "3001/tcp"): "reached",
+        ("opened", "3000/tcp"): "OPEN",
+        # busybox's nc knows no UDP.
+        ("gitea", "3000/udp"): "not probed" if knocker == "nc" else "reached",
+    }
+
+
+def test_a_newt_on_a_second_network_is_stopped(newt: Host) -> None:
+    newt.sh(f"docker network create second && docker network connect second {CONTAINER}")
+    try:
+        done = newt.prove("enforce", *HOLDS, check=False)
+        assert not newt.newt_runs()
+    finally:
+        newt.sh(f"docker network disconnect second {CONTAINER}; docker network rm second")
+
+    assert done.returncode != 0
+    assert "newt is on more than one network, and only one is guarded" in done.stderr
+
+
+def test_rules_that_do_not_stand_are_not_proved(newt: Host) -> None:
+    newt.sh("iptables -t mangle -I NEWT-EGRESS -j RETURN")
+
+    done = newt.prove("enforce", *HOLDS, check=False)
+
+    assert done.returncode != 0
+    assert "the rules do not stand: the rules are not those that were loaded" in done.stderr
+
+
+def test_a_host_without_the_guard_is_not_proved(host: Host) -> None:
+    done = host.prove("enforce", *HOLDS, check=False)
+
+    assert done.returncode != 0
+    assert "newt-egress is not on this host: deploy the firewall first" in done.stderr
+
+
+def test_a_newt_that_does_not_stay_up_fails_the_proof(host: Host) -> None:
+    host.apply(declare())
+    host.create_network()
+    host.start_newt(command=["false"])
+
+    done = host.prove("enforce", *HOLDS, check=False)
+
+    assert done.returncode != 0
+    assert f"newt does not stay up in container {CONTAINER}" in done.stderr
+
+
+def test_newt_is_stopped_even_when_that_cannot_be_noted(newt: Host) -> None:
+    newt.sh(f"mount --bind {STATE} {STATE} && mount -o remount,bind,ro {STATE}")
+    try:
+        newt.egress("hold")
+    finally:
+        newt.sh(f"umount {STATE}")
+
+    assert not newt.newt_runs()

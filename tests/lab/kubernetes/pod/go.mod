@@ -1,0 +1,3 @@
+module newt-tunnel/tests/lab/kubernetes/pod
+
+go 1.25

@@ -1,0 +1,148 @@
+"""Objects that are not ours, and access that we did not give."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from cluster import OWNER, Owned, existing_objects, extra_access
+from cluster.snapshot import Namespace, NetworkPolicy, Snapshot
+from egress.network_policy import annotations_of, deny_all, newt_policy
+from tests.unit.cluster.home import HOME, looked_up
+
+NAME = "newt-tunnel-netpol"
+LABELS = {"newt.instance": "newt", "app.kubernetes.io/component": "newt"}
+OURS = "newt-tunnel/k3s-home"
+EXPECTED = (
+    Owned(kind="Namespace", name="newt-tunnel", resource="newt-tunnel-namespace"),
+    Owned(kind="NetworkPolicy", name=NAME, resource="newt-tunnel-netpol"),
+)
+
+
+def found(*policies: NetworkPolicy, namespace: Mapping[str, str] | None = None) -> Snapshot:
+    own = () if namespace is None else (Namespace(name="newt-tunnel", annotations=namespace),)
+    return replace(HOME, namespaces=(*HOME.namespaces, *own), policies=policies)
+
+
+def live(
+    spec: dict[str, Any], name: str = NAME, annotations: Mapping[str, str] | None = None
+) -> NetworkPolicy:
+    return NetworkPolicy(
+        namespace="newt-tunnel", name=name, spec=spec, annotations=annotations or {}
+    )
+
+
+def rendered(**changes: Any) -> tuple[dict[str, Any], dict[str, str]]:
+    """Our policy as the API server gives it back, with what is written on it."""
+    policy = looked_up(None, None, **changes).policy
+    assert policy is not None
+    return newt_policy(policy, "newt"), annotations_of(policy, "newt")
+
+
+def warnings(*policies: NetworkPolicy) -> list[str]:
+    return [str(line) for line in extra_access(found(*policies), LABELS, [NAME, "deny-all"])]
+
+
+# objects that exist
+
+
+def test_nothing_is_said_of_what_is_not_there_or_ours() -> None:
+    owner = {OWNER: OURS}
+    assert existing_objects(found(), "newt-tunnel", EXPECTED, OURS) == ()
+    ours = found(live(deny_all(), annotations=owner), namespace=owner)
+    assert existing_objects(ours, "newt-tunnel", EXPECTED, OURS) == ()
+
+
+def test_what_is_there_already_is_an_error_with_the_commands_that_take_it_over() -> None:
+    there = found(live(deny_all()), namespace={"a": "b"})
+    namespace, policy = map(str, existing_objects(there, "newt-tunnel", EXPECTED, OURS))
+    assert (
+        "kubectl --context k3s-home annotate namespace newt-tunnel newt-tunnel/owner=newt-tunnel/"
+        "k3s-home && pulumi import kubernetes:core/v1:Namespace newt-tunnel-namespace newt-tunnel "
+    ) in namespace
+    assert (
+        "kubectl --context k3s-home --namespace newt-tunnel annotate networkpolicy "
+        f"{NAME} newt-tunnel/owner=newt-tunnel/k3s-home && pulumi import "
+        f"kubernetes:networking.k8s.io/v1:NetworkPolicy {NAME} newt-tunnel/{NAME} "
+    ) in policy
+
+
+def test_what_belongs_to_another_stack_is_not_to_be_taken_over() -> None:
+    there = found(namespace={OWNER: "newt-tunnel/office"})
+    (line,) = map(str, existing_objects(there, "newt-tunnel", EXPECTED, OURS))
+    assert "belongs to the stack newt-tunnel/office" in line
+    assert "import" not in line
+
+
+# access that we did not give
+
+
+def test_our_policy_as_it_was_rendered_needs_no_word() -> None:
+    spec, annotations = rendered()
+    assert warnings(live(spec, annotations=annotations)) == []
+    assert warnings(live(spec | {"ingress": []}, annotations=annotations)) == [], (
+        "the API server writes an empty list or none"
+    )
+
+
+def test_a_changed_stack_file_is_not_mistaken_for_a_change_by_hand() -> None:
+    spec, annotations = rendered(dns="any")
+    assert warnings(live(spec, annotations=annotations)) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda spec: spec["egress"].append({"to": [{"ipBlock": {"cidr": "0.0.0.0/0"}}]}),
+        lambda spec: spec["egress"].append({}),
+        lambda spec: spec["egress"][0]["to"].append({"podSelector": {}}),
+        lambda spec: spec["egress"][0]["ports"].append({"protocol": "TCP", "port": 22}),
+        lambda spec: spec.update(podSelector={}),
+        lambda spec: spec.update(ingress=[{}]),
+        lambda spec: spec.update(policyTypes=["Ingress"]),
+    ],
+)
+def test_whatever_is_added_to_our_policy_by_hand_is_found(change: Any) -> None:
+    spec, annotations = rendered()
+    change(spec)
+    (line,) = warnings(live(spec, annotations=annotations))
+    assert line.startswith(f"NetworkPolicy {NAME}: was changed by hand")
+    assert f"--namespace newt-tunnel delete networkpolicy {NAME} && pulumi up --refresh" in line
+
+
+@pytest.mark.parametrize(
+    "selector",
+    [
+        {},
+        {"matchLabels": {"newt.instance": "newt"}},
+        {"matchExpressions": [{"key": "newt.instance", "operator": "Exists"}]},
+        {"matchExpressions": [{"key": "newt.instance", "operator": "In", "values": ["newt"]}]},
+        {"matchExpressions": [{"key": "app", "operator": "NotIn", "values": ["newt"]}]},
+        {"matchExpressions": [{"key": "app", "operator": "DoesNotExist"}]},
+        {"matchExpressions": [{"key": "app", "operator": "Gt", "values": ["1"]}]},
+    ],
+)
+def test_a_foreign_policy_that_selects_newt_is_found(selector: dict[str, Any]) -> None:
+    spec = {"podSelector": selector, "policyTypes": ["Egress"], "egress": [{}]}
+    (line,) = warnings(live(spec, "allow-all"))
+    assert line.startswith("NetworkPolicy allow-all: is not of this program and selects newt's")
+    assert "egress {}" in line
+    assert "delete networkpolicy allow-all" in line
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]},
+        {"podSelector": {"matchLabels": {"app": "else"}}, "egress": [{}]},
+        {
+            "podSelector": {"matchExpressions": [{"key": "newt.instance", "operator": "DoesNotExist"}]},
+            "egress": [{}],
+        },
+    ],
+)
+def test_a_foreign_policy_that_gives_newt_nothing_is_left_alone(spec: dict[str, Any]) -> None:
+    assert warnings(live(spec, "other")) == []

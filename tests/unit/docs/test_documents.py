@@ -1,0 +1,158 @@
+"""What the documents say exists: files, links, commands, keys, tests; and their written parts."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from settings.table import rows
+from tests.unit.docs.documents import DOCUMENTS, PARTS, README, REPOSITORY, with_part
+
+EXAMPLE = REPOSITORY / "stacks" / "Pulumi.nas.yaml"
+DOCUMENT = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+
+_CODE_BLOCK = re.compile(r"^( *)```(\w*)\n(.*?)^\1```", re.DOTALL | re.MULTILINE)
+_CODE_SPAN = re.compile(r"`([^`\n]+)`")
+_LINK = re.compile(r"\]\(([^)\s]+)\)")
+_HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+_FILE = re.compile(r"[\w.-]+(/[\w.-]+)*/?")
+_OWN_SUFFIX = re.compile(r".*\.(py|md|svg|toml|yaml|sh|go)")
+_TEST = re.compile(r"\btest_[a-z0-9_]+\b")
+_SECTIONS = re.compile(r"(?:docker|egress|newt|pangolin)\.[a-z][A-Za-z.]*")
+#: These look like keys of the stack file and are something else.
+_NO_KEYS = {"docker.service"}
+
+
+def _prose(text: str) -> str:
+    """Without code blocks: what stands in one is a program's output or its input."""
+    return _CODE_BLOCK.sub("", text)
+
+
+def _spans(text: str) -> list[str]:
+    return _CODE_SPAN.findall(_prose(text))
+
+
+def _commands(text: str) -> Iterator[str]:
+    """Code spans, and lines of code blocks: where a document names a command."""
+    yield from _spans(text)
+    for _, _, block in _CODE_BLOCK.findall(text):
+        yield from block.splitlines()
+
+
+def _anchor(heading: str) -> str:
+    """As GitHub and Gitea make it of a heading."""
+    return re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+
+
+@pytest.mark.parametrize(("name", "document", "part"), PARTS, ids=lambda value: str(value)[:12])
+def test_a_written_part_says_what_the_program_says(name: str, document: Path, part: object) -> None:
+    assert callable(part)
+    text = document.read_text()
+    assert text == with_part(text, name, part()), f"{document.name} is out of date: run make docs"
+
+
+def test_the_table_has_a_row_for_every_option_and_no_other() -> None:
+    keys = re.findall(r"^\| `([^`]+)` \|", README.read_text().partition("END options")[0], re.M)
+    assert keys == [row.key for row in rows()]
+
+
+@DOCUMENT
+def test_every_link_leads_somewhere(document: Path) -> None:
+    for link in _LINK.findall(_prose(document.read_text())):
+        if link.startswith("https://"):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (document.parent / path).resolve() if path else document
+        assert target.exists(), f"{document.name} links to {link}"
+        if anchor:
+            anchors = {_anchor(heading) for heading in _HEADING.findall(target.read_text())}
+            assert anchor in anchors, f"{document.name} links to {link}: no such heading"
+
+
+@DOCUMENT
+def test_every_file_that_is_named_exists(document: Path) -> None:
+    top = {entry.name for entry in REPOSITORY.iterdir()}
+    for span in _spans(document.read_text()):
+        if not _FILE.fullmatch(span):
+            continue
+        ours = span.partition("/")[0] in top and "/" in span
+        if ours or _OWN_SUFFIX.fullmatch(span):
+            assert (REPOSITORY / span).exists() or "NAME" in span, f"{document.name}: `{span}`"
+
+
+@DOCUMENT
+def test_every_make_target_that_is_named_exists(document: Path) -> None:
+    makefile = (REPOSITORY / "Makefile").read_text()
+    targets = set(re.findall(r"^([a-z][a-z-]*):", makefile, re.MULTILINE))
+    for command in _commands(document.read_text()):
+        if named := re.match(r"make ([a-z][a-z-]*)", command.strip()):
+            assert named[1] in targets, f"{document.name}: `{command}`"
+
+
+@DOCUMENT
+def test_every_test_that_is_named_exists(document: Path) -> None:
+    written = "\n".join(path.read_text() for path in (REPOSITORY / "tests").rglob("test_*.py"))
+    existing = set(re.findall(r"def (test_\w+)\(", written))
+    for span in _spans(document.read_text()):
+        if _TEST.fullmatch(span):
+            assert span in existing, f"{document.name}: `{span}`"
+
+
+@DOCUMENT
+def test_every_command_of_newt_egress_that_is_named_is_known_to_it(document: Path) -> None:
+    program = (REPOSITORY / "host" / "newt-egress").read_text()
+    known = set(re.findall(r"[a-z]+", program.rpartition("case $command in")[2]))
+    for command in _commands(document.read_text()):
+        if named := re.search(r"\bnewt-egress ([a-z]+)\b", command):
+            assert named[1] in known, f"{document.name}: `{command}`"
+
+
+@DOCUMENT
+def test_every_key_of_the_stack_file_that_is_named_exists(document: Path) -> None:
+    keys = {row.key for row in rows()}
+    for span in _spans(document.read_text()):
+        key = span.partition(":")[0]
+        if _SECTIONS.fullmatch(key) and key not in _NO_KEYS and not _OWN_SUFFIX.fullmatch(key):
+            assert key in keys, f"{document.name}: `{span}`"
+
+
+def test_the_lines_of_the_stack_file_that_the_readme_shows_are_those_of_the_example() -> None:
+    example = [line.strip() for line in EXAMPLE.read_text().splitlines()]
+    shown = [block for _, kind, block in _CODE_BLOCK.findall(README.read_text()) if kind == "yaml"]
+    assert shown, "the README shows what an allow-list looks like"
+    for line in "".join(shown).splitlines():
+        assert line.strip() in example, f"not in {EXAMPLE.name}: {line}"
+
+
+@DOCUMENT
+def test_shell_commands_are_understood_by_the_shell(document: Path) -> None:
+    for _, kind, block in _CODE_BLOCK.findall(document.read_text()):
+        if kind == "sh":
+            done = subprocess.run(
+                ["sh", "-n"], input=block, capture_output=True, text=True, check=False
+            )
+            assert done.returncode == 0, f"{document.name}: {done.stderr}"
+
+
+@DOCUMENT
+def test_no_code_block_or_part_is_left_open(document: Path) -> None:
+    text = document.read_text()
+    assert text.count("```") % 2 == 0
+    assert text.count("<!-- BEGIN ") == text.count("<!-- END ")
+
+
+def test_the_hooks_before_a_commit_run_tools_of_the_repository_only() -> None:
+    document = yaml.safe_load((REPOSITORY / ".pre-commit-config.yaml").read_text())
+    assert [repository["repo"] for repository in document["repos"]] == ["local"]
+    requirements = (REPOSITORY / "requirements-dev.txt").read_text()
+    for hook in document["repos"][0]["hooks"]:
+        program = shlex.split(hook["entry"])[0]
+        tool = program.removeprefix(".venv/bin/")
+        assert tool != program, f"{hook['id']} must come from .venv"
+        assert tool == "python" or tool in requirements, f"{tool} is not in requirements-dev.txt"
