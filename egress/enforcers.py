@@ -1,7 +1,7 @@
 """What enforcers of NetworkPolicies do beside the API's promises, and which holes they leave.
 
-Every sentence was measured (docs/threat-model.md). The list is printed in the docs; a proof that
-runs into one of the exemptions names it.
+Every sentence was measured (docs/threat-model.md) or, where it says so, is the enforcer's own
+documentation. The list is printed in the docs; a proof that runs into an exemption names it.
 """
 
 from __future__ import annotations
@@ -47,12 +47,15 @@ LIMITS: tuple[Limit, ...] = (
         "A connection outlives the rule that allowed it; every change of the policy rolls newt.",
     ),
     Limit(KUBE_ROUTER, "While the enforcer is down new pods are open."),
-    Limit(CILIUM, "A block never matches a pod or a node, so neither can be allowed by address."),
+    Limit(
+        CILIUM,
+        "A block matches neither pods nor nodes (documented), so none can be allowed by address.",
+    ),
     Limit(CILIUM, "While the enforcer is down no pod starts."),
     Limit(
         KUBE_NETWORK_POLICIES,
-        "newt's own node is exempt: its ssh, its kubelet, its node ports, and the Kubernetes API "
-        "where that runs on it.",
+        "A pod's own node is exempt: its ssh, its kubelet, its node ports, and the Kubernetes "
+        "API where that runs on it.",
     ),
     Limit(
         KUBE_NETWORK_POLICIES,

@@ -115,24 +115,22 @@ class Declaration:
         yield f"container={self.container}"
         yield f"persistence={self.persistence}"
         yield from (f"resolver={resolver}" for resolver in sorted(self.policy.resolvers))
-        yield from (f"name={role} {name}" for name, role in sorted(self._name_roles().items()))
+        yield from (f"name={role} {name}" for role, name in sorted(set(self._name_roles())))
         forbidden = sorted(self.policy.forbidden, key=lambda rule: rule.sort_key)
         yield from (f"forbidden={rule.name} {address_text(rule.destination)}" for rule in forbidden)
 
-    def _name_roles(self) -> dict[str, str]:
-        """Host name to its role, which decides what it may resolve to. The endpoint's role is the
-        strictest.
+    def _name_roles(self) -> Iterator[tuple[str, str]]:
+        """Role and host name: the role decides what a name may resolve to. A forbidden name limits
+        the others, also where it is allowed itself at another port.
         """
-        roles: dict[str, str] = {}
-        for rule in self.policy.forbidden:
+        policy = self.policy
+        for rule in policy.forbidden:
             if isinstance(rule.destination, str):
-                roles[rule.destination] = "forbidden"
-        for rule in self.policy.allowed:
+                yield "forbidden", rule.destination
+        for rule in policy.allowed:
             if isinstance(rule.destination, str):
-                roles[rule.destination] = "target"
-        if self.policy.endpoint is not None:
-            roles[self.policy.endpoint] = "endpoint"
-        return roles
+                is_endpoint = rule.destination == policy.endpoint
+                yield "endpoint" if is_endpoint else "target", rule.destination
 
 
 def _here_document(name: str, content: str) -> str:

@@ -91,7 +91,7 @@ COREDNS = pod(
     port(9153, "metrics"),
 )
 HOME = Snapshot(
-    name="k3s-home",
+    context="k3s-home",
     namespaces=tuple(
         Namespace(name=name)
         for name in (
@@ -169,6 +169,4 @@ def looked_up(
 def rules(lookup: Lookup) -> list[str]:
     """What is allowed beside DNS and Pangolin."""
     assert lookup.policy is not None, "\n".join(map(str, lookup.errors))
-    return [
-        str(rule) for rule in lookup.policy.allowed if rule.name not in ("dns", "pangolin")
-    ]
+    return [str(rule) for rule in lookup.policy.allowed if rule.name not in ("dns", "pangolin")]

@@ -63,9 +63,7 @@ def test_a_clusterip_as_host_is_found_out_too() -> None:
 
 
 @pytest.mark.parametrize(("cidr", "port"), [("10.0.1.0/24", 443), ("10.0.1.11/32", 22)])
-def test_the_nodes_own_network_may_be_a_target_elsewhere_than_the_api(
-    cidr: str, port: int
-) -> None:
+def test_the_nodes_own_network_may_be_a_target_elsewhere_than_the_api(cidr: str, port: int) -> None:
     assert looked_up([block(cidr, port)]).errors == ()
 
 

@@ -116,7 +116,9 @@ def test_the_canary_is_the_dns_pods_metrics_port_behind_its_service() -> None:
 
 
 def test_a_canary_without_a_name_is_known_by_its_number() -> None:
-    plain = service("kube-system/d", "k8s-app=kube-dns", leads(7, 53), leads(8, 9153), at="10.43.9.9")
+    plain = service(
+        "kube-system/d", "k8s-app=kube-dns", leads(7, 53), leads(8, 9153), at="10.43.9.9"
+    )
     assert canary(without_dns(COREDNS, plain)) == "10.43.9.9:8"
 
 

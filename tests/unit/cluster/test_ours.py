@@ -70,6 +70,12 @@ def test_what_is_there_already_is_an_error_with_the_commands_that_take_it_over()
     ) in policy
 
 
+def test_without_a_context_the_commands_name_none() -> None:
+    there = replace(found(namespace={}), context=None)
+    (line,) = map(str, existing_objects(there, "newt-tunnel", EXPECTED, OURS))
+    assert "take it over: kubectl annotate namespace" in line
+
+
 def test_what_belongs_to_another_stack_is_not_to_be_taken_over() -> None:
     there = found(namespace={OWNER: "newt-tunnel/office"})
     (line,) = map(str, existing_objects(there, "newt-tunnel", EXPECTED, OURS))
@@ -139,7 +145,9 @@ def test_a_foreign_policy_that_selects_newt_is_found(selector: dict[str, Any]) -
         {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]},
         {"podSelector": {"matchLabels": {"app": "else"}}, "egress": [{}]},
         {
-            "podSelector": {"matchExpressions": [{"key": "newt.instance", "operator": "DoesNotExist"}]},
+            "podSelector": {
+                "matchExpressions": [{"key": "newt.instance", "operator": "DoesNotExist"}]
+            },
             "egress": [{}],
         },
     ],

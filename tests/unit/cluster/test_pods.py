@@ -41,9 +41,7 @@ def test_pods_that_listen_there_need_no_word() -> None:
 
 def test_the_service_port_instead_of_the_pods_port_is_found_out() -> None:
     (line,) = warnings(looked_up([pods(80)], of=SHOP))
-    assert line == (
-        "egress[0].port: this looks like the service port 80; the pods listen on 3000"
-    )
+    assert line == ("egress[0].port: this looks like the service port 80; the pods listen on 3000")
     (line,) = warnings(looked_up([pods(81)], of=SHOP))
     assert line.endswith("this looks like the service port 81; the pods listen on 9000")
 
@@ -109,7 +107,9 @@ def test_forbidden_pods_that_are_also_allowed_are_an_error_that_names_both() -> 
     found = looked_up([pods([3000, 5000])], [never], of=SHOP)
     assert found.policy is None
     (line,) = map(str, found.errors)
-    assert line.startswith("mustNotReach[0]: never (shop/app=web 3000/tcp): overlaps with egress[0]")
+    assert line.startswith(
+        "mustNotReach[0]: never (shop/app=web 3000/tcp): overlaps with egress[0]"
+    )
 
 
 def test_a_named_port_overlaps_with_its_number_and_with_no_other() -> None:

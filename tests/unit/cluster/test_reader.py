@@ -222,7 +222,11 @@ def test_a_cluster_is_read_into_plain_values(api: Api) -> None:
     assert found.pod_ranges[0] == ip_network("10.42.0.0/24")
     assert found.service_ranges == (ip_network("10.43.0.0/16"),)
     (policy,) = found.policies
-    assert (policy.name, policy.annotations, policy.spec) == ("mine", {"a": "b"}, {"podSelector": {}})
+    assert (policy.name, policy.annotations, policy.spec) == (
+        "mine",
+        {"a": "b"},
+        {"podSelector": {}},
+    )
 
 
 def test_the_token_is_used_and_only_lists_are_asked_for(api: Api) -> None:
@@ -251,13 +255,11 @@ def test_this_machines_own_kubeconfig_is_used_where_none_is_given(
     file = tmp_path / "config"
     file.write_text(kubeconfig(api.url))
     monkeypatch.setenv("KUBECONFIG", str(file))
-    assert reader.read(small(), None).name == "k3s-home"
+    assert reader.read(small(), None).context == "k3s-home"
 
 
 @pytest.mark.parametrize("status", [403, 404])
-@pytest.mark.parametrize(
-    "path", ["/api/v1/nodes", "/apis/networking.k8s.io/v1/servicecidrs"]
-)
+@pytest.mark.parametrize("path", ["/api/v1/nodes", "/apis/networking.k8s.io/v1/servicecidrs"])
 def test_nodes_and_service_ranges_are_read_where_that_is_possible(
     api: Api, path: str, status: int
 ) -> None:
@@ -335,4 +337,4 @@ def test_a_kubeconfig_that_is_none_is_never_repeated(
 
 def test_without_a_context_the_current_one_of_the_kubeconfig_is_used(api: Api) -> None:
     settings = small(**{"kubernetes.context": ABSENT})
-    assert reader.read(settings, kubeconfig(api.url, "whatever")).name.endswith("current context")
+    assert reader.read(settings, kubeconfig(api.url, "whatever")).context is None

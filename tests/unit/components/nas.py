@@ -17,9 +17,10 @@ from unittest import mock
 
 import pulumi
 
-from components import DockerTunnel
+from components.docker_tunnel import DockerTunnel
 from host.ssh import SshHost
 from settings.load import judge
+from settings.stack import Settings
 from settings.secrets import Secrets
 from tests.unit.components.recording import Recording, record
 
@@ -225,7 +226,7 @@ def deploy(
 ) -> Recording:
     """Build the tunnel from the example's settings with ``changes``."""
     settings, problems = judge(changed(changes or {}))
-    assert settings is not None, f"the settings of this test are wrong: {problems}"
+    assert isinstance(settings, Settings), f"the settings of this test are wrong: {problems}"
     host = host or Host()
 
     def program() -> None:

@@ -44,15 +44,18 @@ def test_allowed_targets_come_first_then_forbidden_ones_then_the_canaries() -> N
 
 def test_every_forbidden_entry_is_tried_and_must_stay_shut() -> None:
     probes = plan(policy("forbid nas nas.lan 22,8000-8010/tcp\nforbid tv 10.0.1.9 53/udp"), CAGE)
-    assert named(probes, "nas") == ["block tcp @{nas.lan} 22 nas", "block tcp @{nas.lan} 8000 nas"]
+    assert named(probes, "nas") == [
+        "block tcp @{nas.lan} 22 nas",
+        "block tcp @{nas.lan} 8000-8010 nas",
+    ]
     assert named(probes, "tv") == ["block udp 10.0.1.9 53 tv"]
 
 
-def test_a_range_of_ports_is_tried_at_its_first_port() -> None:
+def test_a_range_of_ports_stands_whole_in_the_plan_so_that_a_wider_one_is_proved_anew() -> None:
     probes = plan(policy("allow mixed 10.0.1.52 80,8000-8010/tcp"), CAGE)
     assert named(probes, "mixed") == [
         "reach tcp 10.0.1.52 80 mixed",
-        "reach tcp 10.0.1.52 8000 mixed",
+        "reach tcp 10.0.1.52 8000-8010 mixed",
     ]
 
 

@@ -104,9 +104,7 @@ def test_pods_are_meant_by_namespace_and_labels_and_their_ports_may_have_names()
 
 def test_a_whole_namespace_may_be_meant() -> None:
     entry = {"name": "a", "namespace": "gitea", "port": 3000}
-    assert meanings(entry, {**entry, "name": "b", "port": 80, "labels": {}}) == 2 * [
-        Pods("gitea")
-    ]
+    assert meanings(entry, {**entry, "name": "b", "port": 80, "labels": {}}) == 2 * [Pods("gitea")]
 
 
 def test_an_address_may_be_of_either_family() -> None:

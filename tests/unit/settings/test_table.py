@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from settings.section import Section
-from settings.stack import Settings
-from settings.table import rows
+from settings.stack import AnySettings, KubernetesSettings, Settings
+from settings.table import rows, rows_by_platform
 
 
 def sections(of: type[Section] = Section) -> list[type[Section]]:
@@ -40,8 +42,44 @@ def test_the_table_shows_the_defaults_as_the_stack_file_would_say_them() -> None
     assert defaults["pangolin.ports"] == "-"
 
 
-def test_every_property_of_the_json_schema_has_a_type_and_a_description() -> None:
-    schema = Settings.model_json_schema()
+def test_a_key_is_said_to_belong_to_one_platform_or_to_both() -> None:
+    found = list(rows_by_platform())
+    assert {platform for platform, _ in found} == {"both", "docker", "kubernetes"}
+    platforms: dict[str, list[str]] = {}
+    for platform, row in found:
+        platforms.setdefault(row.key, []).append(platform)
+    assert platforms["newtSecret"] == ["both"]
+    assert platforms["newt.image"] == ["both"]
+    assert platforms["docker.hook"] == ["docker"]
+    assert platforms["kubernetes.chart.version"] == ["kubernetes"]
+    assert platforms["kubeconfig"] == ["kubernetes"]
+    assert platforms["sshPrivateKey"] == ["docker"]
+    assert platforms["dns"] == ["docker", "kubernetes"], "each takes something else"
+
+
+def test_every_option_of_every_platform_is_a_row() -> None:
+    for model in (Settings, KubernetesSettings):
+        own = list(rows(model))
+        assert len({row.key for row in own}) == len(own)
+        assert all(all(row) for row in own), "no cell is empty"
+        assert {row for _, row in rows_by_platform()} >= set(own)
+
+
+def test_the_table_of_a_cluster_shows_its_defaults() -> None:
+    defaults = {row.key: row.default for row in rows(KubernetesSettings)}
+    assert defaults["dns"] == "cluster"
+    assert defaults["kubernetes.namespace"] == "newt-tunnel"
+    assert defaults["kubernetes.chart.repository"] == "https://charts.fossorial.io"
+    assert defaults["kubernetes.storage.class"] == "-"
+    assert defaults["kubernetes.clusterDns.labels"] == '{"k8s-app": "kube-dns"}'
+    assert defaults["egress[].wide"] == "false"
+
+
+@pytest.mark.parametrize("model", [Settings, KubernetesSettings])
+def test_every_property_of_the_json_schema_has_a_type_and_a_description(
+    model: type[AnySettings],
+) -> None:
+    schema = model.model_json_schema()
     json.dumps(schema)
     objects = [schema, *schema["$defs"].values()]
     assert len(objects) > 5
