@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
-from cluster.findings import Finding, error
+from cluster.findings import Finding, error, warning
 from cluster.found import listed
 from cluster.snapshot import Snapshot
 from egress.model import Network, Protocol, Rule, WideBlock, destination_text
@@ -27,6 +27,27 @@ def objections(key: str, rule: Rule, snapshot: Snapshot) -> Iterator[Finding]:
         reason = _too_large(block, snapshot) or _holds_the_api(block, rule, snapshot)
     if reason is not None:
         yield error(key, f"{destination_text(block)} {reason}")
+
+
+def published_here(key: str, rule: Rule, snapshot: Snapshot) -> Iterator[Finding]:
+    """A load balancer of this very cluster: inside it its address leads straight to the pods."""
+    block = rule.destination
+    if not isinstance(block, IPv4Network | IPv6Network) or block.prefixlen < block.max_prefixlen:
+        return
+    for service in snapshot.services:
+        ports = [
+            port.port
+            for port in service.ports
+            if port.protocol.lower() == rule.protocol.value
+            and any(port.port in ports for ports in rule.numbers)
+        ]
+        if ports and block.network_address in service.balancers:
+            yield warning(
+                key,
+                f"{block.network_address} port {listed(ports)} is this cluster's own Service "
+                f"{service.ref}: inside the cluster the address is replaced by a pod's before the "
+                f"policy is looked at; write `service: {service.ref}`",
+            )
 
 
 def _not_outside(block: Network, snapshot: Snapshot) -> str | None:

@@ -10,29 +10,24 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
-from cluster import canary
-from cluster.blocks import objections, widened
+from cluster import canary, dns
+from cluster.blocks import objections, published_here, widened
 from cluster.findings import Finding, Level, error, info, warning
 from cluster.found import MUST_NOT_REACH, Entry, Found, listed
-from cluster.names import MAX_ADDRESSES, Answers, Guard
-from cluster.pods import check_pods, follow_service
-from cluster.snapshot import Pod, Snapshot
+from cluster.names import MAX_ADDRESSES, Answers, Forbidden, Guard
+from cluster.pods import check_pods
+from cluster.services import follow_service
+from cluster.snapshot import Snapshot
 from egress import cluster_proof
 from egress.cluster_proof import Contact, Dialled
 from egress.model import (
-    DNS_PORT,
-    DNS_RULE,
-    EVERYWHERE6,
     Address,
     HostName,
     Network,
     Pods,
     Policy,
     PolicyError,
-    PortRange,
-    Protocol,
     Rule,
-    labels_text,
 )
 from egress.proof import Probe
 from settings.cluster_types import ServiceRef
@@ -40,13 +35,10 @@ from settings.pangolin import Endpoint
 from settings.policy import (
     default_services,
     destinations_of,
-    dns_rules,
     resolved_endpoint,
     server_rules,
 )
 from settings.stack import KubernetesSettings
-
-_NODE_LOCAL_LABEL = ("k8s-app", "node-local-dns")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,19 +109,25 @@ class _LookUp:
 
     def result(self) -> Lookup:
         entries = entries_of(self._settings)
+        kubernetes = self._settings.kubernetes
         # Forbidden ones first: their addresses are what no name may resolve to.
         forbidden = self._entry_rules(entry for entry in entries if not entry.is_allowed)
+        written = {entry.target.name: entry.target.meaning for entry in entries}
         self._guard = Guard(
             resolvers=self._settings.dns.resolvers,
             forbidden=tuple(
-                (rule.name, rule.destination)
+                Forbidden(
+                    entry=rule.name,
+                    block=rule.destination,
+                    host=meaning if isinstance(meaning := written[rule.name], str) else None,
+                )
                 for rule in forbidden
                 if isinstance(rule.destination, IPv4Network | IPv6Network)
             ),
             snapshot=self._snapshot,
         )
         allowed = (
-            *self._dns(),
+            *self._taken(dns.follow(self._settings.dns, kubernetes.cluster_dns, self._snapshot)),
             *self._server(),
             *self._entry_rules(entry for entry in entries if entry.is_allowed),
         )
@@ -143,7 +141,6 @@ class _LookUp:
                 resolvers=self._settings.dns.resolvers,
                 endpoint=None,
             )
-            kubernetes = self._settings.kubernetes
             gate_canary, findings = canary.choose(
                 kubernetes.gate_canary, kubernetes.cluster_dns, policy, self._snapshot
             )
@@ -173,11 +170,13 @@ class _LookUp:
     def _entry_rules(self, entries: Iterable[Entry]) -> list[Rule]:
         rules: list[Rule] = []
         for entry in entries:
-            found = self._follow(entry)
-            rules += found.rules
-            self._dialled += found.dialled
-            self._findings += found.findings
+            rules += self._taken(self._follow(entry))
         return rules
+
+    def _taken(self, found: Found) -> tuple[Rule, ...]:
+        self._dialled += found.dialled
+        self._findings += found.findings
+        return found.rules
 
     def _follow(self, entry: Entry) -> Found:
         meaning = entry.target.meaning
@@ -190,7 +189,12 @@ class _LookUp:
                 f"{entry.key}.host", meaning, is_allowed=entry.is_allowed, is_endpoint=False
             )
             ports = entry.target.port.ranges
-            return Found(rules=tuple(entry.rule(ip_network(one), ports) for one in addresses))
+            rules = tuple(entry.rule(ip_network(one), ports) for one in addresses)
+            hints = (published_here(f"{entry.key}.host", rule, self._snapshot) for rule in rules)
+            return Found(
+                rules=rules,
+                findings=tuple(one for found in hints for one in found if entry.is_allowed),
+            )
         return self._block(entry, meaning)
 
     def _block(self, entry: Entry, block: Network) -> Found:
@@ -199,7 +203,11 @@ class _LookUp:
         if not entry.is_allowed:
             return Found(rules=(rule,))
         part = "host" if entry.target.cidr is None else "cidr"
-        findings = list(objections(f"{entry.key}.{part}", rule, self._snapshot))
+        key = f"{entry.key}.{part}"
+        findings = [
+            *objections(key, rule, self._snapshot),
+            *published_here(key, rule, self._snapshot),
+        ]
         if entry.target.wide:
             holes = listed(destination.excluded) if not isinstance(destination, Network) else ""
             findings.append(info(f"{entry.key}.cidr", f"{block} without {holes or 'anything'}"))
@@ -229,7 +237,7 @@ class _LookUp:
             wrong.append(f"{name} resolves to more than {MAX_ADDRESSES} addresses; refused")
         else:
             for address in usable:
-                objection = self._guard.objection(address, is_endpoint=is_endpoint)
+                objection = self._guard.objection(name, address, is_endpoint=is_endpoint)
                 if objection:
                     wrong.append(f"{name} resolves to {address}, which {objection}; refused")
         self._findings += [error(key, text) for text in wrong]
@@ -257,107 +265,6 @@ class _LookUp:
         # One address has several rules, and one objection is enough.
         self._findings = list(dict.fromkeys(self._findings))
         return rules
-
-    def _dns(self) -> tuple[Rule, ...]:
-        dns = self._settings.dns
-        rules = list(dns_rules(dns))
-        for number, resolver in enumerate(dns.resolvers):
-            service = next((s for s in self._snapshot.services if resolver in s.addresses), None)
-            if service is not None:
-                self._findings.append(
-                    error(
-                        f"dns[{number}]",
-                        f"{resolver} is the ClusterIP of {service.ref}, which no policy ever "
-                        "sees; write `cluster`",
-                    )
-                )
-        if dns.anywhere and self._snapshot.has_ipv6:
-            rules += [_dns_rule(EVERYWHERE6, protocol) for protocol in _TRANSPORTS]
-        if dns.cluster:
-            rules = [*self._cluster_dns(), *rules]
-        return tuple(rules)
-
-    def _cluster_dns(self) -> Iterator[Rule]:
-        cluster_dns = self._settings.kubernetes.cluster_dns
-        pods = self._snapshot.selected(cluster_dns.namespace, cluster_dns.labels)
-        key = "kubernetes.clusterDns"
-        if not pods:
-            self._findings.append(error(f"{key}.labels", self._no_dns_pods()))
-            return
-        declared = _declared(pods)
-        if declared and cluster_dns.port not in declared:
-            self._findings.append(
-                error(
-                    f"{key}.port",
-                    f"the DNS pods listen on {listed(declared)}, not on {cluster_dns.port}; write "
-                    "the one that answers DNS",
-                )
-            )
-        if any(_NODE_LOCAL_LABEL in pod.labels for pod in self._snapshot.pods):
-            self._findings.append(
-                warning(
-                    "dns",
-                    "this cluster has a node-local DNS cache, which the rule for the DNS pods does "
-                    "not cover; write its address too, like [cluster, 169.254.20.10]",
-                )
-            )
-        hosts = {a for pod in pods if pod.host_network for a in pod.addresses}
-        for protocol in _TRANSPORTS:
-            pods_rule = Pods(cluster_dns.namespace, cluster_dns.labels)
-            yield _dns_rule(pods_rule, protocol, cluster_dns.port)
-            for address in sorted(hosts, key=str):
-                yield _dns_rule(ip_network(address), protocol, cluster_dns.port)
-        self._dialled += _dial_dns(self._snapshot, pods)
-
-    def _no_dns_pods(self) -> str:
-        cluster_dns = self._settings.kubernetes.cluster_dns
-        text = (
-            f"no pod of namespace {cluster_dns.namespace} has the labels "
-            f"{labels_text(cluster_dns.labels)}, so newt could resolve nothing"
-        )
-        for service in self._snapshot.services_of(cluster_dns.namespace):
-            if service.selector and any(port.port == DNS_PORT for port in service.ports):
-                return (
-                    f"{text}; the DNS Service {service.ref} selects "
-                    f"{labels_text(service.selector)}, write those"
-                )
-        return f"{text}; write namespace and labels of the DNS pods"
-
-
-_TRANSPORTS = (Protocol.UDP, Protocol.TCP)
-
-
-def _dns_rule(destination: Network | Pods, protocol: Protocol, port: int = DNS_PORT) -> Rule:
-    return Rule(
-        name=DNS_RULE,
-        destination=destination,
-        protocol=protocol,
-        ports=(PortRange.single(port),),
-        origin="dns",
-    )
-
-
-def _declared(pods: Iterable[Pod]) -> list[int]:
-    return sorted({port.port for pod in pods for port in pod.ports if port.protocol == "UDP"})
-
-
-def _dial_dns(snapshot: Snapshot, pods: tuple[Pod, ...]) -> Iterator[Dialled]:
-    """Through the DNS Service, as newt asks."""
-    for service in snapshot.services:
-        selected = snapshot.selected(service.ref.namespace, service.selector)
-        if not (service.selector and service.addresses and set(selected) & set(pods)):
-            continue
-        for protocol in _TRANSPORTS:
-            if any(
-                port.port == DNS_PORT and port.protocol.lower() == protocol.value
-                for port in service.ports
-            ):
-                yield Dialled(
-                    name=DNS_RULE,
-                    protocol=protocol,
-                    contacts=(Contact(service.addresses[0], DNS_PORT),),
-                    must_reach=True,
-                )
 
 
 def _overlaps(allowed: tuple[Rule, ...], forbidden: Iterable[Rule]) -> Iterator[Finding]:

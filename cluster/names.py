@@ -54,16 +54,24 @@ def _ask(name: HostName) -> tuple[Address, ...]:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Forbidden:
+    """An address of mustNotReach; ``host`` is the name it was written as, if it was one."""
+
+    entry: str
+    block: Network
+    host: HostName | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Guard:
     """What no name may resolve to in this stack and cluster."""
 
     resolvers: tuple[Address, ...]
-    #: Addresses of mustNotReach, with the entry's name.
-    forbidden: tuple[tuple[str, Network], ...]
+    forbidden: tuple[Forbidden, ...]
     snapshot: Snapshot
 
-    def objection(self, address: Address, *, is_endpoint: bool) -> str | None:
-        """Why a name must not resolve to ``address``; None if it may."""
+    def objection(self, name: HostName, address: Address, *, is_endpoint: bool) -> str | None:
+        """Why ``name`` must not resolve to ``address``; None if it may."""
         if dual_stack.special(address):
             return "is loopback, link-local, multicast or reserved"
         if any(address in block for block in self.snapshot.service_ranges):
@@ -76,9 +84,10 @@ class Guard:
             return "is the Kubernetes API"
         if address in self.resolvers:
             return "is a resolver"
-        for name, block in self.forbidden:
-            if address in block:
-                return f"is forbidden: mustNotReach {name}"
+        for one in self.forbidden:
+            # A name may be allowed at one port and forbidden at another: no objection to itself.
+            if address in one.block and one.host != name:
+                return f"is forbidden: mustNotReach {one.entry}"
         if is_endpoint and dual_stack.is_private(address):
             return "is private; write it in pangolin.addresses if Pangolin really is there"
         return None

@@ -55,8 +55,18 @@ def service(found: Object) -> Service:
             for address in spec.get("clusterIPs") or [spec.get("clusterIP") or ""]
             if address not in _NO_ADDRESS
         ),
+        balancers=tuple(_balancers(found)),
         external_name=spec.get("externalName") if spec.get("type") == "ExternalName" else None,
     )
+
+
+def _balancers(found: Object) -> Iterator[Address]:
+    yield from map(ip_address, found["spec"].get("externalIPs") or ())
+    balancer = (found.get("status") or {}).get("loadBalancer") or {}
+    for one in balancer.get("ingress") or ():
+        # In mode Proxy packets really leave for the balancer.
+        if one.get("ip") and one.get("ipMode") != "Proxy":
+            yield ip_address(one["ip"])
 
 
 def endpoints(found: Object) -> Iterator[Endpoints]:

@@ -78,7 +78,7 @@ def _taken(
         where, identity = "", one.name
     else:
         where, identity = f" --namespace {namespace}", f"{namespace}/{one.name}"
-    kubectl = f"kubectl --context {snapshot.name}{where}"
+    kubectl = f"{_kubectl(snapshot)}{where}"
     return error(
         "kubernetes.namespace",
         f"{text} and is not of this stack; write another kubernetes.namespace, or take it over: "
@@ -133,9 +133,13 @@ def _foreign(
 
 def _removal(snapshot: Snapshot, policy: NetworkPolicy) -> str:
     return (
-        f"remove it: kubectl --context {snapshot.name} --namespace {policy.namespace} delete "
-        f"networkpolicy {policy.name}"
+        f"remove it: {_kubectl(snapshot)} --namespace {policy.namespace} delete networkpolicy "
+        f"{policy.name}"
     )
+
+
+def _kubectl(snapshot: Snapshot) -> str:
+    return f"kubectl --context {snapshot.context}" if snapshot.context else "kubectl"
 
 
 def _access(spec: Mapping[str, Any]) -> str:

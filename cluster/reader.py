@@ -24,7 +24,7 @@ from settings.stack import KubernetesSettings
 
 #: Until the first answer, everything included: names, credential helpers, several addresses.
 FIRST_ANSWER_SECONDS = 8.0
-_CONNECT_SECONDS = 4.0
+_CONNECT_SECONDS = 3.0
 _READ_SECONDS = 20.0
 #: The user's own cluster under its own name, where no context is written.
 _UNNAMED = "the kubeconfig's current context"
@@ -43,7 +43,7 @@ def read(settings: KubernetesSettings, kubeconfig: str | None) -> Snapshot:
     there = {namespace.name for namespace in namespaces}
     asked = [one for one in sorted(_namespaces(settings)) if one in there]
     return Snapshot(
-        name=name,
+        context=kubernetes.context,
         namespaces=tuple(namespaces),
         services=tuple(client.each("/api/v1/services", objects.service)),
         endpoints=tuple(

@@ -34,12 +34,15 @@ class ServicePort:
 
 @dataclass(frozen=True, kw_only=True)
 class Service:
-    """A Service. ``addresses`` are its ClusterIPs, none for a headless one."""
+    """A Service. ``addresses`` are its ClusterIPs, none for a headless one; ``balancers`` those by
+    which it is reached from outside.
+    """
 
     ref: ServiceRef
     selector: Labels = ()
     ports: tuple[ServicePort, ...] = ()
     addresses: tuple[Address, ...] = ()
+    balancers: tuple[Address, ...] = ()
     #: Of an ExternalName Service, the name it stands for.
     external_name: str | None = None
 
@@ -108,8 +111,8 @@ class Namespace:
 class Snapshot:
     """A cluster at one moment. Pods and endpoints only of the namespaces that were asked for."""
 
-    #: What users call the cluster: the context.
-    name: str
+    #: Of the kubeconfig; None for its current one.
+    context: str | None
     namespaces: tuple[Namespace, ...] = ()
     services: tuple[Service, ...] = ()
     endpoints: tuple[Endpoints, ...] = ()

@@ -13,6 +13,7 @@ from egress.model import (
     CLUSTER_CANARIES,
     DNS_PORT,
     Address,
+    Pods,
     Policy,
     Protocol,
     Rule,
@@ -64,7 +65,10 @@ def plan(
     for rules, must_reach in ((policy.allowed, True), (policy.forbidden, False)):
         for rule in rules:
             dialling = [p for target in targets.get(rule.name, ()) for p in _at_contact(target)]
-            probes += dialling or _at_address(rule, must_reach=must_reach)
+            probes += dialling
+            # Pods have no address of their own; what has one is tried there as well.
+            if not dialling or not isinstance(rule.destination, Pods):
+                probes += _at_address(rule, must_reach=must_reach)
     tried = {(probe.address, probe.protocol, probe.port) for probe in probes}
     probes += [
         probe

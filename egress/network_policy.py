@@ -130,4 +130,7 @@ def _ports(rule: Rule) -> Iterator[Spec]:
         single: Spec = {"protocol": protocol, "port": ports.first}
         yield single if ports.is_single else single | {"endPort": ports.last}
     for named in rule.port_names:
-        yield {"protocol": protocol, "port": named.name}
+        # By number where one was seen. An enforcer may look a name up in all pods of the cluster,
+        # and give up where two of them differ (measured: Cilium 1.15, a port called http).
+        for port in named.numbers or (named.name,):
+            yield {"protocol": protocol, "port": port}

@@ -103,12 +103,14 @@ def _fits_port(rule: Rule, connection: Connection) -> bool:
         return True
     if rule.protocol.value != connection.protocol or connection.port is None:
         return False
-    if any(connection.port in ports for ports in rule.ports):
+    if any(connection.port in ports for ports in rule.numbers):
         return True
-    # A name is looked up in the very pod that is dialled.
+    # A name that no pod had yet is looked up in the very pod that is dialled.
     names = connection.peer.port_names if isinstance(connection.peer, Pod) else {}
     return any(
-        names.get((named.name, connection.protocol)) == connection.port for named in rule.port_names
+        names.get((named.name, connection.protocol)) == connection.port
+        for named in rule.port_names
+        if not named.numbers
     )
 
 

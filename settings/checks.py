@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from ipaddress import IPv4Address, IPv4Network, ip_network
 from typing import Any, Protocol, TypeVar
 
@@ -128,10 +128,15 @@ def valid(model: type[BaseModel], name: str, section: object) -> Any:
     if value is PydanticUndefined:
         return None
     try:
-        return TypeAdapter(field.rebuild_annotation()).validate_python(value)
+        return _adapter(model, name).validate_python(value)
     except ValidationError:
         # Reported by the whole file's validation.
         return None
+
+
+@cache
+def _adapter(model: type[BaseModel], name: str) -> TypeAdapter[Any]:
+    return TypeAdapter(model.model_fields[name].rebuild_annotation())
 
 
 def valid_entries(

@@ -221,7 +221,7 @@ PodPorts = Annotated[
 ]
 
 # remarks
-_REASON = r"[A-Za-z0-9 _.,:;/@%+=()'-]{1,200}"
+_REASON = r"[A-Za-z0-9 _.,:/@%+=-]{1,200}"
 Reason = Annotated[
     str,
     PlainValidator(

@@ -109,7 +109,7 @@ StorageClass = Annotated[
 
 
 class Storage(Section):
-    """newt's volume."""
+    """Where newt keeps what it is given."""
 
     size: Annotated[
         str,

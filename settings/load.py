@@ -41,7 +41,7 @@ def load() -> tuple[AnySettings, Secrets]:
     problems += [_encrypted_in_vain(key, model.secret_keys) for key in sorted(in_vain)]
     given = {key: config.require(key) for key in keys if key in secret_keys}
     problems += secrets.check(given, encrypted, newt_id_written="newtId" in keys)
-    if model is KubernetesSettings:
+    if model is KubernetesSettings and "kubernetes" not in in_vain:
         problems += cluster_checks.beside_secrets(plain.get("kubernetes"), given.keys())
     if settings is None or problems:
         raise SettingsError(problems)

@@ -142,6 +142,11 @@ class Deployment:
     def destroy(self, *options: str, check: bool = True) -> str:
         return self.pulumi("destroy", "--yes", "--skip-preview", *options, check=check).stdout
 
+    def remove(self) -> None:
+        """Everything the stack made, and the stack itself."""
+        self.destroy()
+        self.pulumi("stack", "rm", "--yes", "--force")
+
     def outputs(self) -> dict[str, Any]:
         answer: dict[str, Any] = json.loads(self.pulumi("stack", "output", "--json").stdout)
         return answer

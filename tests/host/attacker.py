@@ -4,6 +4,7 @@
     python attacker.py flood ADDRESS PORT SECONDS PPS    UDP and TCP SYN packets, half and half
     python attacker.py talk PROTOCOL ADDRESS PORT SECONDS    a line now and again, one connection
     python attacker.py upload ADDRESS PORT BYTES    over one TCP connection
+    python attacker.py answer PORT SECONDS    a line now and again to whoever sends a UDP packet
 
 Prints what came back as JSON. Whether anything arrived is not for this side to say: that is read
 from the targets' logs and from the wire. Nothing but the standard library, no import from the
@@ -176,6 +177,17 @@ def talk(protocol: str, address: str, port: int, seconds: float) -> None:
             time.sleep(TALK_PAUSE)
 
 
+def answer(port: int, seconds: float) -> None:
+    """Waits for a UDP packet and goes on answering it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("0.0.0.0", port))
+        _, peer = server.recvfrom(2048)
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            server.sendto(b"still here\n", peer)
+            time.sleep(TALK_PAUSE)
+
+
 def upload(address: str, port: int, size: int) -> int:
     """Returns how much the other side acknowledged in time."""
     with socket.create_connection((address, port), PATIENCE) as connection:
@@ -191,18 +203,20 @@ def upload(address: str, port: int, size: int) -> int:
 
 def main() -> None:
     command, *words = sys.argv[1:]
+    told: object = None
     if command == "fire":
         attacks = json.loads(words[0])
         with ThreadPoolExecutor(len(attacks)) as pool:
-            answer: object = dict(pool.map(fire, attacks))
+            told = dict(pool.map(fire, attacks))
     elif command == "flood":
-        answer = flood(words[0], int(words[1]), float(words[2]), int(words[3]))
-    elif command == "upload":
-        answer = upload(words[0], int(words[1]), int(words[2]))
-    else:
-        answer = None
+        told = flood(words[0], int(words[1]), float(words[2]), int(words[3]))
+    elif command == "talk":
         talk(words[0], words[1], int(words[2]), float(words[3]))
-    json.dump(answer, sys.stdout)
+    elif command == "answer":
+        answer(int(words[0]), float(words[1]))
+    elif command == "upload":
+        told = upload(words[0], int(words[1]), int(words[2]))
+    json.dump(told, sys.stdout)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from .images import File, Layer, write_layer
 NEWT_VERSION = "1.16.0"
 NEWT_PACKAGE = f"github.com/fosrl/newt@v{NEWT_VERSION}"
 PANGOLIN_SOURCE = Path(__file__).with_name("pangolin")
-BUILD_TIMEOUT = 1800.0
+BUILD_TIMEOUT = 3600.0  # Kubernetes, on a busy machine
 
 # Like the official image's: `docker run IMAGE --log-level DEBUG` means newt.
 ENTRYPOINT = b"""#!/bin/sh

@@ -10,7 +10,6 @@ import hashlib
 import io
 import json
 import os
-import shutil
 import tarfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 MANIFEST_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
+OCI_MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 CONFIG_TYPE = "application/vnd.docker.container.image.v1+json"
 LAYER_TYPE = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 CREATED = "2025-01-01T00:00:00Z"  # fixed: the same content has the same digest
@@ -111,21 +111,37 @@ class Image:
 
 def store(root: Path, image: Image) -> str:
     """Puts the image into the registry whose storage is `root`; returns its digest."""
+    contents = {layer.digest: layer.blob.read_bytes() for layer in image.layers}
+    config = image.config()
+    contents[digest(config)] = config
+    return _publish(root, image.repository, image.tag, image.manifest(), contents)
+
+
+def store_artifact(
+    root: Path, repository: str, tag: str, config: tuple[str, bytes], content: tuple[str, bytes]
+) -> str:
+    """The same for what is no image, a chart for example: (media type, data) of its two parts."""
+    parts = [_descriptor(kind, digest(data), len(data)) for kind, data in (config, content)]
+    manifest = {"schemaVersion": 2, "mediaType": OCI_MANIFEST_TYPE, "config": parts[0]}
+    contents = {digest(data): data for _, data in (config, content)}
+    return _publish(root, repository, tag, _json({**manifest, "layers": parts[1:]}), contents)
+
+
+def _publish(
+    root: Path, name: str, tag_name: str, manifest: bytes, contents: Mapping[str, bytes]
+) -> str:
     blobs = root / "docker/registry/v2/blobs"
-    repository = root / "docker/registry/v2/repositories" / image.repository
-    config, manifest = image.config(), image.manifest()
-    name = digest(manifest)
-    for content in (config, manifest):
-        _fresh(_blob(blobs, digest(content))).write_bytes(content)
-    for layer in image.layers:
-        shutil.copyfile(layer.blob, _fresh(_blob(blobs, layer.digest)))
-    for blob in (digest(config), *(layer.digest for layer in image.layers)):
+    repository = root / "docker/registry/v2/repositories" / name
+    revision = digest(manifest)
+    for blob, data in {**contents, revision: manifest}.items():
+        _fresh(_blob(blobs, blob)).write_bytes(data)
+    for blob in contents:
         _link(repository / "_layers", blob)
-    _link(repository / "_manifests/revisions", name)
-    tag = repository / "_manifests/tags" / image.tag
-    _link(tag / "index", name)
-    _fresh(tag / "current/link").write_text(name)
-    return name
+    _link(repository / "_manifests/revisions", revision)
+    tag = repository / "_manifests/tags" / tag_name
+    _link(tag / "index", revision)
+    _fresh(tag / "current/link").write_text(revision)
+    return revision
 
 
 def digest(data: bytes) -> str:

@@ -92,7 +92,7 @@ class Lab:
         self._nodes = {**self._views, "nas": self.nas}
         self.dns = Resolver(self.folder / "resolver", self["resolver"], self.processes)
         self.registry = Registry(self.folder / "registry", self["registry"], self.processes)
-        self.charts = Charts(self.folder / "charts", self["charts"], self.processes)
+        self.charts = Charts(self.folder / "charts", self["charts"], self.registry, self.processes)
         self.pangolin = Pangolin(self.folder / "pangolin", self["pangolin"], self.processes)
 
     def __getitem__(self, name: str) -> Node:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from .artifacts import NEWT_VERSION, jellyfin_layer, newt_layer
 from .certificates import Authority
-from .images import File, Image, Layer, store, write_layer
+from .images import File, Image, Layer, store, store_artifact, write_layer
 from .node import Node
 from .processes import Processes
 from .topology import REGISTRY_ADDRESS, REGISTRY_PORT
@@ -60,6 +60,12 @@ class Registry:
     def add(self, image: Image) -> str:
         """Stores an image, also while the registry runs; returns its digest."""
         return store(self._storage, image)
+
+    def add_artifact(
+        self, repository: str, tag: str, config: tuple[str, bytes], content: tuple[str, bytes]
+    ) -> str:
+        """Stores what is no image: (media type, data) of its two parts; returns its digest."""
+        return store_artifact(self._storage, repository, tag, config, content)
 
     def digest(self, repository: str, tag: str) -> str:
         link = f"docker/registry/v2/repositories/{repository}/_manifests/tags/{tag}/current/link"

@@ -22,12 +22,6 @@ POSTGRES = {"name": "postgres", "service": "databases/postgres", "port": 5432}
 
 
 @pytest.fixture(scope="module")
-def cluster(lab: Lab) -> Iterator[Cluster]:
-    with Cluster(lab) as cluster:
-        yield cluster
-
-
-@pytest.fixture(scope="module")
 def first_up(
     lab: Lab, engine: dict[str, str], cluster: Cluster
 ) -> Iterator[tuple[Deployment, str]]:
@@ -37,8 +31,7 @@ def first_up(
     deployment.configure_cluster(cluster.kubeconfig.read_text())
     printed = deployment.up()
     yield deployment, printed
-    if deployment.outputs():
-        deployment.destroy()
+    deployment.remove()
 
 
 @pytest.fixture

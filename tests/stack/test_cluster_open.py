@@ -16,18 +16,12 @@ pytestmark = pytest.mark.lab
 
 
 @pytest.fixture(scope="module")
-def open_cluster(lab: Lab) -> Iterator[Cluster]:
-    with Cluster(lab, enforcer=False) as cluster:
-        yield cluster
-
-
-@pytest.fixture(scope="module")
 def stack(lab: Lab, engine: dict[str, str], open_cluster: Cluster) -> Iterator[Deployment]:
     deployment = for_cluster(lab, engine, open_cluster)
     deployment.check_out()
     deployment.configure_cluster(open_cluster.kubeconfig.read_text())
     yield deployment
-    deployment.destroy()
+    deployment.remove()
 
 
 def test_a_cluster_that_enforces_nothing_never_gets_a_newt_and_says_why(

@@ -45,12 +45,12 @@ def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DockerHost]:
 
 
 @pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """A Kubernetes control plane in a network namespace of its own; it has no nodes."""
     _require("go", "ip", "nsenter", "openssl")
     directory = tmp_path_factory.mktemp("cluster")
-    with control_plane(directory) as plane:
-        yield plane
+    with control_plane(directory) as running:
+        yield running
     shutil.rmtree(directory, ignore_errors=True)
 
 

@@ -36,7 +36,7 @@ class ControlPlane:
 
     def kubectl(self, *arguments: str, stdin: str | None = None, status: int = 0) -> str:
         """Runs kubectl, to look at what the stand-in did or to meddle with it."""
-        command = [*self.inside, self.programs / "kubectl", *arguments]
+        command = [*self.inside, str(self.programs / "kubectl"), *arguments]
         done = subprocess.run(
             [*command, f"--kubeconfig={self.kubeconfig}"],
             input=stdin,
@@ -67,7 +67,7 @@ def control_plane(directory: Path) -> Iterator[ControlPlane]:
         for command in _commands(directory, kubeconfig):
             log = stack.enter_context((directory / f"{command[0]}.log").open("wb"))
             process = subprocess.Popen(
-                [*inside, programs / command[0], *command[1:]],
+                [*inside, str(programs / command[0]), *command[1:]],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

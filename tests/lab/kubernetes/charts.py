@@ -1,7 +1,8 @@
 """The lab's chart repository: the stand-in for newt's official chart, under the official's address.
 
 In the lab `https://charts.fossorial.io` is this (with the lab's authority in `SSL_CERT_FILE`), and
-so is `http://10.0.1.54`. The chart itself is the folder `chart/`, which is installed from as well.
+so is `http://10.0.1.54`. The chart is in the lab's registry too, as an OCI artifact; and it can be
+installed from where it is kept, the folder `chart/`.
 """
 
 import gzip
@@ -18,20 +19,26 @@ from ..certificates import Authority
 from ..images import CREATED, digest
 from ..node import Node
 from ..processes import Processes
-from ..topology import CHARTS_ADDRESS, DOMAIN_CHARTS
+from ..registry import Registry
+from ..topology import CHARTS_ADDRESS, DOMAIN_CHARTS, REGISTRY_ADDRESS, REGISTRY_PORT
 
 NAME = "charts"
 CHART = Path(__file__).with_name("chart")
+OCI_FOLDER = "charts"
+OCI_CONFIG = "application/vnd.cncf.helm.config.v1+json"
+OCI_CHART = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
 WEB = Path(__file__).with_name("web.py")
 
 
 class Charts:
-    def __init__(self, folder: Path, node: Node, processes: Processes) -> None:
+    def __init__(self, folder: Path, node: Node, registry: Registry, processes: Processes) -> None:
         self._folder = folder
         self._node = node
+        self._registry = registry
         self._processes = processes
         self.url = f"https://{DOMAIN_CHARTS}"
         self.plain_url = f"http://{CHARTS_ADDRESS}"
+        self.oci = f"oci://{REGISTRY_ADDRESS}:{REGISTRY_PORT}/{OCI_FOLDER}/newt"  # over plain HTTP
 
     def prepare(self, authority: Authority) -> None:
         self._folder.mkdir(parents=True)
@@ -47,6 +54,9 @@ class Charts:
         entry = {**chart, "urls": [name], "created": CREATED, "digest": digest(archive)}
         (self._folder / f"{name}.json").write_text(json.dumps(entry))
         self._write_index()
+        config = (OCI_CONFIG, json.dumps(chart).encode())
+        repository = f"{OCI_FOLDER}/{chart['name']}"
+        self._registry.add_artifact(repository, chart["version"], config, (OCI_CHART, archive))
 
     def start(self) -> None:
         program = [sys.executable, "-I", "-S", str(WEB), str(self._folder), CHARTS_ADDRESS]

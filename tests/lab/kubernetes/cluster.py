@@ -13,7 +13,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -37,6 +37,7 @@ READY_TIMEOUT = 180.0
 COMMAND_TIMEOUT = 120.0
 POLL = 0.2
 FIRST = ("etcd", "kube-apiserver", "containerd")  # the others need the API server
+LAST = "storage"  # it needs its settings, which are an object in the cluster
 # At each door in parallel: a line for each that opens.
 KNOCK = """
 for door; do
@@ -193,37 +194,52 @@ class Cluster:
                 poll=POLL,
             )
         with self._lab.step("node, DNS and the post's services"):
-            self.kubectl("apply", "--server-side", "-f", str(MANIFESTS))
             for program in self._commands():
-                if program not in FIRST:
+                if program not in (*FIRST, LAST):
                     self.start(program)
+            self.kubectl("apply", "--server-side", "-f", str(MANIFESTS))
+            self.start(LAST)
             self.apply(neighbours.manifests(self.layout))
-            self.wait("deployment/coredns", "condition=Available", "kube-system")
-            for neighbour in neighbours.NEIGHBOURS:
-                what = f"deployment/{neighbour.name}"
-                self.wait(what, "condition=Available", neighbour.namespace)
+            wait_until(
+                self._all_available,
+                f"the pods on {self.node.name} run",
+                READY_TIMEOUT,
+                poll=POLL,
+                explain=lambda: self.kubectl("events", "--all-namespaces"),
+            )
 
     def _commands(self) -> dict[str, list[str]]:
         enforcer = cilium.commands(self.layout) if self.enforcer else {}
         return programs.commands(self.layout) | enforcer
 
     def _environment(self) -> dict[str, str]:
+        """For the programs: where they find each other, and where they may write."""
         folders = [str(binaries.node()), str(binaries.storage().parent), PATH]
+        environment = {"HOME": TEMPORARY, "TMPDIR": TEMPORARY}
         if self.enforcer:
-            return {
-                "PATH": ":".join([cilium.path(self.layout), *folders]),
-                "TMPDIR": TEMPORARY,
-                **cilium.environment(self.layout),
-            }
-        return {"PATH": ":".join(folders), "TMPDIR": TEMPORARY}
+            folders.insert(0, cilium.path(self.layout))
+            environment |= cilium.environment(self.layout)
+        return {**environment, "PATH": ":".join(folders)}
 
     def _api_answers(self) -> bool:
-        if self._lab.processes.pid(self.node.process("kube-apiserver")) is None:
-            raise LabError(f"the API server ended: {self._last_words('kube-apiserver')}")
+        self._check_programs(FIRST)
         return self.run("kubectl", "get", "--raw", "/readyz", check=False).returncode == 0
 
-    def _last_words(self, program: str) -> str:
-        return self._lab.processes.last_words(self.node.process(program))
+    def _all_available(self) -> bool:
+        self._check_programs(self._commands())
+        columns = "custom-columns=:.spec.replicas,:.status.availableReplicas"
+        listed = ["get", "deployments", "--all-namespaces", "--no-headers", f"--output={columns}"]
+        return all(
+            wanted == available
+            for wanted, available in (line.split() for line in self.kubectl(*listed).splitlines())
+        )
+
+    def _check_programs(self, names: Iterable[str]) -> None:
+        """None of them may have ended: what else is waited for would never come."""
+        for name in names:
+            if self._lab.processes.pid(self.node.process(name)) is None:
+                said = self._lab.processes.last_words(self.node.process(name))
+                raise LabError(f"{name} on {self.node.name} ended: {said}")
 
     def _remove(self) -> None:
         self.node.power_off()

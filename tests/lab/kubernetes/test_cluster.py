@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ MACHINES = {
     "printer": "10.0.1.200:631",
     "router": "10.0.1.1:80",
     "gitea": "10.0.1.50:3000",
+    "gitea over IPv6": "[fd10:1::50]:3000",
 }
 PANGOLIN = "pangolin.example.com:443"
 METRICS = "kube-dns.kube-system:9153"
@@ -91,20 +92,23 @@ CAGE = policy(
     egress=[
         in_namespace("kube-system", 53, "UDP"),
         in_namespace("gitea", 3000),
-        in_namespace("homeassistant", "http"),
+        in_namespace("homeassistant", 8123),
         {"to": [{"ipBlock": {"cidr": "10.0.1.200/32"}}], "ports": [{"port": 631}]},
     ]
 )
 
 
 @contextmanager
-def namespace(cluster: Cluster, name: str = NAMESPACE, **labels: str) -> Iterator[None]:
-    metadata = {"name": name, "labels": labels}
+def namespace(cluster: Cluster, **labels: str) -> Iterator[None]:
+    """With the tests' own namespace, labelled so; afterwards it is empty."""
+    metadata = {"name": NAMESPACE, "labels": labels}
     cluster.apply(json.dumps({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}))
     try:
         yield
     finally:
-        cluster.kubectl("delete", "namespace", name)
+        # To delete the namespace itself would take ten times as long.
+        kinds = "networkpolicies,pods,persistentvolumeclaims,secrets"
+        cluster.kubectl("delete", kinds, "--all", f"--namespace={NAMESPACE}")
 
 
 def start(cluster: Cluster, manifest: dict[str, Any]) -> None:
@@ -182,6 +186,18 @@ def test_only_with_an_enforcer_does_a_policy_do_anything(visited: Cluster) -> No
     else:
         time.sleep(2)  # an enforcer needs less
         assert opened(visited, DOORS) == DOORS
+
+
+def test_cilium_opens_no_port_by_a_name_that_pods_give_to_different_numbers(
+    cluster: Cluster,
+) -> None:
+    with namespace(cluster):
+        start(cluster, pod(CLIENT, IMAGE, ["sleep", "infinity"]))
+        dns = in_namespace("kube-system", 53, "UDP")
+        cluster.apply(json.dumps(policy(egress=[dns, in_namespace("homeassistant", "http")])))
+        time.sleep(2)
+
+        assert opened(cluster, [SERVICES["homeassistant"]]) == [], "grafana's http is 3000"
 
 
 def test_under_the_enforcer_a_pod_that_connects_from_its_first_instruction_gets_nowhere(
@@ -269,21 +285,20 @@ def test_newt_installed_from_the_chart_repository_exposes_a_service_of_the_clust
     secret = {
         "apiVersion": "v1",
         "kind": "Secret",
-        "metadata": {"name": "newt-credentials", "namespace": "newt-tunnel"},
+        "metadata": {"name": "newt-credentials", "namespace": NAMESPACE},
         "stringData": {
             "PANGOLIN_ENDPOINT": "https://pangolin.example.com",
             "NEWT_ID": lab.pangolin.newt_id,
             "NEWT_SECRET": lab.pangolin.newt_secret,
         },
     }
+    place = f"--namespace={NAMESPACE}"
     trust = ["--ca-file", str(lab.authority.certificate)]
     source = ["newt", "newt", "--repo", lab.charts.url, "--version", "1.5.0", *trust]
     try:
-        with namespace(cluster, "newt-tunnel", **RESTRICTED):
+        with namespace(cluster, **RESTRICTED):
             cluster.apply(json.dumps(secret))
-            cluster.helm(
-                *("install", *source, "--namespace=newt-tunnel", f"--values={values}", "--wait")
-            )
+            cluster.helm(*("install", *source, place, f"--values={values}", "--wait"))
             eventually(lab.pangolin.connected, within=30, what="newt signs in")
             lab.pangolin.expose([Target(listen=8001, target="homeassistant.homeassistant:80")])
             eventually(
@@ -291,13 +306,15 @@ def test_newt_installed_from_the_chart_repository_exposes_a_service_of_the_clust
                 within=30,
                 what="the tunnel leads to the service",
             )
-            cluster.helm("uninstall", "newt", "--namespace=newt-tunnel", "--wait")
+            cluster.helm("uninstall", "newt", place, "--wait")
     finally:
         lab.pangolin.expose([])
 
 
-def rendered(cluster: Cluster, values: Path) -> list[dict[str, Any]]:
-    text = cluster.helm("template", "newt", str(CHART), f"--values={values}")
+def rendered(
+    cluster: Cluster, values: Path, source: Sequence[str] = (str(CHART),)
+) -> list[dict[str, Any]]:
+    text = cluster.helm("template", "newt", *source, f"--values={values}")
     return [document for document in yaml.safe_load_all(text) if document]
 
 
@@ -317,6 +334,17 @@ def test_the_chart_uses_the_official_names_and_labels(open_cluster: Cluster, val
     assert container["image"] == "docker.io/fosrl/newt:1.12.5"
     assert container["securityContext"] == SECURE_CONTAINER
     assert template["spec"]["automountServiceAccountToken"] is False
+
+
+def test_the_chart_is_the_same_from_its_folder_the_repository_and_the_registry(
+    lab: Lab, open_cluster: Cluster, values: Path
+) -> None:
+    repository = ["newt", "--repo", lab.charts.plain_url, "--version", "1.5.0"]
+    registry = [lab.charts.oci, "--version", "1.5.0", "--plain-http"]
+
+    from_folder = rendered(open_cluster, values)
+    assert rendered(open_cluster, values, repository) == from_folder
+    assert rendered(open_cluster, values, registry) == from_folder
 
 
 def test_an_instance_that_is_not_enabled_renders_nothing_silently(

@@ -66,8 +66,9 @@ class Event:
 class Api:
     """An API server."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: Access, timeout: float | None = None) -> None:
         self.access = access
+        self._timeout = timeout  # of a whole request; a dry run may take its time
         address = urlsplit(access.server)
         self._host = address.hostname or ""
         self._port = address.port or (443 if address.scheme == "https" else 80)
@@ -103,8 +104,11 @@ class Api:
         content_type: str = "application/json",
     ) -> Object:
         with contextlib.closing(self.opened(method, path, query, body, content_type)) as connection:
-            answer = connection.getresponse()
-            return _decoded(answer.status, answer.read())
+            try:
+                answer = connection.getresponse()
+                return _decoded(answer.status, answer.read())
+            except OSError as error:
+                raise self._broken(method, path, query, error) from error
 
     def opened(
         self,
@@ -121,26 +125,28 @@ class Api:
             headers["Authorization"] = self.access.authorization
         if body is not None:
             headers["Content-Type"] = content_type
-        connection = http.client.HTTPConnection(self._host, self._port, timeout=CONNECT_SECONDS)
+        patience = min(CONNECT_SECONDS, self._timeout or CONNECT_SECONDS)
+        connection = http.client.HTTPConnection(self._host, self._port, timeout=patience)
         try:
             connection.connect()
             if self._tls is not None:
                 name = self.access.server_name or self._host
                 connection.sock = self._tls.wrap_socket(connection.sock, server_hostname=name)
-            connection.sock.settimeout(None)  # a dry run may take its time
+            connection.sock.settimeout(self._timeout)
             connection.request(
                 method, url, body=None if body is None else json.dumps(body), headers=headers
             )
         except OSError as error:
             connection.close()
-            raise ApiError(
-                f'{method.capitalize()} "{self.access.server}{path}'
-                f'{"?" + urlencode(query) if query else ""}": {self._failure(error)}'
-            ) from error
+            raise self._broken(method, path, query, error) from error
         return connection
 
+    def _broken(self, method: str, path: str, query: Mapping[str, str], error: OSError) -> ApiError:
+        """What Go's client says of a connection that failed."""
+        url = self.access.server + path + (f"?{urlencode(query)}" if query else "")
+        return ApiError(f'{method.capitalize()} "{url}": {self._failure(error)}')
+
     def _failure(self, error: OSError) -> str:
-        """What Go's client says of it."""
         dial = f"dial tcp {self._host}:{self._port}"
         match error:
             case ssl.SSLCertVerificationError():
@@ -149,8 +155,10 @@ class Api:
                 return f"{dial}: connect: connection refused"
             case socket.gaierror():
                 return f"dial tcp: lookup {self._host}: no such host"
-            case TimeoutError():
+            case TimeoutError() if self._timeout is None:
                 return f"{dial}: i/o timeout"
+            case TimeoutError():
+                return "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
         return f"{dial}: connect: {(error.strerror or str(error)).lower()}"
 
 

@@ -34,8 +34,10 @@ class Cluster:
         return self.reached
 
 
-def configured(text: str, context: str, name: str, namespace: str) -> Cluster:
-    """Reads the configuration, asks the API server once, and says what came of it."""
+def configured(
+    text: str, context: str, name: str, namespace: str, timeout: float | None
+) -> Cluster:
+    """Reads the configuration, asks the API server, and says what came of it."""
     cluster = Cluster(namespace=namespace or DEFAULT_NAMESPACE, context=context, name=name)
     try:
         configuration = kubeconfig.given(text) if text else kubeconfig.ambient()
@@ -47,7 +49,7 @@ def configured(text: str, context: str, name: str, namespace: str) -> Cluster:
         if not namespace:
             own = configuration.context(context).get("namespace")
             cluster = replace(cluster, namespace=own or DEFAULT_NAMESPACE)
-        api = Api(configuration.access(context, name))
+        api = Api(configuration.access(context, name), timeout)
     except KubeconfigError as error:
         reason = (
             "unable to load Kubernetes client configuration from kubeconfig file. Make sure you "

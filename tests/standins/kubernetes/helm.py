@@ -138,24 +138,32 @@ def _run(arguments: list[str], operation: Operation | None, values: str | None) 
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(CLUSTER_VARIABLES)
     }
-    process = subprocess.Popen(
-        [helm(), *arguments],
-        env={**environment, "HELM_DRIVER": "secret"},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    given = values
-    while True:
-        try:
-            said, errors = process.communicate(given, timeout=POLL_SECONDS)
-            break
-        except subprocess.TimeoutExpired:
-            given = None  # has been taken
-            if operation is not None and operation.cancelled.is_set():
-                process.terminate()  # Helm then marks the release as failed
+    # Helm takes a folder beside it for the chart of that name, even one of a repository.
+    with tempfile.TemporaryDirectory(prefix="helm-") as nowhere:
+        process = subprocess.Popen(
+            [helm(), *arguments],
+            cwd=nowhere,
+            env={**environment, "HELM_DRIVER": "secret"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        said, errors = _communicated(process, operation, values)
     if process.returncode:
         found = ERROR.search(errors)
         raise HelmError((found[1] if found else errors).strip())
     return said
+
+
+def _communicated(
+    process: subprocess.Popen[str], operation: Operation | None, values: str | None
+) -> tuple[str, str]:
+    given = values
+    while True:
+        try:
+            return process.communicate(given, timeout=POLL_SECONDS)
+        except subprocess.TimeoutExpired:
+            given = None  # has been taken
+            if operation is not None and operation.cancelled.is_set():
+                process.terminate()  # Helm then marks the release as failed

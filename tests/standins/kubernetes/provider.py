@@ -1,5 +1,7 @@
 """The provider `kubernetes`: which cluster, and nothing else of what the official one takes."""
 
+import json
+import os
 from typing import Any
 
 from pulumi.runtime.proto import provider_pb2
@@ -15,7 +17,9 @@ from tests.standins.server import Provider
 from tests.standins.values import UNKNOWN, Properties, reveal
 
 PLACE = ("kubeconfig", "context", "cluster")
-TAKEN = (*PLACE, "namespace", "suppressDeprecationWarnings", "suppressHelmHookWarnings")
+CLIENT = "kubeClientSettings"
+SUPPRESSED = ("suppressDeprecationWarnings", "suppressHelmHookWarnings")
+TAKEN = (*PLACE, "namespace", CLIENT, *SUPPRESSED)
 # What the SDK passes on from the environment, and the engine for itself.
 PASSED_ALONG = ("version", "pluginDownloadURL")
 DEFAULTS = {
@@ -79,7 +83,10 @@ class Kubernetes(Provider):
         text, context, name, namespace = (
             str(reveal(arguments.get(key)) or "") for key in (*PLACE, "namespace")
         )
-        self._cluster = configured(text, context, name, namespace)
+        settings = json.loads(str(reveal(arguments.get(CLIENT)) or "{}"))
+        timeout = settings.get("timeout") or os.environ.get("PULUMI_K8S_CLIENT_TIMEOUT")
+        seconds = float(timeout) if timeout else None
+        self._cluster = configured(text, context, name, namespace, seconds)
 
     @override
     def capabilities(self) -> provider_pb2.ConfigureResponse:

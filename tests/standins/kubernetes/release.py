@@ -8,6 +8,7 @@ import copy
 import re
 import secrets
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -130,7 +131,7 @@ class Release(Resource):
         cluster = self._reached("create")
         namespace, name = release["namespace"], release["name"]
         identity = _identity(namespace, name)
-        options = [name, *_chart_options(release), *_options(release, 0)]
+        options = _arguments(release, 0)
         try:
             helm.install(cluster, operation, options, release["values"])
         except HelmError as error:
@@ -178,7 +179,6 @@ class Release(Resource):
         old_inputs = _checkpointed(state)
         if not old_inputs:
             old_inputs = {k: v for k, v in release.items() if k not in COMPUTED}
-            old_inputs["timeout"] = release["timeout"]
         return identity, _state(old_inputs, release), old_inputs
 
     @override
@@ -199,7 +199,7 @@ class Release(Resource):
         namespace, name = release["namespace"], release["name"]
         before = helm.stored(cluster.api, namespace, name)
         history = ["--history-max", str(int(release.get("maxHistory", 0)))]
-        options = [name, *_chart_options(release), *_options(release, 1), *history]
+        options = [*_arguments(release, 1), *history]
         try:
             helm.upgrade(cluster, operation, options, release["values"])
         except HelmError as error:
@@ -322,21 +322,38 @@ def _chart_options(release: Object) -> list[str]:
     if repository.get("username") or repository.get("password"):
         raise HelmError("the stand-in takes no repository with a password")
     url = repository.get("repo", "")
+    remote = False
     if repository and not chart.startswith("oci://"):
-        if urlsplit(url).scheme or url.startswith("/"):
+        remote = bool(urlsplit(url).scheme) or url.startswith("/")
+        if remote:
             options += ["--repo", url]
         elif url and "/" not in chart:
             chart = f"{url}/{chart}"
     for key, flag in REPOSITORY_FLAGS.items():
         if repository.get(key):
-            options += [flag, repository[key]]
+            options += [flag, str(Path(repository[key]).absolute())]
     version = release["version"].strip()
-    return [chart, *options, *(["--version", version] if version else [])]
+    options += ["--version", version] if version else []
+    return [chart if remote else _local(chart), *options]
 
 
-def _options(release: Object, action: int) -> list[str]:
+def _local(chart: str) -> str:
+    """A chart in a folder or file of the program's, else the name as it is."""
+    path = Path(chart)
+    if path.is_file() or (path / "Chart.yaml").exists():
+        return str(path.absolute())
+    if chart.startswith(("/", ".")):
+        raise HelmError(f'path "{chart}" not found')
+    return chart
+
+
+def _arguments(release: Object, action: int) -> list[str]:
     """What `helm install` (0) or `helm upgrade` (1) is told."""
-    options = ["--namespace", release["namespace"], "--timeout", _timeout(release)]
+    try:
+        options = [release["name"], *_chart_options(release)]
+    except HelmError as error:
+        raise Failure(str(error)) from error
+    options += ["--namespace", release["namespace"], "--timeout", _timeout(release)]
     for key, flags in SWITCHES.items():
         flag = flags[action]
         if release[key] and flag is not None:

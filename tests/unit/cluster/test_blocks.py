@@ -11,7 +11,16 @@ import pytest
 from cluster.snapshot import EndpointPort, Node
 from egress.model import WideBlock
 from egress.pods import Answer, Connection, decide
-from tests.unit.cluster.home import HOME, looked_up, rules, slice_of, with_objects
+from tests.unit.cluster.home import (
+    HOME,
+    answers,
+    leads,
+    looked_up,
+    rules,
+    service,
+    slice_of,
+    with_objects,
+)
 
 DUAL = replace(
     HOME,
@@ -128,6 +137,28 @@ def test_pods_outside_the_known_ranges_are_left_out_one_by_one() -> None:
     destination = found.policy.allowed[-1].destination
     assert isinstance(destination, WideBlock)
     assert "10.42.0.2/32" in map(str, destination.excluded)
+
+
+def test_a_load_balancer_of_the_cluster_itself_is_pointed_out() -> None:
+    traefik = service(
+        *("ingress/traefik", "app=traefik", leads(443, 8443)),
+        at="10.43.0.70",
+        balancers=(ip_address("10.0.1.11"),),
+    )
+    home = with_objects(traefik)
+    by_address = looked_up([{"name": "web", "host": "10.0.1.11", "port": 443}], of=home)
+    by_name = looked_up(
+        [{"name": "web", "host": "web.lan", "port": 443}],
+        of=with_objects(replace(traefik, balancers=(ip_address("10.0.1.12"),))),
+        names=answers(web_lan="10.0.1.12"),
+    )
+    for found in (by_address, by_name):
+        assert rules(found), "the proof will tell whether it works"
+        (line,) = map(str, found.warnings)
+        assert line.startswith("egress[0].host: 10.0.1.1")
+        assert line.endswith("write `service: ingress/traefik`")
+    elsewhere = looked_up([{"name": "web", "host": "10.0.1.11", "port": 22}], of=home)
+    assert elsewhere.warnings == ()
 
 
 def test_a_forbidden_address_may_be_anything() -> None:

@@ -69,8 +69,7 @@ def test_dns_none_and_a_node_local_cache_need_no_dns_pods() -> None:
 
 
 def test_a_dns_selector_that_matches_no_pod_is_an_error_that_says_which_does() -> None:
-    changes = {"kubernetes__clusterDns__labels": {"k8s-app": "coredns"}}
-    found = looked_up([], **changes)
+    found = looked_up([], kubernetes__clusterDns__labels={"k8s-app": "coredns"})
     assert found.policy is None
     (line,) = map(str, found.errors)
     assert line.startswith("kubernetes.clusterDns.labels: no pod of namespace kube-system has")
@@ -100,6 +99,14 @@ def test_a_node_local_cache_is_pointed_out() -> None:
     cache = pod("kube-system/cache", "k8s-app=node-local-dns", "10.0.1.11", host_network=True)
     found = looked_up([], of=with_objects(cache))
     assert "[cluster, 169.254.20.10]" in str(found.warnings[0])
+    written = looked_up([], of=with_objects(cache), dns=["cluster", "169.254.20.10"])
+    assert written.warnings == ()
+    assert [probe.line for probe in written.probes if probe.name == "dns"] == [
+        "reach udp 10.43.0.10 53 dns",
+        "reach tcp 10.43.0.10 53 dns",
+        "reach udp 169.254.20.10 53 dns",
+        "reach tcp 169.254.20.10 53 dns",
+    ]
 
 
 # the gate's canary
@@ -145,8 +152,8 @@ def test_a_port_that_newt_may_reach_is_no_canary() -> None:
     found = looked_up([metrics])
     assert found.policy is None
     assert "kubernetes.gateCanary: the DNS pods declare no TCP port" in str(found.errors[0])
-    chosen = {"kubernetes__gateCanary": "monitoring/grafana:3000"}
-    assert canary(egress=[metrics], **chosen) == "10.43.0.40:3000"
+    chosen = canary(egress=[metrics], kubernetes__gateCanary="monitoring/grafana:3000")
+    assert chosen == "10.43.0.40:3000"
 
 
 @pytest.mark.parametrize(

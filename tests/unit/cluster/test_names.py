@@ -96,6 +96,12 @@ def test_a_name_may_not_lead_to_what_a_forbidden_name_leads_to() -> None:
     assert "is forbidden: mustNotReach vault" in only_error(looked_up([NAS], [never], names=both))
 
 
+def test_a_name_may_be_allowed_at_one_port_and_forbidden_at_another() -> None:
+    never = {"name": "nas-ssh", "host": "nas.lan", "port": 22}
+    found = looked_up([NAS], [never], names=answers(nas_lan="10.0.1.9"))
+    assert rules(found) == ["nas (10.0.1.9 80/tcp)"]
+
+
 def test_more_addresses_than_any_service_has_are_refused() -> None:
     many = " ".join(f"10.0.7.{n}" for n in range(33))
     assert "more than 32 addresses" in only_error(looked_up([NAS], names=answers(nas_lan=many)))

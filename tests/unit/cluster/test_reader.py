@@ -82,6 +82,19 @@ CLUSTER: dict[str, list[dict[str, Any]]] = {
                 ],
             }
         },
+        named("lb", "ingress")
+        | {
+            "spec": {"clusterIPs": ["10.43.0.70"], "externalIPs": ["10.0.1.9"]},
+            "status": {
+                "loadBalancer": {
+                    "ingress": [
+                        {"ip": "10.0.1.11"},
+                        {"ip": "10.0.1.12", "ipMode": "Proxy"},
+                        {"hostname": "lb.example"},
+                    ]
+                }
+            },
+        },
         named("headless", "shop") | {"spec": {"clusterIP": "None", "clusterIPs": ["None"]}},
         named("alias", "shop") | {"spec": {"type": "ExternalName", "externalName": "a.example"}},
     ],
@@ -207,6 +220,8 @@ def test_a_cluster_is_read_into_plain_values(api: Api) -> None:
     assert dns.addresses == (ip_address("10.43.0.10"), ip_address("fd00:43::a"))
     assert dns.ports[0] == ServicePort(port=53, target="dns", protocol="UDP", name="dns")
     assert dns.selector == (("k8s-app", "kube-dns"),)
+    (balanced,) = found.services_of("ingress")
+    assert balanced.balancers == (ip_address("10.0.1.9"), ip_address("10.0.1.11"))
     headless, alias = found.services_of("shop")
     assert (headless.addresses, headless.external_name) == ((), None)
     assert alias.external_name == "a.example"

@@ -42,13 +42,16 @@ def only_error(lookup: Lookup) -> str:
 def test_a_services_port_becomes_the_pods_port() -> None:
     found = looked_up([web()], of=shop(leads(80, 8080)))
     assert rules(found) == ["web (shop/app=web 8080/tcp)"]
-    assert "shop/web 80/tcp leads to pods web (shop/app=web 8080/tcp)" in str(found.infos[0])
+    assert str(found.infos[0]) == (
+        "egress[0]: shop/web 80/tcp leads to pods shop/app=web, port 8080"
+    )
 
 
 def test_a_named_target_port_stays_a_name_and_its_number_is_known() -> None:
     found = looked_up([web()], of=shop(leads(80, "http")))
     assert rules(found) == ["web (shop/app=web http/tcp)"]
     assert found.policy is not None
+    assert str(found.infos[0]).endswith("leads to pods shop/app=web, port http (8080)")
     (port_name,) = found.policy.allowed[-1].port_names
     assert port_name.numbers == (8080,)
 
@@ -133,7 +136,11 @@ def test_a_service_without_selector_gives_its_endpoints_addresses() -> None:
     found = looked_up([web()], of=nas)
     assert rules(found) == ["web (10.0.1.7 8096/tcp)", "web (10.0.1.8 8096/tcp)"]
     assert "run pulumi up when they change" in str(found.infos[0])
-    assert [p.line for p in found.probes if p.name == "web"] == ["reach tcp 10.43.0.60 80 web"]
+    assert [probe.line for probe in found.probes if probe.name == "web"] == [
+        "reach tcp 10.43.0.60 80 web",
+        "reach tcp 10.0.1.7 8096 web",
+        "reach tcp 10.0.1.8 8096 web",
+    ]
 
 
 def test_a_service_without_selector_and_endpoints_is_an_error_with_a_remedy() -> None:

@@ -1,8 +1,8 @@
 """The documents, and the parts of them that are written by a program.
 
 `python -m tests.unit.docs.documents` writes those parts anew (`make docs`): the README's table of
-options, and the list of what `docker.hook: docker-user` cannot stop. Each stands between a BEGIN
-and an END comment. All other text is people's.
+options, and the lists of what `docker.hook: docker-user` and each enforcer of NetworkPolicies
+cannot stop. Each stands between a BEGIN and an END comment. All other text is people's.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from egress.docker_user import LIMITS
-from settings.table import NO_DEFAULT, REQUIRED, rows
+from egress import docker_user, enforcers
+from settings.table import BOTH, NO_DEFAULT, REQUIRED, rows_by_platform
 
 REPOSITORY = Path(__file__).parents[3]
 README = REPOSITORY / "README.md"
@@ -23,11 +23,12 @@ DOCUMENTS = (README, ARCHITECTURE, THREAT_MODEL, CHANGELOG)
 
 
 def options() -> str:
-    """Every option of the stack file as a row."""
-    lines = ["| key | type | default | meaning |", "| --- | --- | --- | --- |"]
-    for row in rows():
+    """Every option of the stack file as a row, with the platform that has it."""
+    lines = ["| key | platform | type | default | meaning |", "| --- | --- | --- | --- | --- |"]
+    for platform, row in rows_by_platform():
         default = row.default if row.default in (REQUIRED, NO_DEFAULT) else f"`{row.default}`"
-        cells = [f"`{row.key}`", row.type, default, row.description]
+        where = BOTH if platform == BOTH else f"`{platform}`"
+        cells = [f"`{row.key}`", where, row.type, default, row.description]
         cells = [cell.replace("|", "\\|") for cell in cells]  # else a cell would end there
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
@@ -35,12 +36,24 @@ def options() -> str:
 
 def limits() -> str:
     """What the blog post's own place for the rules lets through."""
-    return "\n".join(f"- {limit}" for limit in LIMITS)
+    return "\n".join(f"- {limit}" for limit in docker_user.LIMITS)
+
+
+def enforcer_limits() -> str:
+    """What each enforcer of NetworkPolicies lets through."""
+    by_enforcer: dict[str, list[str]] = {}
+    for limit in enforcers.LIMITS:
+        by_enforcer.setdefault(limit.enforcer, []).append(limit.text)
+    lines = []
+    for enforcer, texts in by_enforcer.items():
+        lines += [f"- **{enforcer}**", *(f"  - {text}" for text in texts)]
+    return "\n".join(lines)
 
 
 #: Name of a written part, where it stands, and what belongs there.
 PARTS: tuple[tuple[str, Path, Callable[[], str]], ...] = (
     ("options", README, options),
+    ("enforcers", README, enforcer_limits),
     ("limits", THREAT_MODEL, limits),
 )
 

@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from settings.table import rows
+from components.egress_policy import DENY, POLICY
+from components.kubernetes_tunnel import CONTROL_SUFFIX
+from settings.table import rows_by_platform
 from tests.unit.docs.documents import DOCUMENTS, PARTS, README, REPOSITORY, with_part
 
-EXAMPLE = REPOSITORY / "stacks" / "Pulumi.nas.yaml"
+EXAMPLES = sorted((REPOSITORY / "stacks").glob("Pulumi.*.yaml"))
 DOCUMENT = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 
 _CODE_BLOCK = re.compile(r"^( *)```(\w*)\n(.*?)^\1```", re.DOTALL | re.MULTILINE)
@@ -24,9 +26,9 @@ _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 _FILE = re.compile(r"[\w.-]+(/[\w.-]+)*/?")
 _OWN_SUFFIX = re.compile(r".*\.(py|md|svg|toml|yaml|sh|go)")
 _TEST = re.compile(r"\btest_[a-z0-9_]+\b")
-_SECTIONS = re.compile(r"(?:docker|egress|newt|pangolin)\.[a-z][A-Za-z.]*")
+_SECTIONS = re.compile(r"(?:docker|egress|kubernetes|newt|pangolin)\.[a-z][A-Za-z.]*")
 #: These look like keys of the stack file and are something else.
-_NO_KEYS = {"docker.service"}
+_NO_KEYS = {"docker.service", "newt.instance"}
 
 
 def _prose(text: str) -> str:
@@ -58,8 +60,9 @@ def test_a_written_part_says_what_the_program_says(name: str, document: Path, pa
 
 
 def test_the_table_has_a_row_for_every_option_and_no_other() -> None:
-    keys = re.findall(r"^\| `([^`]+)` \|", README.read_text().partition("END options")[0], re.M)
-    assert keys == [row.key for row in rows()]
+    table = README.read_text().partition("BEGIN options")[2].partition("END options")[0]
+    shown = re.findall(r"^\| `([^`]+)` \| `?(\w+)`? \|", table, re.MULTILINE)
+    assert shown == [(row.key, platform) for platform, row in rows_by_platform()]
 
 
 @DOCUMENT
@@ -115,19 +118,26 @@ def test_every_command_of_newt_egress_that_is_named_is_known_to_it(document: Pat
 
 @DOCUMENT
 def test_every_key_of_the_stack_file_that_is_named_exists(document: Path) -> None:
-    keys = {row.key for row in rows()}
+    keys = {row.key for _, row in rows_by_platform()}
     for span in _spans(document.read_text()):
         key = span.partition(":")[0]
         if _SECTIONS.fullmatch(key) and key not in _NO_KEYS and not _OWN_SUFFIX.fullmatch(key):
             assert key in keys, f"{document.name}: `{span}`"
 
 
-def test_the_lines_of_the_stack_file_that_the_readme_shows_are_those_of_the_example() -> None:
-    example = [line.strip() for line in EXAMPLE.read_text().splitlines()]
+def test_the_lines_of_a_stack_file_that_the_readme_shows_are_those_of_an_example() -> None:
+    examples = [{line.strip() for line in path.read_text().splitlines()} for path in EXAMPLES]
     shown = [block for _, kind, block in _CODE_BLOCK.findall(README.read_text()) if kind == "yaml"]
-    assert shown, "the README shows what an allow-list looks like"
-    for line in "".join(shown).splitlines():
-        assert line.strip() in example, f"not in {EXAMPLE.name}: {line}"
+    assert len(shown) == len(examples), "the README shows what each allow-list looks like"
+    for block in shown:
+        lines = {line.strip() for line in block.splitlines()}
+        assert any(lines <= example for example in examples), f"of no example alone:\n{block}"
+
+
+def test_what_the_readme_tells_to_look_at_in_the_cluster_is_what_the_program_makes() -> None:
+    text = README.read_text()
+    for name in (POLICY, DENY, f"newt-tunnel{CONTROL_SUFFIX}"):
+        assert f"`{name}`" in text
 
 
 @DOCUMENT

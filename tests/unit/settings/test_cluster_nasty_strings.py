@@ -1,4 +1,4 @@
-"""No string of a cluster's stack file can carry anything that a rule, a chart or a shell acts on."""
+"""No string of a cluster's stack file can carry what a rule, a chart or a shell acts on."""
 
 from __future__ import annotations
 

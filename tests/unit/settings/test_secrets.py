@@ -46,7 +46,9 @@ def loaded() -> Iterator[Load]:
     ) -> tuple[Settings, Secrets]:
         tree = {**stack(changes), **encrypted}
         runtime.set_all_config(as_pulumi_hands_over(tree), [f"{PREFIX}{key}" for key in encrypted])
-        return load()
+        settings, secrets = load()
+        assert isinstance(settings, Settings)
+        return settings, secrets
 
     yield run
     runtime.set_all_config({}, [])
@@ -189,6 +191,7 @@ def test_other_namespaces_are_left_alone(loaded: Load) -> None:
         loaded()
         runtime.set_config("docker:host", "ssh://elsewhere")
         settings, _ = load()
+        assert isinstance(settings, Settings)
         assert str(settings.docker.address) == "10.0.1.10"
 
     asyncio.run(check())
