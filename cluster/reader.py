@@ -136,9 +136,9 @@ class _Client:
                 )
         except Exception:
             # Whatever it says may quote the file.
-            where = "the kubeconfig" if kubeconfig is not None else "this machine's kubeconfig"
-            raise ClusterUnreachable(
-                name, f"{where} has no such context, or is not one that can be read"
+            whose = "the kubeconfig" if kubeconfig is not None else "this machine's kubeconfig"
+            raise ClusterUnreadable(
+                name, whose, "it is missing, is no kubeconfig, or has no such context"
             ) from None
         self._api: Any = client.ApiClient(configuration)
 

@@ -2,10 +2,10 @@
 
 They serve Pulumi's real engine where the official plugins cannot be had, and do the real work on
 the real host: commands over SSH, containers through `docker system dial-stdio`, objects on the
-Kubernetes API server, charts by Helm. They own the same
-inputs, defaults, diffs, refusals and error texts as the official plugins; what they do not
-implement they refuse by name. The same program later runs with the official ones, so a stand-in
-that accepts more, or shows another diff, is a defect.
+Kubernetes API server, charts by Helm. They own the same inputs, defaults, diffs, refusals and error
+texts as the official plugins; what they do not implement they refuse by name. The same program
+later runs with the official ones, so a stand-in that accepts more, or shows another diff, is a
+defect.
 
     values     property values on the wire
     resource   what a resource type is and says

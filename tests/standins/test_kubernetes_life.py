@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from tests.standins.controlplane import CONTEXT, ControlPlane
+from tests.standins.controlplane import ControlPlane
 from tests.standins.stack import Stack
 
 pytestmark = pytest.mark.lab

@@ -187,12 +187,7 @@ class Cluster:
             programs.write_settings(self.layout, network.prepare(self.layout))
             for program in FIRST:
                 self.start(program)
-            wait_until(
-                self._api_answers,
-                "the API server answers",
-                API_TIMEOUT,
-                poll=POLL,
-            )
+            wait_until(self._api_answers, "the API server answers", API_TIMEOUT, poll=POLL)
         with self._lab.step("node, DNS and the post's services"):
             for program in self._commands():
                 if program not in (*FIRST, LAST):

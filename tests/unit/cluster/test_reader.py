@@ -345,7 +345,7 @@ def test_a_kubeconfig_that_is_none_is_never_repeated(
 ) -> None:
     with caplog.at_level(logging.DEBUG):
         error = refused(small(), text)
-    assert "no such context, or is not one that can be read" in str(error)
+    assert "the kubeconfig cannot be read: it is missing, is no kubeconfig, or" in str(error)
     assert "needle" not in caplog.text
     assert "needle" not in "".join(capfd.readouterr())
 

@@ -51,7 +51,9 @@ _PORTS = (79, 80, 81, 8000, 8080, 8100, 65535)
 @st.composite
 def rules(draw: st.DrawFn, number: int) -> Rule:
     of_pods = draw(st.booleans())
-    ports = draw(st.sampled_from((*_NUMBERS, "http", "http,8080") if of_pods else _NUMBERS))
+    ports = draw(
+        st.sampled_from((*_NUMBERS, "http", "http(80+8080)", "http,8080") if of_pods else _NUMBERS)
+    )
     service = draw(mostly(st.sampled_from((f"{ports}/tcp", f"{ports}/udp")), st.just("all/any")))
     # Names repeat: pangolin has several rules, and so have Services without a selector.
     name = draw(st.sampled_from(("pangolin", f"entry-{number}")))
