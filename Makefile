@@ -5,14 +5,14 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 STACK ?= nas
 PLUGINS ?= auto
-SHELL_SCRIPTS := host/newt-egress host/newt-proof $(shell find tests .ci -name '*.sh' -not -path '*/node_modules/*') .ci/run
+SHELL_SCRIPTS := host/newt-egress host/newt-proof pod/newt-gate pod/newt-probe $(shell find tests .ci -name '*.sh') .ci/run
 
 .DEFAULT_GOAL := help
 
 .PHONY: help
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "  variables: STACK=nas  PLUGINS=auto|official|standin (make demo)"
+	@echo "  variables: STACK=nas|k3s-home  PLUGINS=auto|official|standin (make demo)"
 
 $(VENV)/.ready: requirements.txt requirements-dev.txt
 	@echo "setting up $(VENV) from requirements-dev.txt (about a minute the first time) ..."
@@ -57,7 +57,7 @@ lab-up: $(VENV)/.ready ## start the lab: the post's network as namespaces withou
 	@$(PYTHON) -m tests.lab up
 
 .PHONY: lab-shell
-lab-shell: $(VENV)/.ready ## a shell on the lab's workstation, where `pulumi up -s nas` works
+lab-shell: $(VENV)/.ready ## a shell on the lab's workstation, where pulumi works on the deployed STACK
 	@$(PYTHON) -m tests.demo --shell --stack $(STACK)
 
 .PHONY: lab-down

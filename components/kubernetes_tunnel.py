@@ -85,6 +85,7 @@ class KubernetesTunnel(pulumi.ComponentResource):
                     provider=provider,
                     namespace=namespace,
                     control_namespace=f"{namespace}{CONTROL_SUFFIX}",
+                    owner=owner,
                     image=image,
                     labels=POD_LABELS,
                     digest=digest,
@@ -128,7 +129,7 @@ class KubernetesTunnel(pulumi.ComponentResource):
         self.host = settings.kubernetes.context or "kubeconfig"
         self.firewall = {"policy": POLICY, "deny": DENY, "namespace": namespace, "digest": digest}
         self.proof = self._results(settings, measured, release, digest)
-        self.verify = _verify(settings, namespace)
+        self.verify = _verify(settings, namespace, lookup.gate_canary)
         self.register_outputs({"reach": self.reach, "host": self.host, "verify": self.verify})
 
     def _look(self, name: str, settings: KubernetesSettings, owner: str) -> Lookup:
@@ -147,6 +148,11 @@ class KubernetesTunnel(pulumi.ComponentResource):
                 lookup.snapshot,
                 namespace,
                 [
+                    Owned(
+                        kind=NAMESPACE,
+                        name=f"{namespace}{CONTROL_SUFFIX}",
+                        resource=f"{name}-proof-control",
+                    ),
                     Owned(kind=NAMESPACE, name=namespace, resource=f"{name}-egress-namespace"),
                     Owned(kind=NETWORK_POLICY, name=POLICY, resource=f"{name}-egress-policy"),
                     Owned(kind=NETWORK_POLICY, name=DENY, resource=f"{name}-egress-deny"),
@@ -185,6 +191,13 @@ class KubernetesTunnel(pulumi.ComponentResource):
                 ((namespace, jobs[0]), (f"{namespace}{CONTROL_SUFFIX}", jobs[1])),
             )
             table = proof.with_control(proof.parse(own), proof.parse(control))
+            for result in table:
+                if not result.as_expected:
+                    pulumi.log.warn(
+                        f"proof: {result.name} {result.destination} {result.port}: expected to "
+                        f"{result.expected}, {result.verdict.value} ({result.evidence})",
+                        resource=self,
+                    )
             return [result.as_row() for result in table]
 
         return pulumi.Output.all(measured.newt_job, measured.control_job).apply(rows)
@@ -226,13 +239,16 @@ def _servers(policy: Policy | None, settings: KubernetesSettings) -> list[str]:
     return [f"{address},{port}" for address in sorted(addresses)]
 
 
-def _verify(settings: KubernetesSettings, namespace: str) -> list[str]:
+def _verify(settings: KubernetesSettings, namespace: str, canary: Contact | None) -> list[str]:
     """Commands that show by hand what the proof measured."""
     context = settings.kubernetes.context
     kubectl = f"kubectl{f' --context {context}' if context else ''} --namespace {namespace}"
-    return [
+    commands = [
         f"{kubectl} describe networkpolicy {POLICY}",
         f"{kubectl} logs --selector batch.kubernetes.io/job-name --tail -1",
-        f"{kubectl} exec deploy/newt-newt-{INSTANCE} --container newt -- nc -w 3 169.254.169.254 80"
-        " </dev/null  # must fail",
     ]
+    if canary is not None:
+        newt = f"{kubectl} exec deploy/newt-newt-{INSTANCE} --container newt --"
+        knock = f"nc -w 3 {canary.host} {canary.port} </dev/null"
+        commands.append(f"{newt} {knock}  # must fail: it always listens, and is never allowed")
+    return commands

@@ -14,6 +14,7 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as kubernetes
 
+from cluster.ours import OWNER
 from components.egress_policy import RESTRICTED
 from components.pods import POD_SECURITY, POLICY_ANNOTATION, TMP_VOLUME, shell_container
 from egress.model import CLUSTER_CANARIES
@@ -31,6 +32,8 @@ class PolicyProofArgs:
     provider: kubernetes.Provider
     namespace: str
     control_namespace: str
+    #: ``project/stack``.
+    owner: str
     image: str
     labels: Mapping[str, str]
     #: Hash of the policy: every change of it is proved anew.
@@ -57,7 +60,11 @@ class PolicyProof(pulumi.ComponentResource):
         super().__init__("newt-tunnel:kubernetes:PolicyProof", name, None, opts)
         control_namespace = kubernetes.core.v1.Namespace(
             f"{name}-control",
-            metadata={"name": args.control_namespace, "labels": RESTRICTED},
+            metadata={
+                "name": args.control_namespace,
+                "labels": RESTRICTED,
+                "annotations": {OWNER: args.owner},
+            },
             opts=pulumi.ResourceOptions(parent=self, provider=args.provider),
         )
         control = self._job(f"{name}-controlling", args, "control", [control_namespace])

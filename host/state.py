@@ -38,6 +38,8 @@ class HostState:
     generation: str = ""
     confirmed: str = ""
     faults: str = ""
+    #: ``yes`` when the proof has stopped newt.
+    held: str = ""
 
     @classmethod
     def parse(cls, output: str) -> HostState:
@@ -77,6 +79,12 @@ def generation(state: HostState, declaration: Declaration, now: datetime) -> Gen
         return Generation(
             fresh,
             f"differs from what was deployed ({state.faults}); the rules will be loaded again",
+        )
+    if state.held:
+        # The failed proof is not in the engine's state: going back to what was there before
+        # would run nothing, and newt would stay stopped.
+        return Generation(
+            fresh, "has stopped newt, whose cage the proof found open; it will be proved again"
         )
     if state.hash not in (declaration.digest, state.confirmed):
         return Generation(

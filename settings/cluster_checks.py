@@ -25,8 +25,8 @@ from settings.checks import (
 from settings.cluster_types import ServiceRef
 from settings.dns import Dns
 from settings.dual_stack import is_private
-from settings.errors import MISSING, Problem
-from settings.kubernetes import Kubernetes, Storage
+from settings.errors import MISSING, NOT_SHOWN, Problem
+from settings.kubernetes import Kubernetes
 from settings.newt import Capability, Newt
 from settings.pangolin import ClusterPangolin, Endpoint
 from settings.policy import destinations_of, dns_rules, server_rules, target_rule
@@ -91,6 +91,7 @@ def check(found: Facts) -> Iterator[Problem]:
         found.dns, ((key, target.meaning) for key, target in found.entries), "its address"
     )
     yield from _own_namespace(found)
+    yield from _endpoint_without_dns(found)
     yield from _capabilities(found)
     yield from duplicates(allowed)
     yield from overlaps(allowed, _rules(found.must_not_reach))
@@ -117,6 +118,19 @@ def _own_namespace(found: Facts) -> Iterator[Problem]:
                 "is in newt's own namespace, where nothing can be reached; move the target, or "
                 "write another kubernetes.namespace",
             )
+
+
+def _endpoint_without_dns(found: Facts) -> Iterator[Problem]:
+    """The chart gives newt's pod no hosts file of its own."""
+    if found.dns is None or not found.dns.is_none or found.endpoint is None:
+        return
+    if isinstance(found.endpoint.host, str):
+        yield Problem(
+            "pangolin.endpoint",
+            str(found.endpoint),
+            "is a name, and with dns: none newt's pod cannot look it up; write dns: cluster, or "
+            "the server's address in the URL",
+        )
 
 
 def _capabilities(found: Facts) -> Iterator[Problem]:
@@ -160,11 +174,10 @@ def beside_secrets(kubernetes: object, given: Set[str]) -> Iterator[Problem]:
             "write which cluster is meant (kubectl config get-contexts lists them), or run: "
             f"pulumi config set --secret {secrets.KUBECONFIG} < FILE",
         )
-    storage = kubernetes.get("storage", {}) if isinstance(kubernetes, Mapping) else {}
-    if secrets.PROVISIONING_KEY in given and valid(Storage, "enabled", storage) is False:
+    if secrets.PROVISIONING_KEY in given:
         yield Problem(
-            "kubernetes.storage.enabled",
-            "false",
-            f"with {secrets.PROVISIONING_KEY} newt keeps what it gets in its volume; leave the "
-            "key out",
+            secrets.PROVISIONING_KEY,
+            NOT_SHOWN,
+            "is for Docker hosts: the chart would carry it in plain text; create the site in "
+            f"Pangolin, write newtId, and run: pulumi config set --secret {secrets.NEWT_SECRET}",
         )

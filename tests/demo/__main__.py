@@ -19,11 +19,10 @@ from settings.load import judge
 from settings.stack import Settings
 from tests.demo import k3s_home, nas
 from tests.demo.table import Clock, table
-from tests.deployment import PROJECT, REPOSITORY, Deployment
+from tests.deployment import PROJECT, REPOSITORY
 from tests.engine.prepare import CHOICES, EngineError, prepare
 from tests.lab import Lab, LabError
 from tests.lab.fixtures import unavailable
-from tests.lab.kubernetes.cluster import Cluster
 
 STACKS = {"nas": nas, "k3s-home": k3s_home}
 NOT_MEASURED = 3
@@ -89,14 +88,9 @@ def shell(stack: str) -> int:
     if not lab.is_up():
         print("the lab is not up: run `make demo` or `make lab-up` first")
         return 1
-    engine = prepare()
-    if stack == "nas":
-        deployment = Deployment(lab, engine, stack=stack)
-    else:
-        deployment = k3s_home.for_cluster(lab, engine, Cluster(lab))
-    if not deployment.folder.exists():
-        deployment.check_out()
-        deployment.configure()
+    deployment = STACKS[stack].deployment(lab, prepare())
+    if not deployment.stack_file.exists() or "secure:" not in deployment.stack_file.read_text():
+        STACKS[stack].check_out(deployment)
     environment = deployment.environment | {"PS1": r"workstation:\w\$ "}
     command = deployment.workstation.argv(["bash", "--norc", "-i"])
     return subprocess.call(command, env=environment, cwd=deployment.folder)

@@ -39,29 +39,32 @@ def prepare(lab: Lab, engine: dict[str, str], clock: Clock) -> Deployment:
     cluster = Cluster(lab)
     with clock.step("a real Kubernetes node with Cilium as the enforcer"):
         cluster.up()
-    deployment = for_cluster(lab, engine, cluster)
+    made = deployment(lab, engine)
     with clock.step("a checkout on the workstation; kubeconfig and secrets by `pulumi config set`"):
-        deployment.check_out()
-        deployment.configure_cluster(cluster.kubeconfig.read_text())
-    return deployment
+        check_out(made)
+    return made
+
+
+def deployment(lab: Lab, engine: dict[str, str]) -> Deployment:
+    return for_cluster(lab, engine, Cluster(lab))
+
+
+def check_out(made: Deployment) -> None:
+    made.check_out()
+    made.configure_cluster(Cluster(made.lab).kubeconfig.read_text())
 
 
 def for_cluster(lab: Lab, engine: dict[str, str], cluster: Cluster) -> Deployment:
-    """A checkout whose `pulumi` trusts the lab's chart repository."""
+    """A checkout whose `pulumi` trusts the lab's chart repository, and that has kubectl too."""
+    environment = cluster.environment()
+    path = f"{engine['PATH']}:{environment['PATH']}"
     trust = {"SSL_CERT_FILE": str(lab.authority.certificate)}
-    return Deployment(
-        lab, engine | cluster.environment() | trust | path(engine, cluster), stack="k3s-home"
-    )
+    return Deployment(lab, engine | environment | trust | {"PATH": path}, stack="k3s-home")
 
 
-def path(engine: dict[str, str], cluster: Cluster) -> dict[str, str]:
-    """Both the engine and kubectl."""
-    return {"PATH": f"{engine['PATH']}:{cluster.environment()['PATH']}"}
-
-
-def measure(deployment: Deployment) -> Iterator[Row]:
+def measure(made: Deployment) -> Iterator[Row]:
     """The post's table, with the evidence on the target's side."""
-    lab = deployment.lab
+    lab = made.lab
     cluster = Cluster(lab)
     wait_for_tunnel(lab)
     resolved = cluster.kubectl(

@@ -29,16 +29,24 @@ def prepare(lab: Lab, engine: dict[str, str], clock: Clock) -> Deployment:
     """The lab, and a user's checkout that is ready for `pulumi up`."""
     with clock.step("the lab: the post's network, a Docker host, a Pangolin server, no uplink"):
         lab.up()
-    deployment = Deployment(lab, engine, stack="nas")
+    made = deployment(lab, engine)
     with clock.step("a checkout on the workstation; host key and secrets by `pulumi config set`"):
-        deployment.check_out()
-        deployment.configure()
-    return deployment
+        check_out(made)
+    return made
 
 
-def measure(deployment: Deployment) -> Iterator[Row]:
+def deployment(lab: Lab, engine: dict[str, str]) -> Deployment:
+    return Deployment(lab, engine, stack="nas")
+
+
+def check_out(made: Deployment) -> None:
+    made.check_out()
+    made.configure()
+
+
+def measure(made: Deployment) -> Iterator[Row]:
     """The post's table, with the evidence on the target's side where there is a target."""
-    lab = deployment.lab
+    lab = made.lab
     wait_for_tunnel(lab)
     yield row("DNS at 10.0.1.53", "yes", knock(lab, "10.0.1.53", 53), FROM_NEWT)
     tunnel = bool(lab.pangolin.status()["tunnel"]["up"])

@@ -24,7 +24,8 @@ from tests.standins.kubernetes.kinds import KINDS, Kind
 from tests.standins.kubernetes.kubeconfig import Access, Kubeconfig, KubeconfigError
 from tests.standins.kubernetes.objects import ApiObject
 from tests.standins.kubernetes.provider import Kubernetes
-from tests.standins.kubernetes.release import REFUSED, REPOSITORY, SWITCHES, TEXTS, Release
+from tests.standins.kubernetes.release import Release
+from tests.standins.kubernetes.release_inputs import REFUSED, REPOSITORY, SWITCHES, TEXTS
 from tests.standins.resource import Change, Failure, Log, Operation
 from tests.standins.values import UNKNOWN, Properties, Secret
 

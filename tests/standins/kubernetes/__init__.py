@@ -12,9 +12,11 @@ server and Helm are real, so conflicts, admission and rollouts need no imitation
     shape        objects in and out of Pulumi's state: pruning, secrets, names
     patching     the difference of two objects, path by path
     objects      a resource that is one Kubernetes object
+    applying     how such an object is updated
     awaiting     when such an object is ready, or gone
     pods         what a pod says is wrong with it
     release      the resource helm.v3.Release
+    release_inputs    what it may say, and what Helm is told of it
     helm         the Helm command, and the releases it has stored
     provider     the provider's own configuration
     recorder     the Go program that wrote types.json and the recorded cases of the tests

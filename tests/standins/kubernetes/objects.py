@@ -8,25 +8,17 @@ tolerated in a preview, and the texts around the API server's errors.
 import json
 import secrets
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
-from pulumi.runtime.proto import provider_pb2
 from typing_extensions import override
 
 from tests.standins.kubernetes import awaiting, patching, shape
-from tests.standins.kubernetes.api import (
-    APPLY,
-    FIELD_MANAGER,
-    JSON_PATCH,
-    Api,
-    ApiError,
-    Object,
-)
+from tests.standins.kubernetes.api import FIELD_MANAGER, Api, ApiError, Object
+from tests.standins.kubernetes.applying import applied, relinquish
 from tests.standins.kubernetes.awaiting import Unready
 from tests.standins.kubernetes.cluster import DEFAULT_NAMESPACE, Cluster
 from tests.standins.kubernetes.kinds import Kind
+from tests.standins.kubernetes.patching import PathDiff
 from tests.standins.resource import (
-    Change,
     CheckFailure,
     Diff,
     Failure,
@@ -39,14 +31,6 @@ from tests.standins.values import Properties, Value, has_unknown
 RETRIES = 5  # of a create whose namespace is missing, after 1, 2, 4, … seconds
 # Those that a `pulumi.com/skipAwait` lets go without waiting at a delete, too.
 UNAWAITED_DELETES = ("Namespace", "Pod", "Job")
-# Whose fields an update takes over, by the beginnings of their names: those of our own creates, and
-# of every kubectl (`kubectl-edit`, `kubectl-patch`, …).
-TAKEN_OVER = (
-    ("kubectl", "Apply"),
-    ("kubectl", "Update"),
-    ("before-first-apply", "Update"),
-    (FIELD_MANAGER, "Update"),
-)
 METADATA_REPLACES = (".metadata.name", ".metadata.namespace")
 REPLACE_UNREADY_PATH = f'.metadata.annotations["{shape.REPLACE_UNREADY}"]'
 EXISTS = """
@@ -61,40 +45,10 @@ The resource already exists in the cluster. This can happen when:
     protected resources (e.g. kube-system) cannot be deleted on destroy.
   - Intentional upsert: set upsertExistingObjects on the provider to allow
     server-side apply to update existing objects on create."""
-CONFLICT = (
-    "server-side apply field conflict detected, see https://www.pulumi.com/registry/packages/"
-    "kubernetes/how-to-guides/managing-resources-with-server-side-apply/"
-    "#handle-field-conflicts-on-existing-resources for troubleshooting help"
-)
 FORGET = (
     "remove this resource from Pulumi state by rerunning the operation with the "
     'PULUMI_K8S_DELETE_UNREACHABLE environment variable set to "true"'
 )
-
-
-@dataclass(frozen=True)
-class PathDiff(Diff):
-    """A diff whose replacing paths are told in full, with removed values shown from the inputs."""
-
-    replaces: tuple[str, ...] = ()
-    diffs: tuple[str, ...] = ()
-
-    @override
-    def message(self) -> provider_pb2.DiffResponse:
-        """The answer on the wire."""
-        removed = (Change.DELETE, Change.DELETE_REPLACE)
-        some, none = provider_pb2.DiffResponse.DIFF_SOME, provider_pb2.DiffResponse.DIFF_NONE
-        return provider_pb2.DiffResponse(
-            changes=some if self.changed else none,
-            diffs=self.diffs,
-            replaces=self.replaces,
-            deleteBeforeReplace=self.delete_before_replace,
-            hasDetailedDiff=bool(self.detailed) or not self.diffs,
-            detailedDiff={
-                path: provider_pb2.PropertyDiff(kind=kind.value, inputDiff=kind in removed)
-                for path, kind in self.detailed.items()
-            },
-        )
 
 
 class ApiObject(Resource):
@@ -331,7 +285,7 @@ class ApiObject(Resource):
         ]
         version = str(state.get(shape.INITIAL_VERSION, self._kind.api_version))
         try:
-            found = self._applied(cluster.api, new, managers[1], preview)
+            found = applied(cluster.api, self._path(new), new, managers[1], preview=preview)
             if not preview:
                 found = awaiting.ready(cluster.api, operation, new, found, update=True)
         except (Unready, ApiError) as error:
@@ -349,7 +303,7 @@ class ApiObject(Resource):
                 ),
             ) from error
         if not preview and managers[0] != managers[1]:
-            self._relinquish(cluster.api, found, managers[0])
+            relinquish(cluster.api, self._path(found), found, managers[0])
         return shape.state(found, new, news, version, managers[1])
 
     def _found_after(
@@ -362,36 +316,6 @@ class ApiObject(Resource):
                 f"update of resource {_quoted(operation.urn)} failed: {error}\n"
                 f"unable to get cluster state: {missing}"
             ) from error
-
-    def _applied(self, api: Api, new: Object, manager: str, preview: bool) -> Object:
-        path = self._path(new)
-        before = api.get(path)
-        if not preview:
-            before = _taken_over(api, path, before, manager)
-        query = {
-            "fieldManager": manager,
-            "force": json.dumps(_forced(new, before, preview)),
-            **({"dryRun": "All"} if preview else {}),
-        }
-        try:
-            return api.patch(path, new, APPLY, **query)
-        except ApiError as error:
-            if not error.conflict:
-                raise
-            message = (
-                f'{CONFLICT}\nThe resource managed by field manager "{manager}" had an apply '
-                f"conflict: {error}"
-            )
-            raise ApiError(message, error.code, error.reason) from error
-
-    def _relinquish(self, api: Api, live: Object, manager: str) -> None:
-        """Gives up what a manager of another name owned."""
-        nothing = {
-            "apiVersion": live["apiVersion"],
-            "kind": live["kind"],
-            "metadata": _place(live),
-        }
-        api.patch(self._path(live), nothing, APPLY, fieldManager=manager)
 
     @override
     def delete(self, operation: Operation, identity: str, state: Properties) -> None:
@@ -426,53 +350,6 @@ class ApiObject(Resource):
 
     def _path(self, value: Object) -> str:
         return self._kind.path(shape.namespace(value), shape.name(value))
-
-
-def _place(value: Object) -> dict[str, str]:
-    place = {"name": shape.name(value), "namespace": shape.namespace(value)}
-    return {key: item for key, item in place.items() if item}
-
-
-def _taken_over(api: Api, path: str, live: Object, manager: str) -> Object:
-    """Makes the fields of our own create, and of kubectl, those of `manager`."""
-    entries = live["metadata"].get("managedFields") or []
-    ours = [e for e in entries if e["manager"] == manager and e["operation"] == "Apply"]
-    rest = [e for e in entries if e not in ours]
-    adopted = [e for e in rest if _is_taken_over(e)]
-    if not adopted:
-        return live
-    first, *others = [*ours, *adopted]
-    merged = {**first, "manager": manager, "operation": "Apply"}
-    for entry in others:
-        merged["fieldsV1"] = _union(merged["fieldsV1"], entry["fieldsV1"])
-    kept = [e for e in rest if e not in adopted]
-    operation = {"op": "replace", "path": "/metadata/managedFields", "value": [*kept, merged]}
-    return api.patch(path, [operation], JSON_PATCH)
-
-
-def _is_taken_over(entry: Object) -> bool:
-    return not entry.get("subresource") and any(
-        entry["manager"].startswith(manager) and entry["operation"] == operation
-        for manager, operation in TAKEN_OVER
-    )
-
-
-def _union(one: Object, other: Object) -> Object:
-    """Two sets of fields, as trees, in one."""
-    result = dict(one)
-    for key, value in other.items():
-        result[key] = _union(result[key], value) if key in result else value
-    return result
-
-
-def _forced(new: Object, live: Object, preview: bool) -> bool:
-    """Whether conflicts are overruled."""
-    if shape.annotation(new, shape.PATCH_FORCE) == "true":
-        return True
-    entries = live["metadata"].get("managedFields") or []
-    # Before the first update, a dry run meets the fields of our own create.
-    created = [e["operation"] == "Update" and e["manager"] == FIELD_MANAGER for e in entries]
-    return not entries or (preview and any(created))
 
 
 def _hides_in_preview(error: ApiError) -> bool:

@@ -6,10 +6,14 @@ values. Lists are compared by index, so a rule put first shows as a change of ev
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
+from pulumi.runtime.proto import provider_pb2
+from typing_extensions import override
+
 from tests.standins.kubernetes.api import Object
-from tests.standins.resource import Change
+from tests.standins.resource import Change, Diff
 from tests.standins.values import UNKNOWN
 
 STEP = re.compile(r"\.([A-Za-z0-9]+)|(\[\*\])")
@@ -18,6 +22,31 @@ QUOTED = re.compile(r'[."\[\]]')
 UNKNOWN_JSON = {"Element": {"V": ""}}
 
 Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class PathDiff(Diff):
+    """A diff whose replacing paths are told in full, with removed values shown from the inputs."""
+
+    replaces: tuple[str, ...] = ()
+    diffs: tuple[str, ...] = ()
+
+    @override
+    def message(self) -> provider_pb2.DiffResponse:
+        """The answer on the wire."""
+        removed = (Change.DELETE, Change.DELETE_REPLACE)
+        some, none = provider_pb2.DiffResponse.DIFF_SOME, provider_pb2.DiffResponse.DIFF_NONE
+        return provider_pb2.DiffResponse(
+            changes=some if self.changed else none,
+            diffs=self.diffs,
+            replaces=self.replaces,
+            deleteBeforeReplace=self.delete_before_replace,
+            hasDetailedDiff=bool(self.detailed) or not self.diffs,
+            detailedDiff={
+                path: provider_pb2.PropertyDiff(kind=kind.value, inputDiff=kind in removed)
+                for path, kind in self.detailed.items()
+            },
+        )
 
 
 class _Missing:

@@ -10,7 +10,8 @@ from typing_extensions import override
 from tests.standins.kubernetes import kubeconfig
 from tests.standins.kubernetes.cluster import Cluster, configured
 from tests.standins.kubernetes.kinds import KINDS
-from tests.standins.kubernetes.objects import ApiObject, PathDiff
+from tests.standins.kubernetes.objects import ApiObject
+from tests.standins.kubernetes.patching import PathDiff
 from tests.standins.kubernetes.release import Release
 from tests.standins.resource import CheckFailure, Diff, Failure, Resource
 from tests.standins.server import Provider

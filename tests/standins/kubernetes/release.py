@@ -8,9 +8,7 @@ import copy
 import re
 import secrets
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from typing_extensions import override
 
@@ -18,43 +16,21 @@ from tests.standins.kubernetes import helm, patching, shape
 from tests.standins.kubernetes.api import Object
 from tests.standins.kubernetes.cluster import Cluster
 from tests.standins.kubernetes.helm import HelmError, Stored
-from tests.standins.kubernetes.objects import PathDiff
+from tests.standins.kubernetes.patching import PathDiff
+from tests.standins.kubernetes.release_inputs import (
+    COMPUTED,
+    DEFAULT_SECONDS,
+    REFUSED,
+    arguments,
+    chart_version,
+    decoded,
+    timeout,
+    without_nulls,
+)
 from tests.standins.resource import CheckFailure, Diff, Failure, InitFailed, Operation, Resource
 from tests.standins.values import UNKNOWN, Properties, Secret, Value, has_unknown
 
-DEFAULT_SECONDS = 300
 REPLACED_BY = (".name", ".namespace")
-COMPUTED = ("resourceNames", "status")
-TEXTS = ("chart", "description", "keyring", "name", "namespace", "postrender", "version")
-# Each switch with what it is to `helm install` and to `helm upgrade`.
-SWITCHES: dict[str, tuple[str | None, str | None]] = {
-    "allowNullValues": (None, None),
-    "atomic": ("--atomic", "--atomic"),
-    "cleanupOnFail": (None, "--cleanup-on-fail"),
-    "createNamespace": ("--create-namespace", None),
-    "dependencyUpdate": (None, None),
-    "devel": (None, None),
-    "disableCRDHooks": (None, "--no-hooks"),
-    "disableOpenapiValidation": ("--disable-openapi-validation", None),
-    "disableWebhooks": ("--no-hooks", None),
-    "forceUpdate": (None, "--force"),
-    "lint": (None, None),
-    "recreatePods": (None, None),
-    "renderSubchartNotes": ("--render-subchart-notes", "--render-subchart-notes"),
-    "replace": (None, None),
-    "resetValues": (None, "--reset-values"),
-    "reuseValues": (None, "--reuse-values"),
-    "skipAwait": (None, None),
-    "skipCrds": ("--skip-crds", None),
-    "verify": (None, None),
-    "waitForJobs": (None, None),
-}
-REFUSED = (
-    *("allowNullValues", "dependencyUpdate", "devel", "keyring", "lint", "postrender"),
-    *("recreatePods", "replace", "valueYamlFiles", "verify"),
-)
-REPOSITORY = ("caFile", "certFile", "keyFile", "password", "repo", "username")
-REPOSITORY_FLAGS = {"caFile": "--ca-file", "certFile": "--cert-file", "keyFile": "--key-file"}
 NAME_TAKEN = "cannot re-use a name that is still in use"
 # An upgrade that gets this far counts as begun, though Helm has stored nothing of it.
 BEGUN = re.compile(r"unable to build kubernetes objects from (new|current) release manifest")
@@ -85,11 +61,11 @@ class Release(Resource):
             given["namespace"] = self._cluster().namespace
         if given.get("skipAwait") in (None, False):
             given.setdefault("timeout", DEFAULT_SECONDS)
-        inputs = _decoded(given)
+        inputs = decoded(given)
         failures = []
         if not has_unknown(given):
             try:
-                inputs["version"] = _chart_version(inputs)
+                inputs["version"] = chart_version(inputs)
             except HelmError as error:
                 reason = f"{error}; check the chart name and repository configuration."
                 failures = [CheckFailure(reason, "chart")]
@@ -125,13 +101,13 @@ class Release(Resource):
         self, operation: Operation, inputs: Properties, preview: bool
     ) -> tuple[str, Properties]:
         """Installs the chart; a preview renders nothing and asks nobody."""
-        release = _decoded(inputs)
+        release = decoded(inputs)
         if preview:
             return "", _state(inputs, release, preview=True)
         cluster = self._reached("create")
         namespace, name = release["namespace"], release["name"]
         identity = _identity(namespace, name)
-        options = _arguments(release, 0)
+        options = arguments(release, 0)
         try:
             helm.install(cluster, operation, options, release["values"])
         except HelmError as error:
@@ -167,10 +143,10 @@ class Release(Resource):
                 '"true"'
             )
         if state:
-            release = _decoded(state)
+            release = decoded(state)
             namespace, name = release["namespace"], release["name"]
         else:
-            release = _decoded({})
+            release = decoded({})
             namespace, _, name = identity.rpartition("/")
         found = helm.stored(cluster.api, namespace, name)
         if found is None:
@@ -192,14 +168,14 @@ class Release(Resource):
         preview: bool,
     ) -> Properties:
         """Upgrades the release."""
-        release = _decoded(news)
+        release = decoded(news)
         if preview:
             return _state(news, release, preview=True)
         cluster = self._reached("update")
         namespace, name = release["namespace"], release["name"]
         before = helm.stored(cluster.api, namespace, name)
         history = ["--history-max", str(int(release.get("maxHistory", 0)))]
-        options = [*_arguments(release, 1), *history]
+        options = [*arguments(release, 1), *history]
         try:
             helm.upgrade(cluster, operation, options, release["values"])
         except HelmError as error:
@@ -225,10 +201,10 @@ class Release(Resource):
             raise Failure(
                 f'can\'t delete Helm Release with unreachable cluster. Reason: "{cluster.reason}"'
             )
-        release = _decoded(state)
+        release = decoded(state)
         options = ["--namespace", release["namespace"]]
         if release["atomic"] or not release["skipAwait"]:
-            options += ["--wait", "--timeout", _timeout(release)]
+            options += ["--wait", "--timeout", timeout(release)]
         try:
             said = helm.uninstall(cluster, operation, release["name"], options)
         except HelmError as error:
@@ -247,33 +223,6 @@ class Release(Resource):
         if found is None:
             raise Failure(f"Helm has not stored the release {release['name']}")
         return _seen(release, found)
-
-
-def _decoded(properties: Properties) -> Object:
-    """Every field of a release, without secret marks; what is unknown or null is left out."""
-    given = shape.plain(properties)
-    known = {key: value for key, value in given.items() if value is not UNKNOWN}
-    release: Object = dict.fromkeys(TEXTS, "")
-    release.update(dict.fromkeys(SWITCHES, False))
-    release["timeout"] = 0
-    kept = (*release, "maxHistory", *COMPUTED)
-    release.update({key: known[key] for key in kept if key in known})
-    release["values"] = _without_nulls(known.get("values", {}))
-    if "repositoryOpts" in known:
-        options = known["repositoryOpts"]
-        release["repositoryOpts"] = {
-            key: "" if options.get(key) in (None, UNKNOWN) else options[key] for key in REPOSITORY
-        }
-    return release
-
-
-def _without_nulls(value: Any) -> Any:
-    empty = (None, UNKNOWN)
-    if isinstance(value, dict):
-        return {key: _without_nulls(item) for key, item in value.items() if item not in empty}
-    if isinstance(value, list):
-        return [_without_nulls(item) for item in value if item not in empty]
-    return value
 
 
 def _unknowns_as_null(value: Any) -> Any:
@@ -307,68 +256,6 @@ def _unknown_as(value: Value, given: Value) -> Value:
     return value
 
 
-def _chart_version(release: Object) -> str:
-    chart, *options = _chart_options(release)
-    metadata = helm.chart_metadata(chart, options)
-    if metadata.get("dependencies"):
-        raise HelmError("the stand-in takes no chart with dependencies")
-    return str(metadata["version"])
-
-
-def _chart_options(release: Object) -> list[str]:
-    """The chart's name as Helm takes it, and where it is found."""
-    chart, options = release["chart"].strip(), []
-    repository = release.get("repositoryOpts", {})
-    if repository.get("username") or repository.get("password"):
-        raise HelmError("the stand-in takes no repository with a password")
-    url = repository.get("repo", "")
-    remote = False
-    if repository and not chart.startswith("oci://"):
-        remote = bool(urlsplit(url).scheme) or url.startswith("/")
-        if remote:
-            options += ["--repo", url]
-        elif url and "/" not in chart:
-            chart = f"{url}/{chart}"
-    for key, flag in REPOSITORY_FLAGS.items():
-        if repository.get(key):
-            options += [flag, str(Path(repository[key]).absolute())]
-    version = release["version"].strip()
-    options += ["--version", version] if version else []
-    return [chart if remote else _local(chart), *options]
-
-
-def _local(chart: str) -> str:
-    """A chart in a folder or file of the program's, else the name as it is."""
-    path = Path(chart)
-    if path.is_file() or (path / "Chart.yaml").exists():
-        return str(path.absolute())
-    if chart.startswith(("/", ".")):
-        raise HelmError(f'path "{chart}" not found')
-    return chart
-
-
-def _arguments(release: Object, action: int) -> list[str]:
-    """What `helm install` (0) or `helm upgrade` (1) is told."""
-    try:
-        options = [release["name"], *_chart_options(release)]
-    except HelmError as error:
-        raise Failure(str(error)) from error
-    options += ["--namespace", release["namespace"], "--timeout", _timeout(release)]
-    for key, flags in SWITCHES.items():
-        flag = flags[action]
-        if release[key] and flag is not None:
-            options.append(flag)
-    if not release["skipAwait"]:
-        options += ["--wait", *(["--wait-for-jobs"] if release["waitForJobs"] else [])]
-    if release["description"]:
-        options += ["--description", release["description"]]
-    return options
-
-
-def _timeout(release: Object) -> str:
-    return f"{int(release['timeout']) or DEFAULT_SECONDS}s"
-
-
 def _identity(namespace: str, name: str) -> str:
     return f"{namespace}/{name}" if namespace else name
 
@@ -380,7 +267,7 @@ def _seen(release: Object, found: Stored) -> Object:
         "name": release["name"] or found.name,
         "namespace": release["namespace"] or found.namespace,
         "chart": release["chart"] or found.chart["name"],
-        "values": _merged(release["values"], _without_nulls(found.values)),
+        "values": _merged(release["values"], without_nulls(found.values)),
         "version": found.chart["version"],
         "resourceNames": helm.resource_names(found.manifest),
         "status": {

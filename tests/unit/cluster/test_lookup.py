@@ -61,7 +61,7 @@ def test_dns_any_is_the_clusters_and_everywhere() -> None:
 
 
 def test_dns_none_and_a_node_local_cache_need_no_dns_pods() -> None:
-    assert dns_rules(dns="none") == []
+    assert dns_rules(dns="none", pangolin={"endpoint": "https://203.0.113.10"}) == []
     assert dns_rules(dns=["169.254.20.10"]) == [
         "dns (169.254.20.10 53/udp)",
         "dns (169.254.20.10 53/tcp)",

@@ -20,8 +20,8 @@ import pulumi
 from components.docker_tunnel import DockerTunnel
 from host.ssh import SshHost
 from settings.load import judge
-from settings.stack import Settings
 from settings.secrets import Secrets
+from settings.stack import Settings
 from tests.unit.components.recording import Recording, record
 
 PROJECT = "newt-tunnel"

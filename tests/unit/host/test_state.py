@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -73,6 +74,12 @@ def test_a_host_that_differs_gets_a_new_generation_and_the_user_is_told_why(
     decided = generation(state, DECLARED, NOW)
     assert decided.text == FRESH, "without another generation the engine sees no change"
     assert finding in decided.finding
+
+
+def test_a_newt_that_the_proof_has_stopped_is_proved_again_by_the_next_update() -> None:
+    found = generation(replace(host(), held="yes"), DECLARED, NOW)
+    assert found.text == FRESH, "the program may be the one that the state holds: nothing would run"
+    assert "proof found open" in found.finding
 
 
 @pytest.mark.parametrize("state", ["ok", "drifted"])

@@ -42,10 +42,20 @@ PLATFORM: list[Case] = [
     ({"dns": ["dns.lan"]}, "dns[0]", "dns.lan", "is not an address"),
     ({"dns": ["cluster", "127.0.0.53"]}, "dns[1]", "127.0.0.53", "newt itself"),
     (
-        {"dns": "none", "egress": [{"name": "a", "host": "nas.lan", "port": 80}]},
+        {
+            "dns": "none",
+            "pangolin": {"endpoint": "https://203.0.113.10"},
+            "egress": [{"name": "a", "host": "nas.lan", "port": 80}],
+        },
         "egress[0].host",
         "nas.lan",
         "with dns: none newt cannot look it up; write its address",
+    ),
+    (
+        {"dns": "none"},
+        "pangolin.endpoint",
+        "https://pangolin.example.com",
+        "newt's pod cannot look it up; write dns: cluster",
     ),
     ({"pangolin": {"endpoint": "https://[::1]"}}, "pangolin.endpoint", "https://[::1]", "loopback"),
     (

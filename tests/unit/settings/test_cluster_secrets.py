@@ -87,10 +87,10 @@ def test_what_is_no_kubeconfig_is_refused_without_being_shown(loaded: Load, text
     assert line.startswith("kubeconfig: (not shown): is not a kubeconfig")
 
 
-def test_a_provisioning_key_needs_a_volume_to_keep_what_newt_gets(loaded: Load) -> None:
-    changes = {"newtId": ABSENT, "kubernetes.storage.enabled": False}
-    (line,) = refused(loaded, changes, newtProvisioningKey=SECRET)
-    assert line.startswith("kubernetes.storage.enabled: false: with newtProvisioningKey newt keeps")
+def test_a_provisioning_key_is_refused_because_the_chart_would_show_it(loaded: Load) -> None:
+    (line,) = refused(loaded, {"newtId": ABSENT}, newtProvisioningKey=SECRET)
+    assert line.startswith("newtProvisioningKey: (not shown): is for Docker hosts")
+    assert "pulumi config set --secret newtSecret" in line
 
 
 def test_secrets_of_the_other_platform_are_refused_unread(loaded: Load) -> None:

@@ -136,7 +136,9 @@ func knock(seconds string, addresses []string) error {
 		})
 	}
 	done.Wait()
-	select {} // a pod that ends would be started again
+	for { // a pod that ends would be started again
+		time.Sleep(time.Hour)
+	}
 }
 
 func main() {
