@@ -12,9 +12,9 @@ from tests.lab import Lab
 
 @pytest.fixture(scope="session")
 def nas(lab: Lab) -> Host:
-    """The NAS, with newt's image on it and IPv6 addresses that are usable at once."""
+    """The NAS, with newt's image on it."""
     host = Host(lab)
-    host.sh(f"docker pull --quiet {IMAGE} && sysctl -qw net.ipv6.conf.default.accept_dad=0")
+    host.sh(f"docker pull --quiet {IMAGE}")
     assert BRIDGE not in host.sh("ip link")
     return host
 

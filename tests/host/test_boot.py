@@ -89,9 +89,7 @@ def forgotten(host: Host) -> Host:
 
 DAMAGED = {
     "a rule file that lost its end": f"sed -i '/not listed/,$d' {STATE}/current/load4",
-    "a rule file that does not load": f"echo nonsense >>{STATE}/current/load4",
     "a rule file that is gone": f"rm {STATE}/current/load4",
-    "a widened rule": f"sed -i s/10.0.1.50/10.0.1.60/ {STATE}/current/load4",
 }
 
 

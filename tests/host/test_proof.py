@@ -15,8 +15,11 @@ from tests.host.rig import (
     ARRANGEMENTS,
     CONTAINER,
     GITEA,
+    OUTSIDER,
     PANGOLIN,
     POSTGRES,
+    PRINTER,
+    ROUTER,
     STATE,
     Host,
     declare,
@@ -36,10 +39,15 @@ def allow(name: str, address: str, port: int, protocol: str = "tcp") -> Probe:
     return Probe(name=name, address=address, protocol=protocol, port=str(port), must_reach=True)
 
 
-#: What is declared allows both, and the plan forbids both: a cage that is open.
-OPEN_TCP = forbid("opened", GITEA, 3000)
-OPEN_UDP = forbid("opened-udp", GITEA, 3000, "udp")
-OPEN_SILENT_UDP = forbid("opened-silent-udp", PANGOLIN, 51820, "udp")
+#: What is declared allows these and the plan forbids them: a cage that is open.
+HOLES = (
+    rule("hole", PRINTER, 631),
+    rule("hole", POSTGRES, 5432, protocol="udp"),
+    rule("hole", PANGOLIN, 51999, protocol="udp"),
+)
+OPEN_TCP = forbid("opened", PRINTER, 631)
+OPEN_UDP = forbid("opened-udp", POSTGRES, 5432, "udp")
+OPEN_SILENT_UDP = forbid("opened-silent-udp", PANGOLIN, 51999, "udp")
 HOLDS = (allow("gitea", GITEA, 3000), forbid("postgres", POSTGRES, 5432))
 
 
@@ -56,7 +64,7 @@ def _rows(output: str) -> tuple[Result, ...]:
 @pytest.fixture
 def newt(host: Host) -> Host:
     """newt in its cage."""
-    host.apply(declare())
+    host.apply(declare(*HOLES))
     host.create_network()
     host.start_newt()
     return host
@@ -67,8 +75,9 @@ def test_every_verdict_is_what_happened(host: Host, arrangement: str) -> None:
     named = rule("homeassistant", "homeassistant.lan", 8123)
     lost, block = rule("lost", NOBODY, 80), rule("block", "10.0.2.0/24", 80)
     declaration = declare(named, lost, block, arrangement=arrangement)
+    holed = declare(named, lost, block, *HOLES, arrangement=arrangement)
     host.lab.dns.set("homeassistant.lan", ["10.0.1.100", "10.0.1.200"])
-    host.apply(declaration)
+    host.apply(holed)
     host.create_network()
     host.start_newt()
     probes = plan(declaration.policy, declaration.cage)
@@ -76,9 +85,9 @@ def test_every_verdict_is_what_happened(host: Host, arrangement: str) -> None:
         OPEN_TCP,
         OPEN_UDP,
         OPEN_SILENT_UDP,
-        forbid("postgres-udp", POSTGRES, 5432, "udp"),
-        allow("printer", "10.0.1.200", 631),
-        allow("not-really-allowed", POSTGRES, 5432, "udp"),
+        forbid("outsider-udp", OUTSIDER, 8000, "udp"),
+        allow("router-ssh", ROUTER, 22),
+        allow("not-really-allowed", OUTSIDER, 443, "udp"),
     )
 
     said = host.prove("warn", *probes, *more).stdout
@@ -100,32 +109,32 @@ def test_every_verdict_is_what_happened(host: Host, arrangement: str) -> None:
         ("cloud-metadata", "80/tcp"): "not proved",
         ("foreign-resolver", "53/tcp"): "not proved",
         ("foreign-resolver", "53/udp"): "blocked",
-        ("postgres-udp", "5432/udp"): "blocked",
-        ("opened", "3000/tcp"): "OPEN",
-        ("opened-udp", "3000/udp"): "OPEN",
-        ("opened-silent-udp", "51820/udp"): "OPEN",
-        ("printer", "631/tcp"): "blocked",
-        ("not-really-allowed", "5432/udp"): "blocked",
+        ("outsider-udp", "8000/udp"): "blocked",
+        ("opened", "631/tcp"): "OPEN",
+        ("opened-udp", "5432/udp"): "OPEN",
+        ("opened-silent-udp", "51999/udp"): "OPEN",
+        ("router-ssh", "22/tcp"): "blocked",
+        ("not-really-allowed", "443/udp"): "blocked",
     }
     named_rows = [row for row in _rows(said) if row.name == "homeassistant"]
     assert {row.destination for row in named_rows} == {"10.0.1.100", "10.0.1.200"}
     assert "warning: lost: nobody answers" in said
-    assert "warning: printer: newt may reach it, but only this host does" in said
+    assert "warning: router-ssh: newt may reach it, but only this host does" in said
     assert "warning: the cage is open, and newt runs on: proof is warn" in said
     assert host.newt_runs()
 
 
 def test_enforce_stops_newt_and_keeps_it_stopped_until_a_good_proof(newt: Host) -> None:
-    newt.apply(declare(persistence="cron"))  # with cron a refresh starts newt
+    newt.apply(declare(*HOLES, persistence="cron"))  # with cron a refresh starts newt
 
     bad = newt.prove("enforce", *HOLDS, OPEN_TCP, check=False)
 
     assert bad.returncode != 0
     assert "the cage is open: newt was stopped" in bad.stderr
-    assert verdicts(bad.stdout)["opened", "3000/tcp"] == "OPEN"
+    assert verdicts(bad.stdout)["opened", "631/tcp"] == "OPEN"
     for command in ("refresh", "start", "boot"):
         newt.egress(command)
-    newt.apply(declare(persistence="cron"))
+    newt.apply(declare(*HOLES, persistence="cron"))
     assert not newt.newt_runs()
     assert "newt is held" in newt.egress("status").stdout
 
@@ -194,7 +203,7 @@ def test_whatever_the_host_has_to_knock_with_the_verdicts_are_the_same(
         OPEN_TCP,
         allow("gitea", GITEA, 3000, "udp"),
     )
-    newt.apply(declare(rule("closed", GITEA, 3001)))
+    newt.apply(declare(rule("closed", GITEA, 3001), *HOLES))
 
     with _knocking_with(newt, knocker):
         said = newt.prove("warn", *probes).stdout
@@ -204,7 +213,7 @@ def test_whatever_the_host_has_to_knock_with_the_verdicts_are_the_same(
         ("postgres", "5432/tcp"): "blocked",
         ("docker-host-ssh", "22/tcp"): "blocked",
         ("closed", "3001/tcp"): "reached",
-        ("opened", "3000/tcp"): "OPEN",
+        ("opened", "631/tcp"): "OPEN",
         # busybox's nc knows no UDP.
         ("gitea", "3000/udp"): "not probed" if knocker == "nc" else "reached",
     }
