@@ -124,7 +124,7 @@ class Storage(Section):
     )
     enabled: Switch = Field(
         default=True,
-        description="Whether newt has a volume. It needs one only with `newtProvisioningKey`.",
+        description="Whether newt has a volume.",
     )
 
 

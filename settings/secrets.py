@@ -58,8 +58,8 @@ KEYS = {
         ),
         SecretKey(
             PROVISIONING_KEY,
-            "Instead of `newtId` and `newtSecret`: newt registers itself and keeps what it gets "
-            "in its volume.",
+            "Instead of `newtId` and `newtSecret`, on Docker hosts: newt registers itself and "
+            "keeps what it gets in its volume.",
             _TOKEN,
             "holds spaces, line breaks or quotes; copy it from Pangolin again",
         ),
