@@ -29,9 +29,10 @@ class Direction(enum.Enum):
 class Tracking(enum.Enum):
     """What conntrack says of a packet.
 
-    ``REPLY``: established or related, in the reply direction. Everything else, also a later packet
-    of a connection that was opened in this direction, is ``ORIGINAL``; packets that conntrack does
-    not know are ``UNTRACKED``.
+    ``REPLY``: established or related, in the reply direction of a connection that was opened to the
+    sender. Everything else is ``ORIGINAL``: a later packet of a connection that was opened in this
+    direction, and what is related to somebody else's connection, like a forged ICMP error. Packets
+    that conntrack does not know are ``UNTRACKED``.
     """
 
     ORIGINAL = "original"

@@ -17,10 +17,10 @@ HOLD_LOCK = ["flock", LOCK, "sleep", "1.5"]
 def test_two_applies_at_once_both_end_well_one_after_the_other(host: Host) -> None:
     declarations = [declare(rule(name, "192.0.2.9", 9)) for name in ("one", "two")]
     host.apply(declare())
-    command = 'sh -c "$1" apply apply one & sh -c "$2" apply apply two & wait $! && wait %1'
+    command = 'sh -c "$1" sh apply one & one=$!; sh -c "$2" sh apply two & wait $! && wait $one'
     scripts = [declaration.script for declaration in declarations]
 
-    said = host.nas.run(["bash", "-c", f"exec 2>&1; {command}", "both", *scripts]).stdout
+    said = host.nas.run(["sh", "-c", f"exec 2>&1; {command}", "both", *scripts]).stdout
 
     assert said.count("in force: ") == 2, said
     status = host.egress("status").stdout
