@@ -29,10 +29,9 @@ class Direction(enum.Enum):
 class Tracking(enum.Enum):
     """What conntrack says of a packet.
 
-    ``REPLY``: established or related, in the reply direction of a connection that was opened to the
-    sender. Everything else is ``ORIGINAL``: a later packet of a connection that was opened in this
-    direction, and what is related to somebody else's connection, like a forged ICMP error. Packets
-    that conntrack does not know are ``UNTRACKED``.
+    ``REPLY``: established or related, in the reply direction. Everything else, also a later packet
+    of a connection that was opened in this direction, is ``ORIGINAL``; packets that conntrack does
+    not know are ``UNTRACKED``.
     """
 
     ORIGINAL = "original"
@@ -79,8 +78,6 @@ def decide(
         return Verdict(False, "nothing may open a connection to newt")
     if packet.source != cage.newt:
         return Verdict(False, f"only {cage.newt} may send from {cage.bridge}")
-    if packet.tracking is Tracking.REPLY:
-        return Verdict(True, "a reply, in the reply direction of its connection")
     for rule in policy.sorted_rules:
         if _matches(rule, packet.destination, packet.protocol, packet.port, resolution or {}):
             return Verdict(True, f"{rule.origin} allows it", rule.name)

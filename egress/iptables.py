@@ -17,8 +17,10 @@ from egress.names import address_text
 
 EGRESS_CHAIN = "NEWT-EGRESS"
 INGRESS_CHAIN = "NEWT-INGRESS"
-#: Only the answering side of a connection passes by state: a packet of newt's own always meets the
-#: list, so that a revoked target is cut at once. RELATED keeps path-MTU discovery alive.
+#: What answers newt passes by state, towards newt alone: newt's own packets always meet the list,
+#: so that a revoked target is cut at once. newt itself answers nobody. A rule for its replies would
+#: let out forged ICMP errors about the connections of others, which conntrack calls related, and
+#: answers to whoever spoke to it before the cage stood. RELATED keeps path-MTU discovery alive.
 REPLIES = "-m conntrack --ctstate RELATED,ESTABLISHED --ctdir REPLY"
 
 
@@ -52,9 +54,6 @@ def render(policy: Policy, cage: Cage) -> Ruleset:
     docker_user = cage.hook is Hook.DOCKER_USER
     lines = [
         f"-A {EGRESS_CHAIN} ! -s {cage.newt}/32 {_comment('foreign source')} -j DROP",
-        # Of connections to newt alone: conntrack also calls related what newt forges, an ICMP error
-        # about somebody else's connection.
-        f"-A {EGRESS_CHAIN} {REPLIES} --ctorigdst {cage.newt} {_comment(REPLIES_RULE)} -j RETURN",
     ]
     for rule in policy.sorted_rules:
         lines += _allow(rule, by_original_destination=docker_user)

@@ -45,8 +45,6 @@ def render(policy: Policy, cage: Cage) -> str:
             "\tchain egress {",
             f"\t\tmeta nfproto ipv6 counter drop {_comment('no IPv6')}",
             f"\t\tip saddr != {cage.newt} counter drop {_comment('foreign source')}",
-            f"\t\t{_REPLIES} ct original ip daddr {cage.newt} counter return "
-            f"{_comment(REPLIES_RULE)}",
             *(("\t\tip daddr . meta l4proto . th dport @targets return",) if elements else ()),
             *rules,
             f"\t\tcounter reject with icmpx admin-prohibited {_comment('not listed')}",

@@ -79,8 +79,7 @@ def test_no_packet_passes_while_rules_are_swapped_and_networks_created(
     host.create_network()
     host.start_newt()
 
-    with _flooded(host) as wire:
-        storm = host.nas.popen(["sh", "-c", STORM])
+    with _flooded(host) as wire, host.nas.popen(["sh", "-c", STORM]) as storm:
         for swap in range(SWAPS):
             host.apply(wide if swap % 2 else narrow)
         said, _ = storm.communicate()

@@ -133,13 +133,6 @@ def _statement(rule: _Rule, words: list[str]) -> None:
             rule.matches.append(lambda packet: packet.protocol == protocol and packet.port in ports)
         case ["ct", "state", states, *rest]:
             rule.matches.append(lambda packet: packet.state.lower() in states.split(","))
-        case ["ct", "original", "ip", "daddr", text, *rest]:
-            end = IPv4Address(text)
-            rule.matches.append(
-                lambda packet: (
-                    packet.connection is not None and packet.connection.destination == end
-                )
-            )
         case ["ct", "direction", "reply", *rest]:
             rule.matches.append(
                 lambda packet: packet.connection is not None and packet.connection.reply

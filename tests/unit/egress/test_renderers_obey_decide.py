@@ -85,7 +85,7 @@ def test_docker_user_gives_the_verdict_of_decide_where_no_address_is_rewritten(
     situation: Situation,
 ) -> None:
     rules = Iptables(situation.policy, DOCKER_USER)
-    for packet in known_to_conntrack(situation.packets):
+    for packet in asked_by_their_sender(situation.packets):
         for hook, seen in docker_user_hooks(packet):
             assert_same_verdict(situation.policy, packet, seen, rules.run(hook, seen))
 
@@ -96,7 +96,7 @@ def test_docker_user_judges_whom_newt_asked_for_and_not_whom_docker_made_of_it(
     situation: Situation, container: str, port: int
 ) -> None:
     rules = Iptables(situation.policy, DOCKER_USER)
-    for packet in known_to_conntrack(situation.packets):
+    for packet in asked_by_their_sender(situation.packets):
         for hook, seen in docker_user_hooks(packet):
             if hook == "DOCKER-USER" and packet.direction is Direction.FROM_NEWT:
                 behind_dnat = rewritten(seen, IPv4Address(container), port)
@@ -168,8 +168,17 @@ def docker_user_hooks(packet: Packet) -> Iterator[tuple[str, WirePacket]]:
             yield "PREROUTING" if from_newt else "POSTROUTING", seen
 
 
-def known_to_conntrack(packets: tuple[Packet, ...]) -> Iterator[Packet]:
-    return (packet for packet in packets if packet.tracking is not Tracking.UNTRACKED)
+def asked_by_their_sender(packets: tuple[Packet, ...]) -> Iterator[Packet]:
+    """Without those that docker-user drops although their destination is listed: it goes by what
+    conntrack remembers as the connection's own destination, which an untracked packet lacks, and
+    which for an answer of newt's is newt.
+    """
+    return (
+        packet
+        for packet in packets
+        if packet.tracking is Tracking.ORIGINAL
+        or (packet.direction is Direction.TO_NEWT and packet.tracking is Tracking.REPLY)
+    )
 
 
 def assert_same_verdict(policy: Policy, packet: Packet, seen: WirePacket, outcome: Outcome) -> None:
