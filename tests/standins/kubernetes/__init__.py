@@ -22,6 +22,6 @@ server and Helm are real, so conflicts, admission and rollouts need no imitation
     recorder     the Go program that wrote types.json and the recorded cases of the tests
 
 Left out, and refused by name: every other kind, `*Patch` resources, lists, invokes,
-`ignore_changes`, `generateName`, `pulumi.com/waitFor`, client-side apply, YAML rendering, adopting
-existing objects.
+`ignore_changes` of list elements, `generateName`, `pulumi.com/waitFor`, client-side apply, YAML
+rendering, adopting existing objects.
 """
