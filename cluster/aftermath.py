@@ -13,11 +13,10 @@ from urllib.parse import quote
 from cluster.errors import ClusterError
 from cluster.objects import Object
 from cluster.reader import connect
+from egress.network_policy import DIGEST_ANNOTATION
 from settings.stack import KubernetesSettings
 
 _JOB_LABEL = "batch.kubernetes.io/job-name"
-#: The annotation that says under which policy a pod was made.
-_POLICY_ANNOTATION = "newt-tunnel/policy"
 #: A rolling update lets the old pod overlap the new one for a moment.
 _OVERLAP_SECONDS = 30.0
 _POLL_SECONDS = 1.0
@@ -55,7 +54,7 @@ def confirm_confined(
     while True:
         # Neither the pods of the proof, nor one that is on its way out.
         pods = [pod for pod in client.each(path, _as_is) if _is_newt(pod)]
-        digests = {_annotations(pod).get(_POLICY_ANNOTATION) for pod in pods}
+        digests = {_annotations(pod).get(DIGEST_ANNOTATION) for pod in pods}
         if digests == {digest}:
             return
         if time.monotonic() > deadline:

@@ -16,7 +16,6 @@ from components.newt_release import (
     INSTANCE,
     INSTANCE_LABEL,
     POD_LABELS,
-    Chart,
     NewtRelease,
     NewtReleaseArgs,
 )
@@ -103,7 +102,7 @@ class KubernetesTunnel(pulumi.ComponentResource):
             NewtReleaseArgs(
                 provider=provider,
                 namespace=namespace,
-                chart=_chart(settings),
+                chart=settings.kubernetes.chart,
                 image=image,
                 endpoint=str(settings.pangolin.endpoint),
                 newt_id=settings.newt_id or "",
@@ -210,17 +209,6 @@ class KubernetesTunnel(pulumi.ComponentResource):
 
 
 DENIED: Any = network_policy.deny_all()
-
-
-def _chart(settings: KubernetesSettings) -> Chart:
-    chart = settings.kubernetes.chart
-    return Chart(
-        repository=chart.repository,
-        name=chart.name,
-        version=chart.version,
-        is_local=chart.is_local,
-        is_oci=chart.is_oci,
-    )
 
 
 def _storage_size(settings: KubernetesSettings) -> str | None:

@@ -16,12 +16,13 @@ import pulumi_kubernetes as kubernetes
 from components.pods import (
     CONTAINER_SECURITY,
     POD_SECURITY,
-    POLICY_ANNOTATION,
     TMP_MOUNT,
     TMP_VOLUME,
     shell_container,
 )
+from egress.network_policy import DIGEST_ANNOTATION
 from pod import GATE
+from settings.kubernetes import Chart
 
 RELEASE = "newt"
 INSTANCE = "newt"
@@ -37,19 +38,6 @@ CONFIG_FOLDER = "/var/lib/newt"
 #: Gate (60 tries of at most 8 s), image pull, and newt's own readiness.
 READY_SECONDS = 600
 DOCKER_HUB = "docker.io"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Chart:
-    """``repository`` is an https URL, an ``oci://`` reference, or a local path (then ``name`` is no
-    part).
-    """
-
-    repository: str
-    name: str
-    version: str
-    is_local: bool
-    is_oci: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,7 +159,7 @@ def _values(
             "image": _image(args.image),
             "securityContext": CONTAINER_SECURITY,
             "podSecurityContext": POD_SECURITY,
-            "podAnnotations": {POLICY_ANNOTATION: args.digest},
+            "podAnnotations": {DIGEST_ANNOTATION: args.digest},
             "health": {"enabled": args.health},
             "logLevel": args.log_level,
             "resources": _resources(args),

@@ -7,8 +7,6 @@ from typing import Any
 #: nobody; newt needs no user of its own (its WireGuard runs in user space).
 NOBODY = 65534
 TMP = "tmp"
-#: Carries the policy's hash: a pod proves or runs under one policy, and goes with it.
-POLICY_ANNOTATION = "newt-tunnel/policy"
 
 #: The full restricted set: the chart's default lacks the seccomp profile, and is refused without.
 CONTAINER_SECURITY: dict[str, Any] = {

@@ -16,8 +16,9 @@ import pulumi_kubernetes as kubernetes
 
 from cluster.ours import OWNER
 from components.egress_policy import RESTRICTED
-from components.pods import POD_SECURITY, POLICY_ANNOTATION, TMP_VOLUME, shell_container
+from components.pods import POD_SECURITY, TMP_VOLUME, shell_container
 from egress.model import CLUSTER_CANARIES
+from egress.network_policy import DIGEST_ANNOTATION
 from egress.proof import Probe
 from pod import PROBE
 
@@ -89,7 +90,7 @@ class PolicyProof(pulumi.ComponentResource):
         template: Any = {
             "metadata": {
                 "labels": {**args.labels} if is_newt else {},
-                "annotations": {POLICY_ANNOTATION: args.digest},
+                "annotations": {DIGEST_ANNOTATION: args.digest},
             },
             "spec": self._pod(args, role),
         }
