@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.host.rig import ARRANGEMENTS, Host, declare
+from tests.host.rig import ARRANGEMENTS, COMPLETE, Host, declare
 
 pytestmark = pytest.mark.lab
 
@@ -86,18 +86,29 @@ def test_everybody_elses_rules_stay_and_ours_come_first(crowded: Host, arrangeme
 
 
 DISPLACED = {
-    "somebody came first": "iptables -t mangle -I PREROUTING 1 -j ACCEPT",
-    "our jump is gone": "ip6tables -t mangle -D PREROUTING -i br-newt -j NEWT-EGRESS",
-    "our jump is there twice": "iptables -t mangle -A POSTROUTING -o br-newt -j NEWT-INGRESS",
-    "a rule was slipped in": "iptables -t mangle -I NEWT-EGRESS 1 -j RETURN",
-    "everything was flushed": "iptables -t mangle -F; iptables -t mangle -X",
+    "iptables": {
+        "somebody came first": "iptables -t mangle -I PREROUTING 1 -j ACCEPT",
+        "our jump is gone": "ip6tables -t mangle -D PREROUTING -i br-newt -j NEWT-EGRESS",
+        "our jump is there twice": "iptables -t mangle -A POSTROUTING -o br-newt -j NEWT-INGRESS",
+        "a rule was slipped in": "iptables -t mangle -I NEWT-EGRESS 1 -j RETURN",
+        "everything was flushed": "iptables -t mangle -F; iptables -t mangle -X",
+    },
+    "nftables": {
+        "the table is gone": "nft delete table inet newt_guard",
+        "a rule was slipped in": "nft insert rule inet newt_guard egress accept",
+        "a target was slipped in": "nft add element inet newt_guard targets "
+        "'{ 10.0.1.60 . tcp . 5432 }'",
+        "our hook is gone": "nft flush chain inet newt_guard prerouting",
+        "the table sleeps": "nft add table inet newt_guard '{ flags dormant; }'",
+    },
 }
 
 
-def test_whatever_displaced_our_rules_is_found_and_mended(host: Host) -> None:
-    host.apply(declare())
+@pytest.mark.parametrize("arrangement", COMPLETE)
+def test_whatever_displaced_our_rules_is_found_and_mended(host: Host, arrangement: str) -> None:
+    host.apply(declare(arrangement=arrangement))
     theirs = others(host)
-    for finding, command in DISPLACED.items():
+    for finding, command in DISPLACED[arrangement].items():
         host.sh(command)
         answer = host.check()
         assert answer["state"] == "drifted", finding

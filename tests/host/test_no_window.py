@@ -27,7 +27,7 @@ pytestmark = pytest.mark.lab
 
 PPS = 4000
 ENOUGH = 2000  # packets a second, below which a flood shows nothing
-SWAPS = 5
+SWAPS = 4
 # Listens until a second passes without a packet; says then when the last one came.
 LISTENER = """
 import socket, sys, time
