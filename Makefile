@@ -5,6 +5,7 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 STACK ?= nas
 PLUGINS ?= auto
+JOBS ?= 3
 SHELL_SCRIPTS := host/newt-egress host/newt-proof pod/newt-gate pod/newt-probe $(shell find tests .ci -name '*.sh') .ci/run
 
 .DEFAULT_GOAL := help
@@ -12,7 +13,7 @@ SHELL_SCRIPTS := host/newt-egress host/newt-proof pod/newt-gate pod/newt-probe $
 .PHONY: help
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "  variables: STACK=nas|k3s-home  PLUGINS=auto|official|standin (make demo)"
+	@echo "  variables: STACK=nas|k3s-home  PLUGINS=auto|official|standin (make demo)  JOBS=3 (make test)"
 
 $(VENV)/.ready: requirements.txt requirements-dev.txt
 	@echo "setting up $(VENV) from requirements-dev.txt (about a minute the first time) ..."
@@ -31,7 +32,7 @@ demo: $(VENV)/.ready ## deploy the stack in a lab on this machine, for real, and
 test: lint ## everything: lint, types, unit tests, and (as root on Linux) the lab with real packets
 	@if command -v go >/dev/null; then cd tests/lab/pangolin && go vet ./... && go test ./...; \
 	else echo "skipped: the tests of the lab's Pangolin, because there is no Go on this machine"; fi
-	@$(PYTHON) -m pytest -q --durations=15
+	@$(PYTHON) -m pytest -q --durations=15 -n $(JOBS) --dist loadgroup
 
 .PHONY: unit
 unit: $(VENV)/.ready ## the tests that need no root and no lab

@@ -8,6 +8,16 @@ import pytest
 
 from tests.host.rig import BRIDGE, IMAGE, Host
 from tests.lab import Lab
+from tests.lab.fixtures import prefix, unavailable
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Lab]:
+    """A lab of its own: the stack that other tests deployed would be in the way."""
+    if reason := unavailable():
+        pytest.skip(reason)
+    with Lab(prefix("h")) as lab:
+        yield lab
 
 
 @pytest.fixture(scope="session")

@@ -121,7 +121,7 @@ def declare(
     )
 
 
-def eventually(condition: Callable[[], bool], what: str, within: float = 10.0) -> None:
+def eventually(condition: Callable[[], bool], what: str, within: float = 30.0) -> None:
     deadline = time.monotonic() + within
     while not condition():
         assert time.monotonic() < deadline, f"{what}: not within {within:.0f} s"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import subprocess
+from collections.abc import Iterator
 
 import pytest
 
@@ -11,7 +14,19 @@ from tests.host.rig import PROGRAM, STATE, Host, declare, eventually, rule
 pytestmark = pytest.mark.lab
 
 LOCK = "/run/newt-egress.lock"
-HOLD_LOCK = ["flock", LOCK, "sleep", "1.5"]
+
+
+@contextlib.contextmanager
+def _lock_held(host: Host) -> Iterator[None]:
+    """Somebody has the lock meanwhile, for 60 s at most."""
+    with host.nas.popen(
+        ["flock", LOCK, "timeout", "60", "head", "-c", "1"], stdin=subprocess.PIPE
+    ) as holder:
+        assert holder.stdin
+        taken = f"flock -n {LOCK} true || echo taken"
+        eventually(lambda: "taken" in host.sh(taken), "the lock is taken")
+        yield
+        holder.stdin.close()
 
 
 def test_two_applies_at_once_both_end_well_one_after_the_other(host: Host) -> None:
@@ -32,11 +47,11 @@ def test_two_applies_at_once_both_end_well_one_after_the_other(host: Host) -> No
 def test_a_refresh_that_waited_while_the_guard_was_removed_does_nothing(host: Host) -> None:
     before = host.snapshot()
     host.apply(declare(rule("homeassistant", "homeassistant.lan", 8123)))
-    with host.nas.popen(HOLD_LOCK):
+    with _lock_held(host):
         removal = host.nas.popen(["newt-egress", "remove"])
-        eventually(lambda: _waiting(host) == 1, "remove waits for the lock")
+        eventually(lambda: _waits(host, "remove"), "remove waits for the lock")
         refresh = host.nas.popen(["newt-egress", "refresh"])
-        eventually(lambda: _waiting(host) == 2, "refresh waits for the lock")
+        eventually(lambda: _waits(host, "refresh"), "refresh waits for the lock")
 
     for process in (removal, refresh):
         said, _ = process.communicate(timeout=20)
@@ -59,11 +74,14 @@ def test_a_refresh_after_the_removal_does_nothing(host: Host) -> None:
 def test_who_waits_too_long_says_for_what(host: Host) -> None:
     host.apply(declare())
     impatient = f"sed 's/^LOCK_SECONDS=.*/LOCK_SECONDS=1/' {PROGRAM} >/tmp/newt-egress"
-    with host.nas.popen(["flock", LOCK, "sleep", "3"]):
+    with _lock_held(host):
         said = host.sh(f"{impatient}; sh /tmp/newt-egress refresh", check=False)
 
     assert "another newt-egress has been at work for 1 s" in said
 
 
-def _waiting(host: Host) -> int:
-    return len(host.sh("grep -l -a -s 'newt-egress' /proc/[0-9]*/cmdline; :").split()) - 1
+def _waits(host: Host, command: str) -> bool:
+    """Whether `newt-egress COMMAND` runs and is between two looks at the lock."""
+    running = f"pgrep -f 'newt-egress [{command[0]}]{command[1:]}'"
+    asleep = f"for each in $({running}); do pgrep -P $each -x sleep; done"
+    return bool(host.sh(asleep, check=False).strip())

@@ -17,6 +17,12 @@ from .kubernetes import Cluster
 PREFIX = "nttest"
 
 
+def prefix(purpose: str = "") -> str:
+    """The name of this process's lab: tests run side by side, each process with labs of its own."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw")
+    return f"{os.environ.get('NEWT_LAB') or PREFIX}{worker}{purpose}"
+
+
 def unavailable() -> str | None:
     """Why the lab cannot run here, as a sentence; None when it can."""
     if sys.platform != "linux":
@@ -35,7 +41,7 @@ def lab() -> Iterator[Lab]:
     """The post's network, up for all tests of a session: leave it as you found it."""
     if reason := unavailable():
         pytest.skip(reason)
-    with Lab(os.environ.get("NEWT_LAB") or PREFIX) as lab:
+    with Lab(prefix()) as lab:
         yield lab
 
 

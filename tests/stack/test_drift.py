@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import subprocess
-import time
 
 import pytest
 
 from tests.deployment import Deployment
+from tests.lab.waiting import wait_until
 from tests.stack.observe import knock, on_nas
 
 pytestmark = pytest.mark.lab
@@ -40,12 +40,12 @@ def test_rules_of_an_update_that_lost_its_connection_are_narrowed_by_the_reverte
     lab = deployed.lab
     reverted = deployed.stack_file.read_text()
     deployed.edit(egress=[*deployed.setting("egress"), OUTSIDER])
-    # The connection goes when the new rules are loaded: a stand-in for `mv` tells the moment, and
-    # holds it.
+    # The connection goes when the new rules are loaded: a stand-in for `mv` tells the moment, which
+    # is when the program is put in its place, and holds it.
     on_nas(
         lab,
-        "printf '#!/bin/sh\\n: >/run/loaded; sleep 3; exec /bin/mv \"$@\"\\n' >/usr/local/sbin/mv; "
-        "chmod +x /usr/local/sbin/mv",
+        "cat >/usr/local/sbin/mv <<'END'; chmod +x /usr/local/sbin/mv\n"
+        '#!/bin/sh\ncase $1 in *.new) : >/run/loaded; sleep 3 ;; esac\nexec /bin/mv "$@"\nEND',
     )
     try:
         update = subprocess.Popen(
@@ -58,16 +58,14 @@ def test_rules_of_an_update_that_lost_its_connection_are_narrowed_by_the_reverte
             stderr=subprocess.STDOUT,
             text=True,
         )
-        deadline = time.monotonic() + 60
-        while on_nas(lab, "test -e /run/loaded || echo not yet").strip():
-            assert time.monotonic() < deadline, "the rules were never loaded"
-            time.sleep(0.05)
-        session = on_nas(lab, "pgrep -f 'sshd: root@notty'").split()
-        for pid in session:
+        wait_until(lambda: "loaded" in on_nas(lab, "ls /run"), "the rules are loaded", 60)
+        for pid in on_nas(lab, "pgrep -f 'sshd: root@notty'").split():
             on_nas(lab, f"kill {pid}", check=False)
         printed, _ = update.communicate(timeout=120)
         assert update.returncode != 0, f"the update must notice the lost connection:\n{printed}"
-        time.sleep(4)  # the program on the host finishes what it began
+        # The program on the host finishes what it began.
+        free = "flock -n /run/newt-egress.lock echo free || :"
+        wait_until(lambda: "free" in on_nas(lab, free), "newt-egress ends", 60)
     finally:
         on_nas(lab, "rm -f /usr/local/sbin/mv /run/loaded")
     assert knock(lab, "198.51.100.66", 8000), "the wider rules must be in force for this test"
