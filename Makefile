@@ -6,7 +6,7 @@ PYTHON := $(VENV)/bin/python
 STACK ?= nas
 PLUGINS ?= auto
 JOBS ?= 3
-SHELL_SCRIPTS := host/newt-egress host/newt-proof pod/newt-gate pod/newt-probe $(shell find tests .ci -name '*.sh') .ci/run
+SHELL_SCRIPTS := forge/install host/newt-egress host/newt-proof pod/newt-gate pod/newt-probe $(shell find tests .ci -name '*.sh') .ci/run
 
 .DEFAULT_GOAL := help
 
@@ -32,7 +32,7 @@ demo: $(VENV)/.ready ## deploy the stack in a lab on this machine, for real, and
 test: lint ## everything: lint, types, unit tests, and (as root on Linux) the lab with real packets
 	@if command -v go >/dev/null; then cd tests/lab/pangolin && go vet ./... && go test ./...; \
 	else echo "skipped: the tests of the lab's Pangolin, because there is no Go on this machine"; fi
-	@$(PYTHON) -m pytest -q --durations=15 -n $(JOBS) --dist loadgroup
+	@$(PYTHON) -m pytest -q --durations=15 -n $(JOBS)
 
 .PHONY: unit
 unit: $(VENV)/.ready ## the tests that need no root and no lab
