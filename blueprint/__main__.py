@@ -1,0 +1,154 @@
+"""``python -m blueprint STACK``: does the cage fit the blueprint?
+
+Reads the committed stack file and the blueprint; needs no engine, cluster, host or passphrase, and
+encrypted values stay as they are. Exit status: 0 where they agree, 1 where they do not, 2 where
+that cannot be told. See docs/blueprint.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from blueprint.compare import Comparison, compare
+from review import document, openings, revisions, stacks
+from review.text import plain
+from settings.blueprint import Blueprint
+from settings.derived import KEY, Derived, derive
+from settings.entries import Entry
+from settings.findings import problems_of
+from settings.stack import AnySettings, Settings
+from settings.targets import Target
+
+AGREE, DIFFER, CANNOT_TELL = 0, 1, 2
+
+Say = Callable[[str], None]
+
+
+def main(arguments: Sequence[str], folder: Path, say: Say = print) -> int:
+    """``folder`` is the one of Pulumi.yaml."""
+    options = _options(arguments)
+    state = revisions.WorkingTree(folder, prefix="")
+    try:
+        settings = _settings(options.stack, state)
+        section = _section(options, settings)
+    except _CannotTellError as error:
+        say(str(error))
+        return CANNOT_TELL
+    exposed = _exposed(section, settings, state)
+    if exposed.problems:
+        say(f"{options.stack}: nothing is compared, because {section.file} has problems:")
+        _say_all(say, exposed.problems)
+        return CANNOT_TELL
+    found = compare(exposed.entries, openings.allowed(settings))
+    _report(say, options.stack, section, found)
+    if exposed.left_out:
+        say("not compared:")
+        _say_all(say, exposed.left_out)
+    differs = found.not_allowed or (found.not_exposed and not options.extra_ok)
+    return DIFFER if differs else AGREE
+
+
+def _options(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m blueprint",
+        description="Compare what a Pangolin blueprint exposes with what newt's cage allows.",
+        epilog="Exit status: 0 they agree, 1 they do not, 2 that cannot be told.",
+    )
+    parser.add_argument("stack", help="name of the stack, like nas")
+    parser.add_argument(
+        "--blueprint", metavar="PATH", help="the blueprint; default: the stack's own"
+    )
+    parser.add_argument("--site", help="with --blueprint: identifier of the stack's site")
+    parser.add_argument(
+        "--all-ports",
+        metavar="RESOURCE",
+        action="append",
+        default=[],
+        help='with --blueprint: a private resource whose "*" is meant; may be repeated',
+    )
+    parser.add_argument(
+        "--extra-ok",
+        action="store_true",
+        help="what the cage allows beyond the blueprint is told, and no reason to fail",
+    )
+    options = parser.parse_args(arguments)
+    if options.blueprint is None and (options.site or options.all_ports):
+        parser.error("--site and --all-ports belong to --blueprint")
+    return options
+
+
+class _CannotTellError(Exception):
+    """The text says what is missing or wrong."""
+
+
+def _settings(stack: str, state: revisions.State) -> AnySettings:
+    try:
+        project = stacks.project(state)
+    except (document.Unreadable, OSError, UnicodeDecodeError) as error:
+        raise _CannotTellError(f"Pulumi.yaml: {error}") from None
+    if project is None:
+        raise _CannotTellError("Pulumi.yaml: is not there; run this in its folder")
+    files, _ = stacks.files(state, project)
+    if stack not in files:
+        known = ", ".join(sorted(files)) or "none"
+        raise _CannotTellError(f"{plain(stack)}: is no stack here; there are: {known}")
+    loaded = stacks.load_stack(state, project, files[stack])
+    if isinstance(loaded, stacks.Unloadable):
+        lines = "\n".join(f"  {problem}" for problem in loaded.problems)
+        raise _CannotTellError(f"{files[stack]}: the program would refuse it:\n{lines}")
+    return loaded.settings
+
+
+def _section(options: argparse.Namespace, settings: AnySettings) -> Blueprint:
+    section = settings.blueprint
+    if options.blueprint is not None:
+        keys = {"file": options.blueprint, "site": options.site, "allPorts": options.all_ports}
+        try:
+            section = Blueprint.model_validate(keys)
+        except ValidationError as error:
+            lines = (f"{KEY}.{problem}" for problem in problems_of(error, Blueprint))
+            raise _CannotTellError("\n".join(lines)) from None
+    if section.file is None:
+        raise _CannotTellError(
+            f"{options.stack}: has no blueprint; write `blueprint: PATH` into the stack file, or "
+            "give --blueprint PATH"
+        )
+    return section
+
+
+def _exposed(section: Blueprint, settings: AnySettings, state: revisions.State) -> Derived:
+    """As if nothing were written beside the blueprint."""
+    tree = {
+        KEY: section.model_dump(mode="json", by_alias=True),
+        "newt": {"clients": settings.newt.clients},
+    }
+    return derive(tree, Entry if isinstance(settings, Settings) else Target, state)
+
+
+def _report(say: Say, stack: str, section: Blueprint, found: Comparison) -> None:
+    if not found.not_allowed and not found.not_exposed:
+        limit = ", as far as can be told without the cluster" if found.unsure else ""
+        say(f"{stack}: the cage allows what {section.file} exposes, and nothing else{limit}")
+    if found.not_allowed:
+        say(f"{stack}: {section.file} exposes what the cage does not allow:")
+        _say_all(say, found.not_allowed)
+    if found.not_exposed:
+        say(f"{stack}: the cage allows what {section.file} does not expose:")
+        _say_all(say, found.not_exposed)
+    if found.unsure:
+        say("only the cluster can tell:")
+        _say_all(say, found.unsure)
+
+
+def _say_all(say: Say, lines: Iterable[object]) -> None:
+    for line in lines:
+        say(f"  {line}")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], Path.cwd()))

@@ -1,0 +1,45 @@
+"""Where a file lies that the stack file names: on the disk, or in a revision that is reviewed.
+
+Owns the one question that settings ask of files, so that whoever judges a stack file of a past
+revision also gets its neighbours of that revision.
+"""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+from typing import Protocol
+
+#: Nothing that a stack file names is nearly as large.
+_MAX_CHARACTERS = 1024 * 1024
+
+
+class Files(Protocol):
+    """Files of the project."""
+
+    def read(self, path: str) -> str:
+        """The text of a file; ``path`` is relative to the folder of Pulumi.yaml.
+
+        Raises ``OSError`` (``FileNotFoundError`` where there is none) or ``UnicodeDecodeError``.
+        """
+
+
+class OnDisk:
+    """The files of a checkout. Pulumi runs the program in the folder of Pulumi.yaml."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder or Path.cwd()
+
+    def read(self, path: str) -> str:
+        file = self._folder / path
+        # A link may lead anywhere, and a review of a revision follows none.
+        if file.resolve() != self._folder.resolve() / path:
+            raise OSError(errno.ELOOP, "it is reached through a symbolic link")
+        # Opening a pipe would wait for whoever writes to it.
+        if file.exists() and not file.is_file():
+            raise OSError(errno.EINVAL, "it is not a regular file")
+        with file.open(encoding="utf-8") as text:
+            content = text.read(_MAX_CHARACTERS + 1)
+        if len(content) > _MAX_CHARACTERS:
+            raise OSError(errno.EFBIG, f"it has more than {_MAX_CHARACTERS} characters")
+        return content
