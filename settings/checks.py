@@ -75,9 +75,13 @@ class Facts:
         """What newt may reach, as far as it can be told."""
         return (
             *(dns_rules(self.dns) if self.dns else ()),
-            *server_rules(self._server, self.services or ()),
+            *self.server_rules,
             *entry_rules(self.egress),
         )
+
+    @property
+    def server_rules(self) -> tuple[Rule, ...]:
+        return tuple(server_rules(self._server, self.services or ()))
 
     @property
     def _server(self) -> tuple[Destination, ...]:
@@ -147,7 +151,8 @@ def valid_entries(
     entries = raw.get(key)
     for index, entry in enumerate(entries if isinstance(entries, list) else ()):
         try:
-            found.append((f"{key}[{index}]", model.model_validate(entry)))
+            judged = model.model_validate(entry)
+            found.append((judged.key(f"{key}[{index}]"), judged))
         except ValidationError:
             # Reported by the whole file's validation.
             continue

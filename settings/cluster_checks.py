@@ -25,9 +25,8 @@ from settings.checks import (
 from settings.cluster_types import ServiceRef
 from settings.dns import Dns
 from settings.dual_stack import is_private
-from settings.errors import MISSING, NOT_SHOWN, Problem
+from settings.errors import MISSING, Problem
 from settings.kubernetes import Kubernetes
-from settings.newt import Capability, Newt
 from settings.pangolin import ClusterPangolin, Endpoint
 from settings.policy import destinations_of, dns_rules, server_rules, target_rule
 from settings.stack import KubernetesSettings
@@ -48,7 +47,6 @@ class Facts:
     addresses_written: bool
     server_rules: tuple[Rule, ...]
     namespace: str | None
-    capabilities: tuple[Capability, ...]
     egress: tuple[Keyed, ...]
     must_not_reach: tuple[Keyed, ...]
 
@@ -72,7 +70,6 @@ def facts(raw: Mapping[str, object]) -> Facts:
         addresses_written=addresses_written,
         server_rules=tuple(server_rules(server, services(ClusterPangolin, raw) or ())),
         namespace=valid(Kubernetes, "namespace", kubernetes),
-        capabilities=valid(Newt, "capabilities", raw.get("newt", {})) or (),
         egress=valid_entries(Target, "egress", raw),
         must_not_reach=valid_entries(Target, "mustNotReach", raw),
     )
@@ -92,7 +89,6 @@ def check(found: Facts) -> Iterator[Problem]:
     )
     yield from _own_namespace(found)
     yield from _endpoint_without_dns(found)
-    yield from _capabilities(found)
     yield from duplicates(allowed)
     yield from overlaps(allowed, _rules(found.must_not_reach))
     yield from _services(found)
@@ -133,16 +129,6 @@ def _endpoint_without_dns(found: Facts) -> Iterator[Problem]:
         )
 
 
-def _capabilities(found: Facts) -> Iterator[Problem]:
-    if found.capabilities:
-        yield Problem(
-            "newt.capabilities",
-            ", ".join(capability.value for capability in found.capabilities),
-            "is refused by Pod Security `restricted`, which newt's namespace enforces; newt works "
-            "without, leave the key out",
-        )
-
-
 def _services(found: Facts) -> Iterator[Problem]:
     """The same port of the same Service, twice."""
     first: dict[tuple[object, ...], tuple[str, Target]] = {}
@@ -174,10 +160,5 @@ def beside_secrets(kubernetes: object, given: Set[str]) -> Iterator[Problem]:
             "write which cluster is meant (kubectl config get-contexts lists them), or run: "
             f"pulumi config set --secret {secrets.KUBECONFIG} < FILE",
         )
-    if secrets.PROVISIONING_KEY in given:
-        yield Problem(
-            secrets.PROVISIONING_KEY,
-            NOT_SHOWN,
-            "is for Docker hosts: the chart would carry it in plain text; create the site in "
-            f"Pangolin, write newtId, and run: pulumi config set --secret {secrets.NEWT_SECRET}",
-        )
+    if secrets.NEWT_SECRET not in given:
+        yield secrets.missing(secrets.NEWT_SECRET)

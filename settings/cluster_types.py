@@ -14,7 +14,7 @@ from pydantic import PlainSerializer, PlainValidator, TypeAdapter, WithJsonSchem
 from pydantic_core import PydanticCustomError
 
 from egress.model import HostName, Labels, PortName, PortRange
-from settings import dual_stack, ports
+from settings import dual_stack, ports, shapes
 from settings.errors import refuse, shown
 from settings.types import Kind, text_matching
 
@@ -22,20 +22,28 @@ _TEXT = PlainSerializer(str, return_type=str)
 
 
 def _string(kind: str, **schema: str) -> tuple[PlainSerializer, WithJsonSchema, Kind]:
-    return _TEXT, WithJsonSchema({"type": "string", **schema}), Kind(kind)
+    return _shaped(kind, {"type": "string", **schema})
+
+
+def _shaped(kind: str, shape: shapes.Shape) -> tuple[PlainSerializer, WithJsonSchema, Kind]:
+    return _TEXT, WithJsonSchema(shape), Kind(kind)
 
 
 # addresses
 AnyAddress = Annotated[
-    IPv4Address | IPv6Address, PlainValidator(dual_stack.address), *_string("IP address")
+    IPv4Address | IPv6Address,
+    PlainValidator(dual_stack.address),
+    *_shaped("IP address", shapes.ANY_ADDRESS),
 ]
 AnyHost = Annotated[
     IPv4Address | IPv6Address | HostName,
     PlainValidator(dual_stack.host),
-    *_string("IP address or host name"),
+    *_shaped("IP address or host name", shapes.ANY_HOST),
 ]
 AnyCidr = Annotated[
-    IPv4Network | IPv6Network, PlainValidator(dual_stack.block), *_string("CIDR block")
+    IPv4Network | IPv6Network,
+    PlainValidator(dual_stack.block),
+    *_shaped("CIDR block", shapes.ANY_BLOCK),
 ]
 
 # names
@@ -105,7 +113,12 @@ def service_ref(value: object) -> ServiceRef:
     return ServiceRef(namespace, name)
 
 
-Service = Annotated[ServiceRef, PlainValidator(service_ref), *_string("`NAMESPACE/NAME`")]
+_SERVICE_REF = f"{_DNS_LABEL}/{_DNS_LABEL}"
+Service = Annotated[
+    ServiceRef,
+    PlainValidator(service_ref),
+    *_string("`NAMESPACE/NAME`", pattern=f"^{_SERVICE_REF}$"),
+]
 
 # labels
 _PREFIX = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
@@ -146,7 +159,13 @@ PodLabels = Annotated[
     Labels,
     PlainValidator(_labels),
     PlainSerializer(dict, return_type=dict[str, str]),
-    WithJsonSchema({"type": "object", "additionalProperties": {"type": "string"}}),
+    WithJsonSchema(
+        {
+            "type": "object",
+            "propertyNames": shapes.text(f"({_PREFIX.pattern}/)?{_LABEL_PART.pattern}"),
+            "additionalProperties": shapes.text(f"({_LABEL_PART.pattern})?"),
+        }
+    ),
     Kind("map of labels"),
 ]
 
@@ -204,30 +223,10 @@ def _written_ports(found: TargetPorts) -> list[str]:
     return [*map(str, found.ranges), *found.names]
 
 
-_ONE_PORT = {
-    "anyOf": [
-        {"type": "integer", "minimum": 1, "maximum": 65535},
-        {"type": "string", "pattern": "^([0-9]+(-[0-9]+)?|[a-z0-9-]{1,15})$"},
-    ]
-}
 PodPorts = Annotated[
     TargetPorts,
     PlainValidator(_target_ports),
     PlainSerializer(_written_ports, return_type=list[str]),
-    WithJsonSchema(
-        {"anyOf": [*_ONE_PORT["anyOf"], {"type": "array", "items": _ONE_PORT, "minItems": 1}]}
-    ),
+    WithJsonSchema(shapes.NAMED_PORTS),
     Kind('port, name of a port, list of them, or range "8000-8010"'),
-]
-
-# remarks
-_REASON = r"[A-Za-z0-9 _.,:/@%+=-]{1,200}"
-Reason = Annotated[
-    str,
-    PlainValidator(
-        text_matching(
-            _REASON, "is not a plain remark; use up to 200 letters, digits and simple punctuation"
-        )
-    ),
-    *_string("text", pattern=f"^{_REASON}$"),
 ]

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import PlainSerializer, PlainValidator, TypeAdapter, WithJsonSchema
 
 from egress import model
-from settings import dual_stack
+from settings import dual_stack, shapes
 from settings.errors import refuse
 from settings.types import Address, Kind
 
@@ -108,8 +108,8 @@ Resolvers = Annotated[
     WithJsonSchema(
         {
             "anyOf": [
-                {"type": "array", "items": {"type": "string", "format": "ipv4"}, "minItems": 1},
-                {"type": "string", "enum": [NONE, ANY]},
+                shapes.items(shapes.ADDRESS),
+                shapes.words([NONE, ANY]),
             ]
         }
     ),
@@ -123,8 +123,8 @@ ClusterResolvers = Annotated[
     WithJsonSchema(
         {
             "anyOf": [
-                {"type": "array", "items": {"type": "string"}, "minItems": 1},
-                {"type": "string", "enum": [CLUSTER, NONE, ANY]},
+                shapes.items({"anyOf": [shapes.words([CLUSTER]), shapes.ANY_ADDRESS]}),
+                shapes.words([CLUSTER, NONE, ANY]),
             ]
         }
     ),

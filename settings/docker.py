@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from egress.cage import Firewall, Hook
-from settings import addresses, hostkey
+from settings import addresses, hostkey, shapes
 from settings.errors import WhenMissing, refuse
 from settings.section import Section
 from settings.types import (
@@ -96,7 +96,7 @@ class Docker(Section):
         IPv4Network,
         PlainValidator(_subnet),
         PlainSerializer(str, return_type=str),
-        WithJsonSchema({"type": "string"}),
+        WithJsonSchema(shapes.text(rf"{shapes.IPV4}/(1[6-9]|2[0-9]|30)")),
         Kind("CIDR block"),
     ] = Field(default=DEFAULT_SUBNET, description="newt's own network, which nothing else uses.")
     newt_address: Address = Field(

@@ -43,7 +43,8 @@ PRIVATE: tuple[Network, ...] = (*addresses.PRIVATE, IPv6Network("fc00::/7"))
 _WHOLE_NETWORKS: tuple[Network, ...] = (*PRIVATE, IPv6Network("fc00::/8"), IPv6Network("fd00::/8"))
 #: Larger blocks belong to no one network.
 _LARGEST_NARROW = {4: 8, 6: 16}
-_CLUSTER_NAME = re.compile(r"(?P<service>[^.]+)\.(?P<namespace>[^.]+)\.svc(\..*)?")
+#: The DNS name of a Service, in whatever domain the cluster has.
+CLUSTER_NAME = re.compile(r"(?P<service>[^.]+)\.(?P<namespace>[^.]+)\.svc(\..*)?")
 
 
 def is_private(address: Address) -> bool:
@@ -134,7 +135,7 @@ def host(value: object) -> Address | HostName:
         raise refuse(f"is a Service; write it as `service: {value}`, with the Service's own port")
     if ":" in value or re.fullmatch(r"[0-9.]+", value):
         return address(value)
-    if found := _CLUSTER_NAME.fullmatch(value.lower()):
+    if found := CLUSTER_NAME.fullmatch(value.lower()):
         raise refuse(
             "is the name of a Service, whose address no policy sees; write "
             f"`service: {found['namespace']}/{found['service']}`"

@@ -11,14 +11,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Set
 from ipaddress import IPv4Network
 from itertools import count
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Self
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 
-from egress.model import RESERVED_NAMES, Destination, Protocol
+from egress.model import RESERVED_NAMES, HostName, Protocol
 from settings.errors import WhenMissing, refuse, shown
 from settings.section import Section
-from settings.types import Cidr, Host, Name, Ports, TransportProtocol
+from settings.types import Cidr, Host, Name, Ports, Reason, TransportProtocol
 
 _SHORT_FORM = "HOST:PORT:PROTOCOL"
 _SHORT = re.compile(r"(?P<host>[^:]+|\[.+\]):(?P<port>[^:]*):(?P<protocol>[A-Za-z]+)")
@@ -37,9 +37,24 @@ class NamedEntry(Section):
     forms: ClassVar[str]
     reserved: ClassVar[Set[str]] = RESERVED_NAMES
 
+    #: The key of an entry that stands in no list, because something else says it.
+    _origin: str | None = PrivateAttr(default=None)
+
+    def key(self, listed: str) -> str:
+        """Where the entry stands; ``listed`` is its place in the list it was found in."""
+        return self._origin or listed
+
+    def derived(self, name: str, origin: str) -> Self:
+        """The same entry under another name, said elsewhere."""
+        entry = self.model_copy(update={"name": name})
+        entry._origin = origin
+        return entry
+
     @model_validator(mode="before")
     @classmethod
     def _has_a_target(cls, raw: object) -> object:
+        if isinstance(raw, cls):
+            return raw
         if isinstance(raw, str):
             raise refuse(_short_form_remedy(raw))
         if not isinstance(raw, Mapping):
@@ -86,6 +101,11 @@ class Entry(NamedEntry):
         Field(description="As newt dials it: for a published port, the published one.")
     )
     protocol: TransportProtocol = Field(default=Protocol.TCP, description="In any case.")
+    reason: Reason | None = Field(
+        default=None,
+        description="Why newt needs it. For reviewers: it stands in the stack's outputs, and "
+        "silences the advice of the policy pack.",
+    )
 
     @field_validator("host", mode="before")
     @classmethod
@@ -105,7 +125,7 @@ class Entry(NamedEntry):
         return value
 
     @property
-    def destination(self) -> Destination:
+    def destination(self) -> IPv4Network | HostName:
         """The target as ``egress`` knows it."""
         target = self.host if self.cidr is None else self.cidr
         assert target is not None, "validated: one of the two is set"
@@ -135,7 +155,7 @@ def expand(
         if short is None:
             return item
         name = next(
-            name for name in _names(short, alone=hosts[short["host"]] == 1) if name not in used
+            name for name in candidates(short, alone=hosts[short["host"]] == 1) if name not in used
         )
         used.add(name)
         return {"name": name, **short}
@@ -155,7 +175,7 @@ def _split(item: object) -> dict[str, str] | None:
     return found.groupdict() if found else None
 
 
-def _names(short: Mapping[str, str], *, alone: bool) -> Iterator[str]:
+def candidates(short: Mapping[str, str], *, alone: bool) -> Iterator[str]:
     """The host; where that is taken the port joins it, then the protocol, then a number."""
     host, port, protocol = short["host"], short["port"], short["protocol"].lower()
     if alone:

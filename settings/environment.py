@@ -76,16 +76,21 @@ def _variable_value(value: object) -> str:
 
 Environment = Annotated[
     dict[
-        Annotated[
-            str,
-            PlainValidator(_variable),
-            WithJsonSchema({"type": "string", "pattern": f"^{_VARIABLE.pattern}$"}),
-        ],
-        Annotated[
-            str,
-            PlainValidator(_variable_value),
-            WithJsonSchema({"type": ["string", "number", "boolean"]}),
-        ],
+        Annotated[str, PlainValidator(_variable)],
+        Annotated[str, PlainValidator(_variable_value)],
     ],
+    WithJsonSchema(
+        {
+            "type": "object",
+            "propertyNames": {
+                "pattern": f"^(?!{_LOADER}){_VARIABLE.pattern}$",
+                "not": {"enum": [*_REFUSED]},
+            },
+            "additionalProperties": {
+                "type": ["string", "number", "boolean"],
+                "pattern": f"^{_VALUE.pattern}$",
+            },
+        }
+    ),
     Kind("map of variables"),
 ]

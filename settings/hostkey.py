@@ -84,6 +84,8 @@ def _is_whole(kind: str, fields: list[bytes]) -> bool:
 HostKey = Annotated[
     str,
     PlainValidator(_host_key),
-    WithJsonSchema({"type": "string", "pattern": f"^({'|'.join(_KEY_KINDS)}) "}),
+    WithJsonSchema(
+        {"type": "string", "pattern": f"^({'|'.join(_KEY_KINDS)}) [A-Za-z0-9+/]+=*( .*)?$"}
+    ),
     Kind("`ssh-ed25519 AAAA...`"),
 ]

@@ -11,12 +11,15 @@ from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema, fie
 from pydantic_core import PydanticCustomError
 
 from egress.model import DNS_PORT, Address, Labels
-from settings import dual_stack, ports
+from settings import dual_stack, ports, shapes
 from settings.cluster_types import ContextName, DnsLabel, PodLabels, ServiceRef, service_ref
 from settings.errors import refuse
 from settings.section import Section
 from settings.types import Kind, Port, Switch, text_matching
 
+#: What Kubernetes allows the name of a namespace.
+_LONGEST_NAMESPACE = 63
+_CONTROL_SUFFIX = "-control"
 #: A policy of ours closes the whole namespace, and these belong to the cluster.
 _TAKEN_NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 
@@ -69,7 +72,7 @@ class Chart(Section):
     repository: Annotated[
         str,
         PlainValidator(_repository),
-        WithJsonSchema({"type": "string"}),
+        WithJsonSchema(shapes.text(f"{_REPOSITORY.pattern}|{_PATH.pattern}")),
         Kind("URL, `oci://` reference or path"),
     ] = Field(
         default=_USUAL_REPOSITORY,
@@ -185,7 +188,9 @@ class Kubernetes(Section):
         description="Context of the kubeconfig. Needed unless `kubeconfig` is given.",
     )
     namespace: DnsLabel = Field(
-        default="newt-tunnel", description="newt's own namespace, which nothing else uses."
+        default="newt-tunnel",
+        description="newt's own namespace, which nothing else uses. The proof's control has "
+        "another, NAME-control, so up to 55 characters.",
     )
     chart: Chart = Field(default=Chart(), description="newt's Helm chart.")
     storage: Storage = Field(default=Storage(), description="newt's volume.")
@@ -197,7 +202,7 @@ class Kubernetes(Section):
             Canary,
             PlainValidator(_canary),
             PlainSerializer(str, return_type=str),
-            WithJsonSchema({"type": "string"}),
+            WithJsonSchema(shapes.text(rf"\S+{shapes.PORT_SUFFIX}")),
             Kind("`ADDRESS:PORT` or `NAMESPACE/SERVICE:PORT`"),
         ]
         | None
@@ -220,4 +225,15 @@ class Kubernetes(Section):
                 "belongs to the cluster, and newt's namespace is closed whole; write one of its "
                 "own, like newt-tunnel"
             )
+        longest = _LONGEST_NAMESPACE - len(_CONTROL_SUFFIX)
+        if len(value) > longest:
+            raise refuse(
+                f"has {len(value)} characters, and with {_CONTROL_SUFFIX} for the proof's control "
+                f"it would be more than {_LONGEST_NAMESPACE}; write at most {longest}"
+            )
         return value
+
+    @property
+    def control_namespace(self) -> str:
+        """Where no policy of ours holds: the proof's control runs there."""
+        return f"{self.namespace}{_CONTROL_SUFFIX}"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Set
+from typing import NamedTuple
 
 import pulumi
 from pulumi import runtime
@@ -14,7 +15,9 @@ from pulumi.runtime.config import CONFIG
 from pydantic import ValidationError
 
 from settings import checks, cluster_checks, entries, secrets, targets
+from settings.derived import AnyEntry, Remark, derive
 from settings.errors import NOT_SHOWN, Problem, SettingsError
+from settings.files import Files, OnDisk
 from settings.findings import keys_of, problems_of
 from settings.secrets import Secrets
 from settings.stack import MODELS, AnySettings, KubernetesSettings, Settings
@@ -28,23 +31,27 @@ def load() -> tuple[AnySettings, Secrets]:
     config = pulumi.Config()
     keys = _keys(config)
     encrypted = frozenset(key for key in keys if _is_encrypted(config.full_key(key)))
-    plain = {key: _decoded(config.require(key)) for key in keys if key not in encrypted}
-    model = _model(plain)
+    plain = {key: decoded(config.require(key)) for key in keys if key not in encrypted}
+    model = model_of(plain)
     secret_keys = set(model.secret_keys)
     in_vain = encrypted & set(keys_of(model)) - secret_keys
-    settings, problems = judge(
+    settings, problems, remarks = examine(
         # The value of an unknown key is nobody's business, least of all an encrypted one.
         {key: plain.get(key) for key in keys if key not in secret_keys and key not in in_vain}
     )
-    # What cannot be read is not missing.
-    problems = [problem for problem in problems if problem.key not in in_vain]
-    problems += [_encrypted_in_vain(key, model.secret_keys) for key in sorted(in_vain)]
     given = {key: config.require(key) for key in keys if key in secret_keys}
-    problems += secrets.check(given, encrypted, newt_id_written="newtId" in keys)
-    if model is KubernetesSettings and "kubernetes" not in in_vain:
+    if model is KubernetesSettings:
         problems += cluster_checks.beside_secrets(plain.get("kubernetes"), given.keys())
+    else:
+        problems += secrets.identity(given.keys(), newt_id_written="newtId" in keys)
+    # What cannot be read is not missing.
+    problems = [problem for problem in problems if problem.key.partition(".")[0] not in in_vain]
+    problems += [encrypted_in_vain(key, model.secret_keys) for key in sorted(in_vain)]
+    problems += secrets.check(given, encrypted)
     if settings is None or problems:
         raise SettingsError(problems)
+    for remark in remarks:
+        (pulumi.log.warn if remark.is_warning else pulumi.log.info)(str(remark))
     return settings, Secrets(
         newt_secret=config.get_secret(secrets.NEWT_SECRET),
         newt_provisioning_key=config.get_secret(secrets.PROVISIONING_KEY),
@@ -61,13 +68,34 @@ def kubeconfig() -> str | None:
     return pulumi.Config().get(secrets.KUBECONFIG)
 
 
-def judge(tree: Mapping[str, object]) -> tuple[AnySettings | None, list[Problem]]:
+class Judgement(NamedTuple):
+    """``settings`` only if there is no problem; ``remarks`` are what is worth knowing anyway."""
+
+    settings: AnySettings | None
+    problems: list[Problem]
+    remarks: list[Remark]
+
+
+def judge(
+    tree: Mapping[str, object], files: Files | None = None
+) -> tuple[AnySettings | None, list[Problem]]:
     """Validate the plain keys of a stack file; settings only if there is no problem."""
-    tree, model = dict(tree), _model(tree)
-    entry = entries.Entry if model is Settings else targets.Target
+    judgement = examine(tree, files)
+    return judgement.settings, judgement.problems
+
+
+def examine(tree: Mapping[str, object], files: Files | None = None) -> Judgement:
+    """The same with the remarks. ``files`` are the stack file's neighbours; those of the working
+    folder unless given.
+    """
+    tree, model = dict(tree), model_of(tree)
+    entry: type[AnyEntry] = entries.Entry if model is Settings else targets.Target
     tree |= _with_long_entries(tree, entry.reserved)
     settings: AnySettings | None = None
-    problems: list[Problem] = []
+    derived = derive(tree, entry, files or OnDisk())
+    problems = derived.problems
+    if derived.entries and isinstance(written := tree.get("egress", []), list):
+        tree["egress"] = [*written, *derived.entries]
     try:
         settings = model.model_validate(tree)
     except ValidationError as error:
@@ -76,10 +104,10 @@ def judge(tree: Mapping[str, object]) -> tuple[AnySettings | None, list[Problem]
         problems += checks.check(checks.facts(tree))
     else:
         problems += cluster_checks.check(cluster_checks.facts(tree))
-    return None if problems else settings, problems
+    return Judgement(None if problems else settings, problems, derived.remarks)
 
 
-def _model(tree: Mapping[str, object]) -> type[AnySettings]:
+def model_of(tree: Mapping[str, object]) -> type[AnySettings]:
     """Which keys are valid. A wrong platform is judged by the sections that are there."""
     platform = tree.get("platform")
     if isinstance(platform, str) and platform in MODELS:
@@ -105,7 +133,7 @@ def _is_encrypted(full_key: str) -> bool:
     return runtime.is_config_secret(full_key) or full_key in runtime.get_config_secret_keys_env()
 
 
-def _encrypted_in_vain(key: str, secret_keys: Iterable[str]) -> Problem:
+def encrypted_in_vain(key: str, secret_keys: Iterable[str]) -> Problem:
     return Problem(
         key,
         NOT_SHOWN,
@@ -114,7 +142,7 @@ def _encrypted_in_vain(key: str, secret_keys: Iterable[str]) -> Problem:
     )
 
 
-def _decoded(text: str) -> object:
+def decoded(text: str) -> object:
     """Sections and lists come as JSON, everything else as text."""
     if text[:1] not in ("[", "{"):
         return text

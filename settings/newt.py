@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, PlainValidator, WithJsonSchema
 
+from settings import shapes
 from settings.environment import Environment
 from settings.errors import refuse
 from settings.section import Section
@@ -72,7 +73,8 @@ Image = Annotated[
     WithJsonSchema(
         {
             "type": "string",
-            "pattern": f"^{_REPOSITORY.pattern}:{_TAG.pattern}(@{_DIGEST.pattern})?$",
+            "pattern": f"^{_REPOSITORY.pattern}:(?!{_MOVING_TAG}(@|$)){_TAG.pattern}"
+            f"(@{_DIGEST.pattern})?$",
         }
     ),
     Kind("`name:tag` or `name:tag@sha256:...`"),
@@ -80,11 +82,12 @@ Image = Annotated[
 
 _LEAST_MEMORY, _MOST_MEMORY = 16, 1024 * 1024
 _MOST_CPUS = 1024
+_CPUS = r"[0-9]{1,4}(\.[0-9]{1,3})?"
 
 
 def _cpus(value: object) -> float:
     # `pulumi config set --path` leaves 0.5 as text.
-    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,3})?", value):
+    if isinstance(value, str) and re.fullmatch(_CPUS, value):
         value = float(value)
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= _MOST_CPUS:
         raise refuse(f"write how many CPUs newt may use, like 0.5, up to {_MOST_CPUS}")
@@ -97,14 +100,22 @@ class Resources(Section):
     memory: Annotated[
         int,
         PlainValidator(whole_number(_LEAST_MEMORY, _MOST_MEMORY, "megabytes")),
-        WithJsonSchema({"type": "integer", "minimum": _LEAST_MEMORY, "maximum": _MOST_MEMORY}),
+        WithJsonSchema(
+            shapes.or_quoted({"type": "integer", "minimum": _LEAST_MEMORY, "maximum": _MOST_MEMORY})
+        ),
         Kind("number of MB"),
-    ] = Field(default=128, description="Limit of newt's memory; it gets no swap beside it.")
+    ] = Field(
+        default=128, description="Limit of newt's memory; on a Docker host without swap beside it."
+    )
     cpus: (
         Annotated[
             float,
             PlainValidator(_cpus),
-            WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": _MOST_CPUS}),
+            WithJsonSchema(
+                shapes.or_quoted(
+                    {"type": "number", "exclusiveMinimum": 0, "maximum": _MOST_CPUS}, _CPUS
+                )
+            ),
             Kind("number of CPUs"),
         ]
         | None
@@ -116,8 +127,8 @@ _SECRETS_ARE_TOP_LEVEL = (
 )
 
 
-class Newt(Section):
-    """How newt runs. Its identity (``newtId``, ``newtSecret``) is at the top level."""
+class Program(Section):
+    """How newt runs anywhere. Its identity (``newtId``, ``newtSecret``) is at the top level."""
 
     misplaced: ClassVar[Mapping[str, str]] = {
         "secret": _SECRETS_ARE_TOP_LEVEL,
@@ -130,9 +141,6 @@ class Newt(Section):
         default=DEFAULT_IMAGE,
         description="Image with a fixed tag, and with its digest if you want it immutable.",
     )
-    log_level: Annotated[LogLevel, *choice(LogLevel, fold=str.upper)] = Field(
-        default=LogLevel.INFO, description="How much newt logs."
-    )
     health: Switch = Field(
         default=True, description="Health check: the container is healthy while the tunnel answers."
     )
@@ -142,6 +150,23 @@ class Newt(Section):
         description="Further variables of newt, like `MTU`. Never secrets, nor what has a key "
         "here.",
     )
+    clients: Switch = Field(
+        default=False, description="newt's client mode (Olm clients reach private resources)."
+    )
+    ssh: Switch = Field(
+        default=False, description="newt's own SSH server for the machine it runs on."
+    )
+
+
+_LOGGING = "How much newt logs."
+
+
+class Newt(Program):
+    """newt in a container of a Docker host."""
+
+    log_level: Annotated[LogLevel, *choice(LogLevel, fold=str.upper)] = Field(
+        default=LogLevel.INFO, description=_LOGGING
+    )
     capabilities: Annotated[
         tuple[Annotated[Capability, *choice(Capability)], ...], Kind("list of `NET_RAW`")
     ] = Field(
@@ -149,9 +174,21 @@ class Newt(Section):
         description="Kernel capabilities to keep. newt needs none; NET_RAW serves ping to private "
         "resources.",
     )
-    clients: Switch = Field(
-        default=False, description="newt's client mode (Olm clients reach private resources)."
-    )
-    ssh: Switch = Field(
-        default=False, description="newt's own SSH server for the machine it runs on."
+
+
+#: The values of chart 1.5.0 have no FATAL.
+_CHART_LEVELS = [level for level in LogLevel if level is not LogLevel.FATAL]
+
+
+class ClusterNewt(Program):
+    """newt as its chart runs it."""
+
+    misplaced: ClassVar[Mapping[str, str]] = {
+        **Program.misplaced,
+        "capabilities": "is refused by Pod Security `restricted`, which newt's namespace enforces; "
+        "newt works without, take it out",
+    }
+
+    log_level: Annotated[LogLevel, *choice(_CHART_LEVELS, fold=str.upper)] = Field(
+        default=LogLevel.INFO, description=_LOGGING
     )

@@ -21,7 +21,7 @@ from pydantic_core import PydanticCustomError
 
 from egress import model
 from egress.model import HostName, PortRange, Protocol
-from settings import addresses, dual_stack
+from settings import addresses, dual_stack, shapes
 from settings.cluster_types import AnyAddress
 from settings.errors import WhenMissing, refuse, shown
 from settings.ports import ALL_SERVICES, Service
@@ -36,6 +36,8 @@ CLIENTS = Service(Protocol.UDP, PortRange.single(21820))
 
 _EXAMPLE = "https://pangolin.example.com"
 _SCHEME = "https://"
+_ANY_SCHEME = f"({shapes.in_any_case(['https'])})://"
+_URL_END = f"({shapes.PORT_SUFFIX})?/?"
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ PangolinUrl = Annotated[
     Endpoint,
     PlainValidator(_endpoint),
     PlainSerializer(str, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": "^https://[A-Za-z0-9.-]+(:[0-9]+)?/?$"}),
+    WithJsonSchema(shapes.text(rf"{_ANY_SCHEME}({shapes.IPV4}|{shapes.NAME}){_URL_END}")),
     Kind("https URL"),
 ]
 
@@ -131,14 +133,7 @@ Services = Annotated[
     tuple[Service, ...],
     PlainValidator(_services),
     PlainSerializer(lambda services: [str(service) for service in services], return_type=list[str]),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "string", "const": "all"},
-                {"type": "array", "items": {"type": "string"}, "minItems": 1},
-            ]
-        }
-    ),
+    WithJsonSchema(shapes.SERVICES),
     Kind("list of `PORT/tcp` and `PORT/udp`, or `all`"),
 ]
 
@@ -147,7 +142,7 @@ AnyPangolinUrl = Annotated[
     Endpoint,
     PlainValidator(_any_endpoint),
     PlainSerializer(str, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": r"^https://([A-Za-z0-9.-]+|\[.+\])(:[0-9]+)?/?$"}),
+    WithJsonSchema(shapes.text(rf"{_ANY_SCHEME}({shapes.IPV4}|\[.+\]|{shapes.NAME}){_URL_END}")),
     Kind("https URL"),
 ]
 
@@ -183,7 +178,14 @@ class Pangolin(Server):
     endpoint: Annotated[PangolinUrl, WhenMissing(f"write the server's URL, like {_EXAMPLE}")] = (
         Field(description="URL of the Pangolin server: `https://host` or `https://host:port`.")
     )
-    addresses: Annotated[tuple[Address, ...], Kind("list of IPv4 addresses")] | None = Field(
+    addresses: (
+        Annotated[
+            tuple[Address, ...],
+            WithJsonSchema(shapes.items(shapes.ADDRESS)),
+            Kind("list of IPv4 addresses"),
+        ]
+        | None
+    ) = Field(
         default=None,
         description="Its addresses. Omitted: resolved from the endpoint on the Docker host, "
         "public addresses only; "
@@ -203,7 +205,14 @@ class ClusterPangolin(Server):
     endpoint: Annotated[AnyPangolinUrl, WhenMissing(f"write the server's URL, like {_EXAMPLE}")] = (
         Field(description="URL of the Pangolin server: `https://host` or `https://host:port`.")
     )
-    addresses: Annotated[tuple[AnyAddress, ...], Kind("list of IP addresses")] | None = Field(
+    addresses: (
+        Annotated[
+            tuple[AnyAddress, ...],
+            WithJsonSchema(shapes.items(shapes.ANY_ADDRESS)),
+            Kind("list of IP addresses"),
+        ]
+        | None
+    ) = Field(
         default=None,
         description="Its addresses. Omitted: resolved from the endpoint where Pulumi runs, at "
         "every `pulumi up`, public addresses only; private ones must be written here.",

@@ -68,7 +68,7 @@ def cage(settings: Settings) -> Cage:
 
 
 def keyed(key: str, entries: Iterable[Entry]) -> list[Keyed]:
-    return [(f"{key}[{index}]", entry) for index, entry in enumerate(entries)]
+    return [(entry.key(f"{key}[{index}]"), entry) for index, entry in enumerate(entries)]
 
 
 def dns_rules(dns: Dns) -> Iterator[Rule]:
@@ -132,6 +132,7 @@ def entry_rules(entries: Iterable[Keyed]) -> Iterator[Rule]:
             protocol=entry.protocol,
             ports=entry.port,
             origin=key,
+            reason=entry.reason,
         )
 
 

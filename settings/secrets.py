@@ -58,8 +58,8 @@ KEYS = {
         ),
         SecretKey(
             PROVISIONING_KEY,
-            "Instead of `newtId` and `newtSecret`, on Docker hosts: newt registers itself and "
-            "keeps what it gets in its volume.",
+            "Instead of `newtId` and `newtSecret`: newt registers itself and keeps what it gets in "
+            "its volume.",
             _TOKEN,
             "holds spaces, line breaks or quotes; copy it from Pangolin again",
         ),
@@ -82,12 +82,10 @@ KEYS = {
 }
 #: Which of them a platform knows.
 ON_DOCKER = (NEWT_SECRET, PROVISIONING_KEY, SSH_KEY)
-ON_KUBERNETES = (NEWT_SECRET, PROVISIONING_KEY, KUBECONFIG)
+ON_KUBERNETES = (NEWT_SECRET, KUBECONFIG)
 
 
-def check(
-    values: Mapping[str, str], marked: frozenset[str], *, newt_id_written: bool
-) -> Iterator[Problem]:
+def check(values: Mapping[str, str], marked: frozenset[str]) -> Iterator[Problem]:
     """What is wrong with the secrets in ``values``; ``marked`` are the keys that Pulumi keeps
     encrypted.
     """
@@ -103,10 +101,14 @@ def check(
             yield Problem(name, "(empty)", f"run: {command}")
         elif not KEYS[name].form.fullmatch(value):
             yield Problem(name, NOT_SHOWN, f"{KEYS[name].remedy}: {command}")
-    yield from _identity(values.keys(), newt_id_written=newt_id_written)
 
 
-def _identity(given: Set[str], *, newt_id_written: bool) -> Iterator[Problem]:
+def missing(name: str) -> Problem:
+    return Problem(name, MISSING, f"run: pulumi config set --secret {name}")
+
+
+def identity(given: Set[str], *, newt_id_written: bool) -> Iterator[Problem]:
+    """Of a newt that may also register itself: the pair of id and secret, or the key alone."""
     if PROVISIONING_KEY in given:
         for other, there in (("newtId", newt_id_written), (NEWT_SECRET, NEWT_SECRET in given)):
             if there:
@@ -121,4 +123,4 @@ def _identity(given: Set[str], *, newt_id_written: bool) -> Iterator[Problem]:
         remedy = "write the site's id from Pangolin, or run: pulumi config set --secret"
         yield Problem("newtId", MISSING, f"{remedy} {PROVISIONING_KEY}")
     if NEWT_SECRET not in given:
-        yield Problem(NEWT_SECRET, MISSING, f"run: pulumi config set --secret {NEWT_SECRET}")
+        yield missing(NEWT_SECRET)

@@ -10,16 +10,18 @@ import enum
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from settings import secrets
+from settings import secrets, shapes
+from settings.blueprint import Blueprint, BlueprintOrPath
 from settings.dns import ClusterResolvers, Dns, Resolvers
 from settings.docker import Docker
 from settings.entries import Entry
 from settings.errors import WhenMissing
 from settings.kubernetes import Kubernetes
-from settings.newt import Newt
+from settings.newt import ClusterNewt, Newt, Program
 from settings.pangolin import ClusterPangolin, Pangolin, Server
+from settings.reasons import HostReasons, Reasons
 from settings.section import Section
 from settings.targets import Target
 from settings.types import NewtId, choice
@@ -55,14 +57,24 @@ class Shared(Section):
         WhenMissing("write where newt runs: docker or kubernetes"),
     ] = Field(description="Where newt runs.")
     pangolin: Annotated[Server, _PANGOLIN_MISSING] = Field(description="The Pangolin server.")
-    newt_id: NewtId | None = Field(
-        default=None, description="The site's id, with `newtSecret`; or else `newtProvisioningKey`."
+    newt_id: NewtId | None = Field(description="The site's id, with `newtSecret`.")
+    newt: Program = Field(description="How newt runs.")
+    blueprint: BlueprintOrPath = Field(
+        default=Blueprint(), description="Pangolin's blueprint, which may say what is allowed."
     )
-    newt: Newt = Field(default=Newt(), description="How newt runs.")
-    proof: Annotated[Proof, *choice(Proof), BeforeValidator(_off)] = Field(
+    proof: Annotated[
+        Proof,
+        *choice(Proof),
+        BeforeValidator(_off),
+        WithJsonSchema({"anyOf": [shapes.words([mode.value for mode in Proof]), {"const": False}]}),
+    ] = Field(
         default=Proof.ENFORCE,
-        description="Try from newt's own network what it can reach. `enforce`: a hole stops newt "
-        "and fails the update.",
+        description="Try from newt's own place what it can reach. `enforce`: a hole fails the "
+        "update, and newt is stopped on a Docker host, not deployed in a cluster. `warn`: a hole "
+        "is only told. `off`: nothing is tried.",
+    )
+    reasons: Reasons = Field(
+        default=Reasons(), description="What the policy pack advises against, and is meant."
     )
 
 
@@ -76,6 +88,10 @@ class Settings(Shared):
     }
 
     pangolin: Annotated[Pangolin, _PANGOLIN_MISSING] = Field(description="The Pangolin server.")
+    newt_id: NewtId | None = Field(
+        default=None, description="The site's id, with `newtSecret`; or else `newtProvisioningKey`."
+    )
+    newt: Newt = Field(default=Newt(), description="How newt runs.")
     dns: Annotated[
         Resolvers,
         WhenMissing("write the resolvers newt may ask, like [10.0.1.53], or `none`, or `any`"),
@@ -89,6 +105,9 @@ class Settings(Shared):
     must_not_reach: tuple[Entry, ...] = Field(
         default=(), description="What the proof tries in vain, in the same form. Renders no rule."
     )
+    reasons: HostReasons = Field(
+        default=HostReasons(), description="What the policy pack advises against, and is meant."
+    )
     docker: Annotated[
         Docker, WhenMissing("write the section with the host's `address` and `hostKey`")
     ] = Field(description="The Docker host.")
@@ -101,11 +120,17 @@ class KubernetesSettings(Shared):
     misplaced: ClassVar[Mapping[str, str]] = {
         "docker": _OTHER_PLATFORM.format("docker", "kubernetes"),
         secrets.SSH_KEY: _OTHER_PLATFORM.format("docker", "kubernetes"),
+        secrets.PROVISIONING_KEY: "is for Docker hosts: the chart would carry it in plain text; "
+        f"take it out, create the site in Pangolin, and give newtId and {secrets.NEWT_SECRET}",
     }
 
     pangolin: Annotated[ClusterPangolin, _PANGOLIN_MISSING] = Field(
         description="The Pangolin server."
     )
+    newt_id: Annotated[NewtId, WhenMissing("write the site's id from Pangolin")] = Field(
+        description="The site's id, with `newtSecret`."
+    )
+    newt: ClusterNewt = Field(default=ClusterNewt(), description="How newt runs.")
     dns: ClusterResolvers = Field(
         default=Dns(cluster=True),
         description="The only resolvers newt may ask. `cluster`: the cluster's DNS pods. `none`: "

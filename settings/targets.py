@@ -10,7 +10,7 @@ from collections.abc import Set
 from ipaddress import ip_network
 from typing import Annotated, ClassVar
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
 from egress.model import (
     CLUSTER_RESERVED_NAMES,
@@ -27,7 +27,6 @@ from settings.cluster_types import (
     DnsLabel,
     PodLabels,
     PodPorts,
-    Reason,
     Service,
     ServiceRef,
     TargetName,
@@ -35,7 +34,7 @@ from settings.cluster_types import (
 )
 from settings.entries import NamedEntry
 from settings.errors import WhenMissing, refuse
-from settings.types import Switch, TransportProtocol
+from settings.types import Reason, Switch, TransportProtocol
 
 #: What an entry can mean.
 Meaning = Pods | ServiceRef | Network | HostName
@@ -43,6 +42,8 @@ Meaning = Pods | ServiceRef | Network | HostName
 
 class Target(NamedEntry):
     """One target. Exactly one of ``namespace``, ``service``, ``host`` and ``cidr``."""
+
+    model_config = ConfigDict(json_schema_extra={"dependencies": {"labels": ["namespace"]}})
 
     means: ClassVar[tuple[str, ...]] = ("service", "namespace", "host", "cidr")
     forms: ClassVar[str] = (
@@ -84,7 +85,9 @@ class Target(NamedEntry):
     )
     protocol: TransportProtocol = Field(default=Protocol.TCP, description="In any case.")
     reason: Reason | None = Field(
-        default=None, description="Why, for whoever reads the policy in the cluster."
+        default=None,
+        description="Why newt needs it. For reviewers: it stands in the stack's outputs and the "
+        "policy's annotations, and silences the advice of the policy pack.",
     )
 
     @classmethod

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, Any, TypeVar
@@ -17,7 +17,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 
 from egress.model import HostName, PortRange, Protocol
-from settings import addresses, ports
+from settings import addresses, ports, shapes
 from settings.errors import NOT_SHOWN, refuse
 
 _Enum = TypeVar("_Enum", bound=enum.Enum)
@@ -42,30 +42,32 @@ def text_matching(pattern: str, remedy: str) -> Callable[[object], str]:
     return check
 
 
-def one_of(choices: type[_Enum], *, fold: Callable[[str], str] = str) -> Callable[[object], _Enum]:
-    """A validator for the values of an enum."""
+def one_of(
+    choices: Iterable[_Enum], *, fold: Callable[[str], str] = str
+) -> Callable[[object], _Enum]:
+    """A validator for the values of an enum, or for some of them."""
+    members = tuple(choices)
 
     def check(value: object) -> _Enum:
-        if isinstance(value, choices):
-            return value
-        for choice in choices:
-            if isinstance(value, str) and fold(value) == choice.value:
-                return choice
-        raise refuse(f"write one of {', '.join(str(choice.value) for choice in choices)}")
+        for member in members:
+            if value is member or (isinstance(value, str) and fold(value) == member.value):
+                return member
+        raise refuse(f"write one of {', '.join(str(member.value) for member in members)}")
 
     return check
 
 
 def choice(
-    choices: type[enum.Enum], *, fold: Callable[[str], str] = str
+    choices: Iterable[enum.Enum], *, fold: Callable[[str], str] = str
 ) -> tuple[PlainValidator, PlainSerializer, WithJsonSchema, Kind]:
     """All that makes an enum a type of the stack file, to be unpacked into ``Annotated``."""
-    values = [str(choice.value) for choice in choices]
+    members = tuple(choices)
+    values = [str(member.value) for member in members]
     *most, last = (f"`{value}`" for value in values)
     return (
-        PlainValidator(one_of(choices, fold=fold)),
+        PlainValidator(one_of(members, fold=fold)),
         PlainSerializer(_value_of, return_type=str),
-        WithJsonSchema({"type": "string", "enum": values}),
+        WithJsonSchema(shapes.words(values, any_case=fold is not str)),
         Kind(f"{', '.join(most)} or {last}" if most else last),
     )
 
@@ -101,10 +103,14 @@ def _string(kind: str, **schema: Any) -> tuple[WithJsonSchema, Kind]:
     return WithJsonSchema({"type": "string", **schema}), Kind(kind)
 
 
+def _shaped(kind: str, shape: shapes.Shape) -> tuple[WithJsonSchema, Kind]:
+    return WithJsonSchema(shape), Kind(kind)
+
+
 _AS_TEXT = PlainSerializer(str, return_type=str)
 
 Switch = Annotated[
-    bool, PlainValidator(_switch), WithJsonSchema({"type": "boolean"}), Kind("true or false")
+    bool, PlainValidator(_switch), WithJsonSchema(shapes.SWITCH), Kind("true or false")
 ]
 
 # addresses
@@ -112,42 +118,31 @@ Address = Annotated[
     IPv4Address,
     PlainValidator(addresses.address),
     _AS_TEXT,
-    *_string("IPv4 address", format="ipv4"),
+    *_shaped("IPv4 address", shapes.ADDRESS),
 ]
 Host = Annotated[
     IPv4Address | HostName,
     PlainValidator(addresses.host),
     _AS_TEXT,
-    *_string("IPv4 address or host name"),
+    *_shaped("IPv4 address or host name", shapes.HOST),
 ]
-Cidr = Annotated[IPv4Network, PlainValidator(addresses.block), _AS_TEXT, *_string("CIDR block")]
+Cidr = Annotated[
+    IPv4Network, PlainValidator(addresses.block), _AS_TEXT, *_shaped("CIDR block", shapes.BLOCK)
+]
 
 # ports
-_PORT_SCHEMA = {"type": "integer", "minimum": 1, "maximum": 65535}
-_RANGE_SCHEMA = {"type": "string", "pattern": "^[0-9]+(-[0-9]+)?$"}
-_ONE_OR_RANGE = {"anyOf": [_PORT_SCHEMA, _RANGE_SCHEMA]}
-Port = Annotated[int, PlainValidator(ports.port), WithJsonSchema(_PORT_SCHEMA), Kind("port")]
+Port = Annotated[int, PlainValidator(ports.port), *_shaped("port", shapes.PORT)]
 Ports = Annotated[
     tuple[PortRange, ...],
     PlainValidator(ports.ports),
     PlainSerializer(lambda found: [str(item) for item in found], return_type=list[str]),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                _PORT_SCHEMA,
-                _RANGE_SCHEMA,
-                {"type": "array", "items": _ONE_OR_RANGE, "minItems": 1},
-            ]
-        }
-    ),
-    Kind('port, list of ports, or range "8000-8010"'),
+    *_shaped('port, list of ports, or range "8000-8010"', shapes.PORTS),
 ]
 TransportProtocol = Annotated[
     Protocol,
     PlainValidator(ports.protocol),
     PlainSerializer(lambda protocol: protocol.value.upper(), return_type=str),
-    WithJsonSchema({"type": "string", "enum": ["TCP", "UDP", "tcp", "udp"]}),
-    Kind("TCP or UDP"),
+    *_shaped("TCP or UDP", shapes.PROTOCOL),
 ]
 PortAndProtocol = Annotated[
     ports.Service,
@@ -200,7 +195,21 @@ def _bridge(value: object) -> str:
 
 
 BridgeName = Annotated[
-    str, PlainValidator(_bridge), *_string("interface name", pattern=f"^{_BRIDGE}$")
+    str,
+    PlainValidator(_bridge),
+    *_string("interface name", pattern=f"^(?!({'|'.join(_TAKEN_BRIDGES)})$){_BRIDGE}$"),
+]
+
+# remarks
+_REASON = r"[A-Za-z0-9][A-Za-z0-9 _.,:/@%+=-]{0,199}"
+Reason = Annotated[
+    str,
+    PlainValidator(
+        text_matching(
+            _REASON, "is not a plain remark; use up to 200 letters, digits and simple punctuation"
+        )
+    ),
+    *_string("text", pattern=f"^{_REASON}$"),
 ]
 
 # the site's identity

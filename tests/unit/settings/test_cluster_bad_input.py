@@ -35,7 +35,9 @@ PLATFORM: list[Case] = [
     ({"sshPrivateKey": "x"}, "sshPrivateKey", None, "belongs to platform: docker"),
     ({"kubernets": {}}, "kubernets", None, "did you mean kubernetes?"),
     ({"platform": "k3s"}, "platform", "k3s", "write one of docker, kubernetes"),
-    ({"newt": {"capabilities": ["NET_RAW"]}}, "newt.capabilities", "NET_RAW", "Pod Security"),
+    ({"newt": {"capabilities": ["NET_RAW"]}}, "newt.capabilities", None, "Pod Security"),
+    ({"newt.logLevel": "FATAL"}, "newt.logLevel", "FATAL", "write one of DEBUG, INFO, WARN, ERROR"),
+    ({"newt.logLevel": "fatal"}, "newt.logLevel", "fatal", "write one of DEBUG, INFO, WARN, ERROR"),
     ({"dns": "10.43.0.10"}, "dns", "10.43.0.10", "write `cluster`, `none`, `any`, or a list"),
     ({"dns": []}, "dns", "[]", "write `none`"),
     ({"dns": ["cluster", "cluster"]}, "dns", "[cluster, cluster]", "name each once"),
@@ -193,6 +195,7 @@ CLUSTER: list[Case] = [
     (kubernetes(namespace="kube-system"), "kubernetes.namespace", "kube-system", "of its own"),
     (kubernetes(namespace="default"), "kubernetes.namespace", "default", "of its own"),
     (kubernetes(namespace="Newt"), "kubernetes.namespace", "Newt", "lower-case letters"),
+    (kubernetes(namespace="n" * 56), "kubernetes.namespace", "n" * 56, "write at most 55"),
     (kubernetes(chart__version="*"), "kubernetes.chart.version", "*", "pin one, like 1.5.0"),
     (kubernetes(chart__version="^1.5.0"), "kubernetes.chart.version", "^1.5.0", "pin one"),
     (kubernetes(chart__version="~1.5"), "kubernetes.chart.version", "~1.5", "pin one"),
@@ -306,7 +309,7 @@ def test_all_problems_of_a_file_are_reported_together() -> None:
     lines = cluster_problems(
         {
             "dns": ["dns.lan"],
-            "newt": {"capabilities": ["NET_RAW"]},
+            "newt": {"logLevel": "FATAL", "capabilities": ["NET_RAW"]},
             "egress": [
                 {**PODS, "namespace": "Web"},
                 {**SERVICE, "service": "web"},
@@ -318,6 +321,8 @@ def test_all_problems_of_a_file_are_reported_together() -> None:
         }
     )
     assert [line.split(": ")[0] for line in lines] == [
+        "newt.logLevel",
+        "newt.capabilities",
         "dns[0]",
         "egress[0].namespace",
         "egress[1].service",
@@ -325,7 +330,6 @@ def test_all_problems_of_a_file_are_reported_together() -> None:
         "kubernetes.chart.version",
         "docker",
         "egress[3].namespace",
-        "newt.capabilities",
     ]
 
 

@@ -30,7 +30,7 @@ PLACES: dict[str, Any] = {
     **{
         key: place
         for key, place in DOCKER_PLACES.items()
-        if not key.startswith(("docker.", "egress[]"))
+        if not key.startswith(("docker.", "egress[]", "newt.capabilities", "reasons.capabilities"))
     },
     **{
         f"egress[].{key}": lambda text, key=key: entry(**{key: text})

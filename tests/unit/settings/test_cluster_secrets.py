@@ -3,48 +3,41 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from pulumi import runtime
 
-from settings.errors import SettingsError
-from settings.load import load
 from settings.secrets import Secrets
 from settings.stack import KubernetesSettings
-from tests.unit.settings.example import ABSENT, PREFIX, cluster_stack
-from tests.unit.settings.test_secrets import KEY, SECRET, as_pulumi_hands_over
-
-KUBECONFIG = f"apiVersion: v1\nclusters: []\ncontexts: []\nusers: [{{token: {SECRET}}}]\n"
-
-WITH_SECRET: dict[str, Any] = {"newtSecret": SECRET}
+from tests.unit.settings import encrypted as example
+from tests.unit.settings.encrypted import KEY, KUBECONFIG, NEEDLE, SECRET, WITH_SECRET
+from tests.unit.settings.example import ABSENT, cluster_stack
 
 Load = Callable[..., tuple[KubernetesSettings, Secrets]]
+Refused = Callable[..., list[str]]
 
 
 @pytest.fixture
-def loaded() -> Iterator[Load]:
-    runtime.configure(runtime.Settings(project="newt-tunnel", stack="k3s-home"))
+def loaded(handed_over: example.Load) -> Load:
+    """The example with changes."""
 
     def run(
         changes: Mapping[str, Any] | None = None, *, encrypted: Mapping[str, Any] = WITH_SECRET
     ) -> tuple[KubernetesSettings, Secrets]:
-        tree = {**cluster_stack(changes), **encrypted}
-        runtime.set_all_config(as_pulumi_hands_over(tree), [f"{PREFIX}{key}" for key in encrypted])
-        settings, secrets = load()
+        settings, secrets = handed_over(cluster_stack(changes), encrypted)
         assert isinstance(settings, KubernetesSettings)
         return settings, secrets
 
-    yield run
-    runtime.set_all_config({}, [])
+    return run
 
 
-def refused(loaded: Load, changes: Mapping[str, Any] | None = None, **encrypted: Any) -> list[str]:
-    with pytest.raises(SettingsError) as caught:
-        loaded(changes, encrypted=encrypted)
-    assert "needle" not in f"{caught.value}{caught.value.__dict__}"
-    return str(caught.value).splitlines()
+@pytest.fixture
+def refused(handed_over: example.Load) -> Refused:
+    """The lines about the example with changes."""
+    return lambda changes=None, **encrypted: example.refused(
+        handed_over, cluster_stack(changes), encrypted
+    )
 
 
 def test_a_kubeconfig_goes_on_as_a_secret_output_only(loaded: Load) -> None:
@@ -53,13 +46,13 @@ def test_a_kubeconfig_goes_on_as_a_secret_output_only(loaded: Load) -> None:
         assert secrets.kubeconfig is not None
         assert await secrets.kubeconfig.future() == KUBECONFIG
         assert await secrets.kubeconfig.is_secret()
-        assert "needle" not in f"{settings!r}{settings}{secrets!r}{settings.model_dump_json()}"
+        assert NEEDLE not in f"{settings!r}{settings}{secrets!r}{settings.model_dump_json()}"
 
     asyncio.run(check())
 
 
-def test_without_a_kubeconfig_the_context_must_be_written(loaded: Load) -> None:
-    (line,) = refused(loaded, {"kubernetes.context": ABSENT}, **WITH_SECRET)
+def test_without_a_kubeconfig_the_context_must_be_written(loaded: Load, refused: Refused) -> None:
+    (line,) = refused({"kubernetes.context": ABSENT}, **WITH_SECRET)
     assert line.startswith("kubernetes.context: (missing): write which cluster is meant")
     assert line.endswith("pulumi config set --secret kubeconfig < FILE")
 
@@ -71,30 +64,38 @@ def test_without_a_kubeconfig_the_context_must_be_written(loaded: Load) -> None:
     asyncio.run(check())
 
 
-def test_without_the_whole_section_the_context_is_missing_too(loaded: Load) -> None:
-    (line,) = refused(loaded, {"kubernetes": ABSENT}, **WITH_SECRET)
+def test_without_the_whole_section_the_context_is_missing_too(refused: Refused) -> None:
+    (line,) = refused({"kubernetes": ABSENT}, **WITH_SECRET)
     assert line.startswith("kubernetes.context: (missing)")
 
 
-def test_a_kubeconfig_in_plain_text_is_refused_without_being_shown(loaded: Load) -> None:
-    (line,) = refused(loaded, {"kubeconfig": KUBECONFIG}, **WITH_SECRET)
+def test_a_kubeconfig_in_plain_text_is_refused_without_being_shown(refused: Refused) -> None:
+    (line,) = refused({"kubeconfig": KUBECONFIG}, **WITH_SECRET)
     assert line.startswith("kubeconfig: (not shown): is stored in plain text")
 
 
 @pytest.mark.parametrize("text", [SECRET, f"clusters: {SECRET}", "/root/.kube/config"])
-def test_what_is_no_kubeconfig_is_refused_without_being_shown(loaded: Load, text: str) -> None:
-    (line,) = refused(loaded, kubeconfig=text, **WITH_SECRET)
+def test_what_is_no_kubeconfig_is_refused_without_being_shown(refused: Refused, text: str) -> None:
+    (line,) = refused(kubeconfig=text, **WITH_SECRET)
     assert line.startswith("kubeconfig: (not shown): is not a kubeconfig")
 
 
-def test_a_provisioning_key_is_refused_because_the_chart_would_show_it(loaded: Load) -> None:
-    (line,) = refused(loaded, {"newtId": ABSENT}, newtProvisioningKey=SECRET)
-    assert line.startswith("newtProvisioningKey: (not shown): is for Docker hosts")
-    assert "pulumi config set --secret newtSecret" in line
+def test_a_provisioning_key_is_refused_because_the_chart_would_show_it(refused: Refused) -> None:
+    (line,) = refused(newtProvisioningKey=SECRET, **WITH_SECRET)
+    assert line.startswith("newtProvisioningKey: is for Docker hosts: the chart would carry it")
+    lines = refused({"newtId": ABSENT}, newtProvisioningKey=SECRET)
+    assert [line.split(":")[0] for line in lines] == ["newtId", "newtProvisioningKey", "newtSecret"]
 
 
-def test_secrets_of_the_other_platform_are_refused_unread(loaded: Load) -> None:
-    (line,) = refused(loaded, sshPrivateKey=KEY, **WITH_SECRET)
+def test_id_and_secret_are_both_needed(refused: Refused) -> None:
+    assert refused({"newtId": ABSENT}) == [
+        "newtId: (missing): write the site's id from Pangolin",
+        "newtSecret: (missing): run: pulumi config set --secret newtSecret",
+    ]
+
+
+def test_secrets_of_the_other_platform_are_refused_unread(refused: Refused) -> None:
+    (line,) = refused(sshPrivateKey=KEY, **WITH_SECRET)
     assert line.startswith("sshPrivateKey: belongs to platform: docker")
-    (line,) = refused(loaded, kubernetes=cluster_stack()["kubernetes"], **WITH_SECRET)
-    assert "newtSecret, newtProvisioningKey, kubeconfig are secrets" in line
+    (line,) = refused(kubernetes=cluster_stack()["kubernetes"], **WITH_SECRET)
+    assert "newtSecret, kubeconfig are secrets" in line

@@ -68,6 +68,9 @@ PLACES: dict[str, Any] = {
     "newt.capabilities": lambda text: {"newt.capabilities": [text]},
     "newt.clients": lambda text: {"newt.clients": text},
     "newt.ssh": lambda text: {"newt.ssh": text},
+    "blueprint.file": lambda text: {"blueprint": text},
+    "blueprint.site": lambda text: {"blueprint": {"file": "b.yaml", "site": text}},
+    "blueprint.allPorts": lambda text: {"blueprint": {"file": "b.yaml", "allPorts": [text]}},
     "proof": lambda text: {"proof": text},
     "dns": lambda text: {"dns": [text]},
     "egress": lambda text: {"egress": [f"{text}:80:tcp"]},
@@ -76,6 +79,11 @@ PLACES: dict[str, Any] = {
     "egress[].cidr": lambda text: {"egress": block(text)},
     "egress[].port": lambda text: {"egress": entry(port=text)},
     "egress[].protocol": lambda text: {"egress": entry(protocol=text)},
+    "egress[].reason": lambda text: {"egress": entry(reason=text)},
+    **{
+        f"reasons.{key}": lambda text, key=key: {f"reasons.{key}": text}
+        for key in ("dns", "image", "proof", "capabilities")
+    },
     "mustNotReach": lambda text: {"mustNotReach": [f"gitea.lan:{text}:tcp"]},
     "docker.address": lambda text: {"docker.address": text},
     "docker.port": lambda text: {"docker.port": text},

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pulumi
@@ -19,51 +19,32 @@ from settings.errors import SettingsError
 from settings.load import load
 from settings.secrets import Secrets
 from settings.stack import Settings
+from tests.unit.settings import encrypted as example
+from tests.unit.settings.encrypted import KEY, SECRET, WITH_SECRET, as_pulumi_hands_over
 from tests.unit.settings.example import ABSENT, PREFIX, stack
 
-SECRET = "xk22hunter2needle"
-KEY = f"-----BEGIN OPENSSH PRIVATE KEY-----\n{SECRET}\n-----END OPENSSH PRIVATE KEY-----"
-COMPLETE = {"newtSecret": SECRET}
-
 Load = Callable[..., tuple[Settings, Secrets]]
-
-
-def as_pulumi_hands_over(tree: Mapping[str, Any]) -> dict[str, str]:
-    """Text as it is; everything else as JSON."""
-    return {
-        f"{PREFIX}{key}": value if isinstance(value, str) else json.dumps(value)
-        for key, value in tree.items()
-    }
+Refused = Callable[..., list[str]]
 
 
 @pytest.fixture
-def loaded() -> Iterator[Load]:
-    """``load()`` on the example with changes; ``encrypted`` keys are what Pulumi calls secret."""
-    runtime.configure(runtime.Settings(project="newt-tunnel", stack="nas"))
+def loaded(handed_over: example.Load) -> Load:
+    """The example with changes."""
 
     def run(
-        changes: Mapping[str, Any] | None = None, *, encrypted: Mapping[str, Any] = COMPLETE
+        changes: Mapping[str, Any] | None = None, *, encrypted: Mapping[str, Any] = WITH_SECRET
     ) -> tuple[Settings, Secrets]:
-        tree = {**stack(changes), **encrypted}
-        runtime.set_all_config(as_pulumi_hands_over(tree), [f"{PREFIX}{key}" for key in encrypted])
-        settings, secrets = load()
+        settings, secrets = handed_over(stack(changes), encrypted)
         assert isinstance(settings, Settings)
         return settings, secrets
 
-    yield run
-    runtime.set_all_config({}, [])
+    return run
 
 
-def refused(loaded: Load, changes: Mapping[str, Any] | None = None, **encrypted: Any) -> list[str]:
-    """The lines of the error, after making sure that no secret is in it or behind it."""
-    with pytest.raises(SettingsError) as caught:
-        loaded(changes, encrypted=encrypted)
-    error = caught.value
-    for text in (str(error), repr(error), repr(error.problems), repr(error.__dict__)):
-        assert "needle" not in text, "a secret reached the error"
-    assert error.__cause__ is None
-    assert error.__context__ is None, "pydantic's own error, with its input, must not hang on"
-    return str(error).splitlines()
+@pytest.fixture
+def refused(handed_over: example.Load) -> Refused:
+    """The lines about the example with changes."""
+    return lambda changes=None, **encrypted: example.refused(handed_over, stack(changes), encrypted)
 
 
 def test_a_complete_stack_file_loads_with_its_secrets_beside_it(loaded: Load) -> None:
@@ -96,42 +77,44 @@ def test_no_secret_is_in_settings_their_dump_their_repr_or_the_log(
 
 @pytest.mark.parametrize("key", ["newtSecret", "sshPrivateKey", "newtProvisioningKey"])
 def test_a_secret_in_plain_text_is_refused_with_the_command_that_stores_it(
-    loaded: Load, key: str
+    refused: Refused, key: str
 ) -> None:
-    rest = {} if key == "newtSecret" else COMPLETE
+    rest = {} if key == "newtSecret" else WITH_SECRET
     changes: dict[str, Any] = {key: SECRET}
     if key == "newtProvisioningKey":
         changes["newtId"], rest = ABSENT, {}
-    (line,) = refused(loaded, changes, **rest)
+    (line,) = refused(changes, **rest)
     assert line.startswith(f"{key}: (not shown): is stored in plain text")
     assert line.endswith(f"run: pulumi config set --secret {key}")
 
 
 @pytest.mark.parametrize("empty", ["", " ", "\n"])
-def test_an_empty_secret_is_refused_before_anything_is_touched(loaded: Load, empty: str) -> None:
-    assert refused(loaded, newtSecret=empty) == [
+def test_an_empty_secret_is_refused_before_anything_is_touched(
+    refused: Refused, empty: str
+) -> None:
+    assert refused(newtSecret=empty) == [
         "newtSecret: (empty): run: pulumi config set --secret newtSecret"
     ]
 
 
 @pytest.mark.parametrize("value", [f"{SECRET} x", f"{SECRET}\n{SECRET}", f'{SECRET}"', "a\0b"])
 def test_a_secret_that_was_copied_badly_is_refused_without_being_shown(
-    loaded: Load, value: str
+    refused: Refused, value: str
 ) -> None:
-    (line,) = refused(loaded, newtSecret=value)
+    (line,) = refused(newtSecret=value)
     assert line.startswith("newtSecret: (not shown): holds spaces, line breaks or quotes")
 
 
-def test_an_ssh_key_must_be_a_whole_private_key(loaded: Load) -> None:
-    (line,) = refused(loaded, newtSecret=SECRET, sshPrivateKey=KEY.splitlines()[1])
+def test_an_ssh_key_must_be_a_whole_private_key(refused: Refused) -> None:
+    (line,) = refused(newtSecret=SECRET, sshPrivateKey=KEY.splitlines()[1])
     assert line.startswith("sshPrivateKey: (not shown): is not a private key")
 
 
-def test_id_and_secret_come_together(loaded: Load) -> None:
-    assert refused(loaded) == ["newtSecret: (missing): run: pulumi config set --secret newtSecret"]
-    (line,) = refused(loaded, {"newtId": ABSENT}, **COMPLETE)
+def test_id_and_secret_come_together(refused: Refused) -> None:
+    assert refused() == ["newtSecret: (missing): run: pulumi config set --secret newtSecret"]
+    (line,) = refused({"newtId": ABSENT}, **WITH_SECRET)
     assert line.startswith("newtId: (missing): write the site's id from Pangolin")
-    assert [line.split(":")[0] for line in refused(loaded, {"newtId": ABSENT})] == [
+    assert [line.split(":")[0] for line in refused({"newtId": ABSENT})] == [
         "newtId",
         "newtSecret",
     ]
@@ -147,28 +130,28 @@ def test_a_provisioning_key_stands_instead_of_id_and_secret(loaded: Load) -> Non
     asyncio.run(check())
 
 
-def test_a_provisioning_key_beside_id_or_secret_is_refused(loaded: Load) -> None:
-    (line,) = refused(loaded, newtProvisioningKey=SECRET)
+def test_a_provisioning_key_beside_id_or_secret_is_refused(refused: Refused) -> None:
+    (line,) = refused(newtProvisioningKey=SECRET)
     assert line.startswith("newtId: (not shown): stands beside newtProvisioningKey")
-    (line,) = refused(loaded, {"newtId": ABSENT}, newtProvisioningKey=SECRET, newtSecret=SECRET)
+    (line,) = refused({"newtId": ABSENT}, newtProvisioningKey=SECRET, newtSecret=SECRET)
     assert line.startswith("newtSecret: (not shown): stands beside newtProvisioningKey")
 
 
-def test_an_encrypted_value_where_no_secret_belongs_is_refused_unread(loaded: Load) -> None:
+def test_an_encrypted_value_where_no_secret_belongs_is_refused_unread(refused: Refused) -> None:
     newt = {"environment": {"TOKEN": SECRET}}
-    (line,) = refused(loaded, newtSecret=SECRET, newt=newt)
+    (line,) = refused(newtSecret=SECRET, newt=newt)
     assert line.startswith("newt: (not shown): is stored encrypted, whole or in part")
     assert "newtSecret, newtProvisioningKey, sshPrivateKey" in line
-    (line,) = refused(loaded, newtSecret=SECRET, docker=stack()["docker"])
+    (line,) = refused(newtSecret=SECRET, docker=stack()["docker"])
     assert line.startswith("docker: "), "a section that cannot be read is not missing as well"
 
 
-def test_an_encrypted_key_with_a_typo_is_an_unknown_key(loaded: Load) -> None:
-    (line,) = refused(loaded, newtSecret=SECRET, newtSecert=SECRET)
+def test_an_encrypted_key_with_a_typo_is_an_unknown_key(refused: Refused) -> None:
+    (line,) = refused(newtSecret=SECRET, newtSecert=SECRET)
     assert line.startswith("newtSecert: unknown key, did you mean newtSecret?")
 
 
-def test_values_under_unknown_or_misplaced_keys_are_never_repeated(loaded: Load) -> None:
+def test_values_under_unknown_or_misplaced_keys_are_never_repeated(refused: Refused) -> None:
     changes = {
         "newtSecert": SECRET,
         "newt": {"secret": SECRET, "environment": {"NEWT_SECRET": SECRET, "A": f"{SECRET}!"}},
@@ -178,11 +161,11 @@ def test_values_under_unknown_or_misplaced_keys_are_never_repeated(loaded: Load)
         "newtId": SECRET * 3,
         "egress": [{"name": "x", "password": SECRET}],
     }
-    assert len(refused(loaded, changes, **COMPLETE)) == 10
+    assert len(refused(changes, **WITH_SECRET)) == 10
 
 
-def test_problems_of_secrets_and_of_plain_keys_are_reported_together(loaded: Load) -> None:
-    lines = refused(loaded, {"docker.port": 0, "newtSecret": SECRET})
+def test_problems_of_secrets_and_of_plain_keys_are_reported_together(refused: Refused) -> None:
+    lines = refused({"docker.port": 0, "newtSecret": SECRET})
     assert [line.split(":")[0] for line in lines] == ["docker.port", "newtSecret"]
 
 

@@ -51,6 +51,10 @@ def test_a_key_is_said_to_belong_to_one_platform_or_to_both() -> None:
     assert platforms["newtSecret"] == ["both"]
     assert platforms["newt.image"] == ["both"]
     assert platforms["docker.hook"] == ["docker"]
+    assert platforms["newt.capabilities"] == ["docker"], "a cluster refuses them"
+    assert platforms["newtProvisioningKey"] == ["docker"], "the chart would show it"
+    assert platforms["newt.logLevel"] == ["docker", "kubernetes"], "the chart knows fewer"
+    assert platforms["newtId"] == ["docker", "kubernetes"], "a cluster needs it"
     assert platforms["kubernetes.chart.version"] == ["kubernetes"]
     assert platforms["kubeconfig"] == ["kubernetes"]
     assert platforms["sshPrivateKey"] == ["docker"]
