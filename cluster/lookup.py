@@ -74,7 +74,7 @@ class Lookup:
 
 def entries_of(settings: KubernetesSettings) -> tuple[Entry, ...]:
     return tuple(
-        Entry(f"{key}[{index}]", target)
+        Entry(target.key(f"{key}[{index}]"), target)
         for key, targets in (
             ("egress", settings.egress),
             (MUST_NOT_REACH, settings.must_not_reach),
@@ -234,7 +234,11 @@ class _LookUp:
         elif not usable:
             wrong.append(f"{name} has IPv6 addresses only, and pods here have none of those")
         elif len(usable) > MAX_ADDRESSES:
-            wrong.append(f"{name} resolves to more than {MAX_ADDRESSES} addresses; refused")
+            instead = "pangolin.addresses" if is_endpoint else "entries of their own"
+            wrong.append(
+                f"{name} resolves to {len(usable)} addresses, and a name may have "
+                f"{MAX_ADDRESSES}; write those that are meant as {instead}"
+            )
         else:
             for address in usable:
                 objection = self._guard.objection(name, address, is_endpoint=is_endpoint)

@@ -17,8 +17,8 @@ from cluster.snapshot import Snapshot
 from egress.model import Address, HostName, Network
 from settings import dual_stack
 
-#: More than that is no answer but an attempt to widen the list.
-MAX_ADDRESSES = 32
+#: Of one name, as on a Docker host: more is no answer but an attempt to widen the list.
+MAX_ADDRESSES = 64
 TIMEOUT_SECONDS = 10.0
 
 #: What was answered for each name: nothing means that it does not resolve.

@@ -6,14 +6,15 @@ on what was read.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from cluster.findings import Finding, error, warning
+from cluster.found import listed
 from cluster.snapshot import NetworkPolicy, Snapshot
-from egress.network_policy import DIGEST_ANNOTATION, digest_of
+from egress.access import Statement, opened, statements
+from egress.network_policy import RENDERED_ANNOTATION
 
 #: Annotation of everything of ours: ``project/stack``.
 OWNER = "newt-tunnel/owner"
@@ -24,7 +25,8 @@ _TOKENS = {
     NAMESPACE: "kubernetes:core/v1:Namespace",
     NETWORK_POLICY: "kubernetes:networking.k8s.io/v1:NetworkPolicy",
 }
-_SHOWN_LENGTH = 200
+#: Of one statement; how many are shown is ``listed``'s.
+_LONGEST_TEXT = 160
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,46 +90,60 @@ def _taken(
 
 
 def extra_access(
-    snapshot: Snapshot, labels: Mapping[str, str], own: Iterable[str]
+    snapshot: Snapshot, labels: Mapping[str, str], own: Mapping[str, Mapping[str, Any]]
 ) -> tuple[Finding, ...]:
     """A warning for everything that newt may do in the cluster beside what the program rendered.
 
-    ``labels`` are those of newt's pods, ``own`` the names of the program's policies. A policy of
-    ours carries the digest of its own rules: a change of the stack file is not taken for one by
-    hand.
+    ``labels`` are those of newt's pods, ``own`` the program's policies: name to spec, as rendered
+    now. A policy of ours remembers what it was rendered with: a change of the stack file is not
+    taken for one by hand.
     """
-    names = set(own)
     return tuple(
         finding
         for policy in snapshot.policies
         for finding in (
-            _changed(snapshot, policy)
-            if policy.name in names
+            _changed(snapshot, policy, own[policy.name])
+            if policy.name in own
             else _foreign(snapshot, policy, labels)
         )
     )
 
 
-def _changed(snapshot: Snapshot, policy: NetworkPolicy) -> Iterator[Finding]:
-    rendered = policy.annotations.get(DIGEST_ANNOTATION)
-    if rendered is not None and digest_of(policy.spec) != rendered:
+def _changed(
+    snapshot: Snapshot, policy: NetworkPolicy, rendered: Mapping[str, Any]
+) -> Iterator[Finding]:
+    now = {one.fingerprint: one for one in statements(rendered)}
+    there = {one.fingerprint: one for one in statements(policy.spec)}
+    remembered = policy.annotations.get(RENDERED_ANNOTATION)
+    was = set(now) if remembered is None else set(remembered.split())
+    added = [one for fingerprint, one in there.items() if fingerprint not in was]
+    gone = was - there.keys()
+    missing = [one for fingerprint, one in now.items() if fingerprint in gone]
+    differences = []
+    if added:
+        differences.append(f"added: {_listed(added)}")
+    if missing:
+        differences.append(f"missing: {_listed(missing)}")
+    if len(gone) > len(missing):
+        # The stack file has changed since, and only its words would say what they were.
+        differences.append(f"missing of an earlier stack file: {len(gone) - len(missing)}")
+    if differences:
         yield warning(
             f"NetworkPolicy {policy.name}",
-            "was changed by hand, which Pulumi does not see; it allows now: "
-            f"{_access(policy.spec)}; {_removal(snapshot, policy)} && pulumi up --refresh "
-            "(newt is shut meanwhile)",
+            f"was changed by hand, which Pulumi does not see; {'; '.join(differences)}; "
+            f"{_removal(snapshot, policy)} && pulumi up --refresh (newt is shut meanwhile)",
         )
 
 
 def _foreign(
     snapshot: Snapshot, policy: NetworkPolicy, labels: Mapping[str, str]
 ) -> Iterator[Finding]:
-    gives_access = policy.spec.get("egress") or policy.spec.get("ingress")
-    if gives_access and _selects(policy.spec.get("podSelector") or {}, labels):
+    access = opened(policy.spec)
+    if access and _selects(policy.spec.get("podSelector") or {}, labels):
         yield warning(
             f"NetworkPolicy {policy.name}",
             "is not of this program and selects newt's pods; policies add up, and it allows: "
-            f"{_access(policy.spec)}; {_removal(snapshot, policy)}",
+            f"{_listed(access)}; {_removal(snapshot, policy)}",
         )
 
 
@@ -142,13 +158,11 @@ def _kubectl(snapshot: Snapshot) -> str:
     return f"kubectl --context {snapshot.context}" if snapshot.context else "kubectl"
 
 
-def _access(spec: Mapping[str, Any]) -> str:
-    text = "; ".join(
-        f"{direction} {json.dumps(rule, sort_keys=True)}"
-        for direction in ("ingress", "egress")
-        for rule in spec.get(direction) or ()
+def _listed(found: Iterable[Statement]) -> str:
+    return listed(
+        one.text if len(one.text) <= _LONGEST_TEXT else f"{one.text[:_LONGEST_TEXT]}..."
+        for one in found
     )
-    return text if len(text) <= _SHOWN_LENGTH else f"{text[:_SHOWN_LENGTH]}..."
 
 
 def _selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:

@@ -47,7 +47,7 @@ def follow_service(entry: Entry, ref: ServiceRef, snapshot: Snapshot) -> Found:
             info(
                 entry.key,
                 f"{ref} {_dialled_ports(ports)} leads to pods {destination}, port "
-                f"{_with_numbers(rules[0])}",
+                f"{rules[0].ports_text}",
             ),
             *_headless(entry, service, ports),
             *pod_findings(entry, destination, pods, rules[0]),
@@ -93,15 +93,6 @@ def _service_ports(
             text = f"{service.ref} has no port {one}; it has {has}"
             findings.append(entry.missing("port", text))
     return tuple(found), tuple(findings)
-
-
-def _with_numbers(rule: Rule) -> str:
-    """Ports as the rule has them, and for a name the numbers that were found."""
-    named = [
-        f"{port} ({', '.join(map(str, port.numbers))})" if port.numbers else str(port)
-        for port in rule.port_names
-    ]
-    return ", ".join([*map(str, rule.ports), *named])
 
 
 def _headless(entry: Entry, service: Service, ports: Iterable[ServicePort]) -> Iterator[Finding]:

@@ -6,10 +6,11 @@ import json
 
 import pulumi
 
+from components import advice
 from components.egress_firewall import EgressFirewall, EgressFirewallArgs
 from components.egress_proof import EgressProof, EgressProofArgs
 from components.newt_container import CONTAINER, NETWORK, NewtContainer, NewtContainerArgs
-from egress import docker_user, proof, reach
+from egress import limits, proof, reach
 from egress.cage import Cage, Hook
 from host.payload import PROGRAM_PATH, Declaration
 from host.ssh import SshHost
@@ -51,8 +52,8 @@ class DockerTunnel(pulumi.ComponentResource):
         owner = f"{pulumi.get_project()}/{pulumi.get_stack()}"
         persistence = settings.docker.persistence
         if cage.hook is Hook.DOCKER_USER:
-            limits = "\n".join(f"- {limit}" for limit in docker_user.LIMITS)
-            pulumi.log.warn(f"docker.hook: docker-user cannot stop everything:\n{limits}", self)
+            unstopped = "\n".join(f"- {limit}" for limit in limits.limits(cage))
+            pulumi.log.warn(f"docker.hook: docker-user cannot stop everything:\n{unstopped}", self)
 
         declaration = Declaration(
             policy=policy,
@@ -126,6 +127,8 @@ class DockerTunnel(pulumi.ComponentResource):
                 "firewall": self.firewall,
                 "proof": self.proof,
                 "verify": self.verify,
+                # For the policy pack: outputs make no resource of anybody's run again.
+                **advice.facts(settings),
             }
         )
 

@@ -104,4 +104,6 @@ class EgressFirewall(pulumi.ComponentResource):
         if generation.finding:
             tell = pulumi.log.info if answer.state == "absent" else pulumi.log.warn
             tell(f"{address} {generation.finding}", resource=self)
+        if answer.former:
+            pulumi.log.warn(f"{address}: {answer.former}", resource=self)
         return generation.text

@@ -15,10 +15,14 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from cluster.ours import OWNER
+from egress.network_policy import deny_all, rendered
 
 POLICY = "newt-tunnel-netpol"
 DENY = "newt-tunnel-deny"
+DENIED: Any = deny_all()
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
+#: Ours by its owner's mark: what somebody else wrote into a policy gives way, and is no conflict.
+FORCED = {"pulumi.com/patchForce": "true"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,9 +32,8 @@ class EgressPolicyArgs:
     namespace: str
     #: ``project/stack``.
     owner: str
-    #: Specs of the two policies, and the annotations that name the rules of the first.
+    #: newt's policy, and the annotations that name its rules.
     spec: Any
-    deny: Any
     annotations: Mapping[str, str]
     #: False when the cluster could not be read: then nothing is known of the look-ups, and what
     #: the state holds stands.
@@ -54,8 +57,12 @@ class EgressPolicy(pulumi.ComponentResource):
         )
         deny = kubernetes.networking.v1.NetworkPolicy(
             f"{name}-deny",
-            metadata={"name": DENY, "namespace": args.namespace, "annotations": owner},
-            spec=args.deny,
+            metadata={
+                "name": DENY,
+                "namespace": args.namespace,
+                "annotations": {**owner, **FORCED, **rendered(DENIED)},
+            },
+            spec=DENIED,
             opts=pulumi.ResourceOptions(
                 parent=self,
                 provider=args.provider,
@@ -70,7 +77,7 @@ class EgressPolicy(pulumi.ComponentResource):
             metadata={
                 "name": POLICY,
                 "namespace": args.namespace,
-                "annotations": {**owner, **args.annotations},
+                "annotations": {**owner, **FORCED, **args.annotations},
             },
             spec=args.spec,
             opts=pulumi.ResourceOptions(

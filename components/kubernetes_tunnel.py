@@ -11,7 +11,8 @@ import pulumi_kubernetes as kubernetes
 import cluster
 from cluster import Lookup, Owned
 from cluster.ours import NAMESPACE, NETWORK_POLICY
-from components.egress_policy import DENY, POLICY, EgressPolicy, EgressPolicyArgs
+from components import advice
+from components.egress_policy import DENIED, DENY, POLICY, EgressPolicy, EgressPolicyArgs
 from components.newt_release import (
     INSTANCE,
     INSTANCE_LABEL,
@@ -26,8 +27,6 @@ from egress.model import PANGOLIN_RULE, Policy, Protocol
 from settings.load import kubeconfig
 from settings.secrets import Secrets
 from settings.stack import KubernetesSettings, Proof
-
-CONTROL_SUFFIX = "-control"
 
 
 class KubernetesTunnel(pulumi.ComponentResource):
@@ -66,8 +65,7 @@ class KubernetesTunnel(pulumi.ComponentResource):
                 owner=owner,
                 # Without a look nothing is guessed: nothing may be reached, and what the state
                 # holds stands.
-                spec=network_policy.newt_policy(policy, INSTANCE) if policy else DENIED,
-                deny=DENIED,
+                spec=_rendered(policy),
                 annotations=network_policy.annotations_of(policy, INSTANCE) if policy else {},
                 known=known,
             ),
@@ -83,7 +81,7 @@ class KubernetesTunnel(pulumi.ComponentResource):
                 PolicyProofArgs(
                     provider=provider,
                     namespace=namespace,
-                    control_namespace=f"{namespace}{CONTROL_SUFFIX}",
+                    control_namespace=settings.kubernetes.control_namespace,
                     owner=owner,
                     image=image,
                     labels=POD_LABELS,
@@ -105,7 +103,7 @@ class KubernetesTunnel(pulumi.ComponentResource):
                 chart=settings.kubernetes.chart,
                 image=image,
                 endpoint=str(settings.pangolin.endpoint),
-                newt_id=settings.newt_id or "",
+                newt_id=settings.newt_id,
                 newt_secret=secrets.newt_secret or "",
                 digest=digest,
                 pangolin=_servers(policy, settings),
@@ -129,7 +127,17 @@ class KubernetesTunnel(pulumi.ComponentResource):
         self.firewall = {"policy": POLICY, "deny": DENY, "namespace": namespace, "digest": digest}
         self.proof = self._results(settings, measured, release, digest)
         self.verify = _verify(settings, namespace, lookup.gate_canary)
-        self.register_outputs({"reach": self.reach, "host": self.host, "verify": self.verify})
+        self.register_outputs(
+            {
+                "reach": self.reach,
+                "host": self.host,
+                "firewall": self.firewall,
+                "proof": self.proof,
+                "verify": self.verify,
+                # For the policy pack: outputs make no resource of anybody's run again.
+                **advice.facts(settings),
+            }
+        )
 
     def _look(self, name: str, settings: KubernetesSettings, owner: str) -> Lookup:
         """What is behind the names of the stack file. A preview may do without; an update not."""
@@ -149,7 +157,7 @@ class KubernetesTunnel(pulumi.ComponentResource):
                 [
                     Owned(
                         kind=NAMESPACE,
-                        name=f"{namespace}{CONTROL_SUFFIX}",
+                        name=settings.kubernetes.control_namespace,
                         resource=f"{name}-proof-control",
                     ),
                     Owned(kind=NAMESPACE, name=namespace, resource=f"{name}-egress-namespace"),
@@ -158,7 +166,9 @@ class KubernetesTunnel(pulumi.ComponentResource):
                 ],
                 owner,
             )
-            findings += cluster.extra_access(lookup.snapshot, POD_LABELS, (POLICY, DENY))
+            findings += cluster.extra_access(
+                lookup.snapshot, POD_LABELS, {POLICY: _rendered(lookup.policy), DENY: DENIED}
+            )
         errors = [str(finding) for finding in findings if finding.level is cluster.Level.ERROR]
         if errors:
             raise pulumi.RunError("\n".join(errors))
@@ -188,7 +198,7 @@ class KubernetesTunnel(pulumi.ComponentResource):
                 own, control = cluster.job_logs(
                     settings,
                     kubeconfig(),
-                    ((namespace, jobs[0]), (f"{namespace}{CONTROL_SUFFIX}", jobs[1])),
+                    ((namespace, jobs[0]), (settings.kubernetes.control_namespace, jobs[1])),
                 )
             except cluster.ClusterError:
                 if not pulumi.runtime.is_dry_run():
@@ -208,7 +218,8 @@ class KubernetesTunnel(pulumi.ComponentResource):
         return pulumi.Output.all(measured.newt_job, measured.control_job).apply(rows)
 
 
-DENIED: Any = network_policy.deny_all()
+def _rendered(policy: Policy | None) -> Any:
+    return network_policy.newt_policy(policy, INSTANCE) if policy else DENIED
 
 
 def _storage_size(settings: KubernetesSettings) -> str | None:

@@ -116,6 +116,8 @@ class NewtRelease(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 provider=args.provider,
+                # An import has no parent; the alias lets a plain newt's release become ours.
+                aliases=[pulumi.Alias(parent=pulumi.ROOT_STACK_RESOURCE)],
                 depends_on=[*args.after],
                 ignore_changes=[] if args.known else ["values"],
             ),

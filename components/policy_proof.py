@@ -17,14 +17,12 @@ import pulumi_kubernetes as kubernetes
 from cluster.ours import OWNER
 from components.egress_policy import RESTRICTED
 from components.pods import POD_SECURITY, TMP_VOLUME, shell_container
-from egress.model import CLUSTER_CANARIES
+from egress.enforcers import EXEMPTIBLE, EXEMPTION
 from egress.network_policy import DIGEST_ANNOTATION
 from egress.proof import Probe
 from pod import PROBE
 
 SECONDS = 180
-#: The API allows an enforcer to exempt a pod's own node, and the API server where that runs on it.
-EXEMPTIBLE = CLUSTER_CANARIES[:3]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +114,7 @@ class PolicyProof(pulumi.ComponentResource):
             {
                 "ACCEPT": " ".join(EXEMPTIBLE) if args.node_access_accepted else "",
                 "EXEMPTIBLE": " ".join(EXEMPTIBLE),
+                "EXEMPTION": EXEMPTION,
                 "MODE": args.mode,
                 "PLAN": "\n".join(probe.line for probe in args.plan),
                 "ROLE": role,

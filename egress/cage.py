@@ -22,8 +22,7 @@ class Hook(enum.Enum):
     """Where iptables looks at newt's packets.
 
     ``PREROUTING`` sees forwarded and host-bound packets alike, before DNAT, in a table Docker never
-    touches. ``DOCKER_USER`` is the blog post's place; ``egress.docker_user.LIMITS`` lists what it
-    cannot stop.
+    touches. ``DOCKER_USER`` is the blog post's place; ``egress.limits`` lists what it cannot stop.
     """
 
     PREROUTING = "prerouting"

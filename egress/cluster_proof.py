@@ -82,8 +82,9 @@ def _at_address(rule: Rule, *, must_reach: bool) -> Iterator[Probe]:
     destination = destination_text(rule.destination)
     if rule.protocol is Protocol.ANY or "/" in destination:
         # A block or pods that are not there have no address to knock at, and a blanket rule no
-        # port: they are only listed.
-        ports: tuple[str, ...] = (rule.ports_text,)
+        # port: they are only listed, in one word.
+        words = (*map(str, rule.ports), *(named.name for named in rule.port_names))
+        ports: tuple[str, ...] = (",".join(words) or "all",)
     else:
         ports = tuple(str(ports.first) for ports in rule.ports)
     for port in ports:

@@ -1,7 +1,7 @@
 """What enforcers of NetworkPolicies do beside the API's promises, and which holes they leave.
 
 Every sentence was measured (docs/threat-model.md) or, where it says so, is the enforcer's own
-documentation. The list is printed in the docs; a proof that runs into an exemption names it.
+documentation. The list is printed in the docs; a proof that runs into the exemption names it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from egress.model import CLUSTER_CANARIES
-from egress.proof import Result, Verdict
 
 KUBE_ROUTER = "kube-router (k3s)"
 CILIUM = "Cilium"
@@ -82,20 +81,11 @@ LIMITS: tuple[Limit, ...] = (
     ),
 )
 
-_API, _SSH, _KUBELET, *_ = CLUSTER_CANARIES
-_EXEMPT = {
-    _API: "the Kubernetes API",
-    _SSH: "the ssh of newt's own node",
-    _KUBELET: "the kubelet of newt's own node",
-}
-
-
-def exemption(result: Result) -> str | None:
-    """Which known limit a probe ran into; None for everything that an enforcer has to stop."""
-    if result.verdict is not Verdict.OPEN or result.name not in _EXEMPT:
-        return None
-    return (
-        f"{_EXEMPT[result.name]} ({result.destination} {result.port}) is open to newt: this "
-        "cluster's enforcer exempts a pod's own node, as the Kubernetes API allows it to; use one "
-        "that does not (Cilium, kube-router), or accept it by kubernetes.acceptNodeAccess: true"
-    )
+#: Probes of what an enforcer is free to let through: a pod's own node, and the API server on it.
+EXEMPTIBLE = CLUSTER_CANARIES[:3]
+#: What the proof says when nothing else is open.
+EXEMPTION = (
+    "newt's own node is open: this cluster's enforcer exempts it, as the Kubernetes API allows it "
+    "to; use one that does not (Cilium, kube-router), or accept it by "
+    "kubernetes.acceptNodeAccess: true"
+)

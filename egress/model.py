@@ -101,7 +101,7 @@ class PortName:
     numbers: tuple[int, ...] = ()
 
     def __str__(self) -> str:
-        return self.name
+        return f"{self.name} ({', '.join(map(str, self.numbers))})" if self.numbers else self.name
 
 
 Labels = tuple[tuple[str, str], ...]

@@ -12,18 +12,19 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from egress.access import NAMESPACE_LABEL, statements
 from egress.model import HostName, Pods, Policy, Protocol, Rule, WideBlock, destination_text
 
 Spec = dict[str, Any]
 
 #: The label by which the chart marks the pods of one newt instance.
 INSTANCE_LABEL = "newt.instance"
-#: The label that every namespace carries by itself, with its own name.
-NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 #: ``<prefix>/<name of the rule>`` says in words what the rule of that name allows.
 RULE_PREFIX = "egress.newt-tunnel"
-#: Digest of the spec as it was rendered: what was added by hand later no longer fits it.
+#: Digest of the rules, on the policy and on every pod that was started under it.
 DIGEST_ANNOTATION = "newt-tunnel/policy"
+#: Fingerprints of all that a policy was rendered with: what is changed by hand later has none here.
+RENDERED_ANNOTATION = "newt-tunnel/rendered"
 _DIGEST_LENGTH = 16
 _BOTH = ["Ingress", "Egress"]
 
@@ -43,31 +44,25 @@ def deny_all() -> Spec:
 
 
 def annotations_of(policy: Policy, instance: str) -> dict[str, str]:
-    """What each rule is called and allows, and the digest of them all."""
+    """What each rule is called and allows, the digest of them all, and what was rendered."""
     words: dict[str, list[str]] = {}
     for rule in policy.allowed:
         text = f"{destination_text(rule.destination)} {rule.ports_text}/{rule.protocol.value}"
         words.setdefault(rule.name, []).append(text + (f" ({rule.reason})" if rule.reason else ""))
     named = {f"{RULE_PREFIX}/{name}": ", ".join(texts) for name, texts in words.items()}
-    return named | {DIGEST_ANNOTATION: digest_of(newt_policy(policy, instance))}
+    return named | {DIGEST_ANNOTATION: digest(policy)} | rendered(newt_policy(policy, instance))
+
+
+def rendered(spec: Mapping[str, Any]) -> dict[str, str]:
+    """The annotation that remembers ``spec``: Pulumi does not see what is added to one by hand."""
+    return {RENDERED_ANNOTATION: " ".join(one.fingerprint for one in statements(spec))}
 
 
 def digest(policy: Policy) -> str:
     """Changes exactly when the rules do. For newt's pod, which must be rolled then: some enforcers
     let a connection live on when its rule is gone.
     """
-    return _hash(list(_egress(policy)))
-
-
-def digest_of(spec: Mapping[str, Any]) -> str:
-    """Of a whole spec, rendered or read back: the API server drops empty lists and keeps the rest
-    as it was written.
-    """
-    return _hash({key: value for key, value in spec.items() if value})
-
-
-def _hash(value: object) -> str:
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    text = json.dumps(list(_egress(policy)), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:_DIGEST_LENGTH]
 
 

@@ -18,9 +18,12 @@ class Reach:
     port: str
     protocol: str
     origin: str
+    #: The user's own remark.
+    reason: str | None = None
 
     def as_dict(self) -> dict[str, str]:
-        return asdict(self)
+        """Plain values, for a stack output."""
+        return {key: value for key, value in asdict(self).items() if value is not None}
 
 
 def report(policy: Policy) -> tuple[Reach, ...]:
@@ -32,6 +35,7 @@ def report(policy: Policy) -> tuple[Reach, ...]:
             port=rule.ports_text,
             protocol=rule.protocol.value,
             origin=rule.origin.partition("[")[0],
+            reason=rule.reason,
         )
         for rule in policy.sorted_rules
     )

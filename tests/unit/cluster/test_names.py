@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from tests.unit.cluster.home import HOME, answers, looked_up, rules
 from tests.unit.cluster.test_blocks import DUAL
 from tests.unit.settings.example import ABSENT, cluster_settings
 
+REPOSITORY = Path(__file__).parents[3]
 NAS: dict[str, Any] = {"name": "nas", "host": "nas.lan", "port": 80}
 
 
@@ -103,8 +105,23 @@ def test_a_name_may_be_allowed_at_one_port_and_forbidden_at_another() -> None:
 
 
 def test_more_addresses_than_any_service_has_are_refused() -> None:
-    many = " ".join(f"10.0.7.{n}" for n in range(33))
-    assert "more than 32 addresses" in only_error(looked_up([NAS], names=answers(nas_lan=many)))
+    many = [f"10.0.7.{n}" for n in range(65)]
+    assert looked_up([NAS], names=answers(nas_lan=" ".join(many[:64]))).policy is not None
+    assert only_error(looked_up([NAS], names=answers(nas_lan=" ".join(many)))) == (
+        "egress[0].host: nas.lan resolves to 65 addresses, and a name may have 64; write those "
+        "that are meant as entries of their own"
+    )
+    found = looked_up(
+        [],
+        names=answers(pangolin_example_com=" ".join(f"203.0.113.{n}" for n in range(65))),
+        pangolin__addresses=ABSENT,
+    )
+    assert only_error(found).endswith("write those that are meant as pangolin.addresses")
+
+
+def test_a_name_may_have_as_many_addresses_here_as_on_a_docker_host() -> None:
+    program = (REPOSITORY / "host" / "newt-egress").read_text()
+    assert f"\nMAX_ADDRESSES={names.MAX_ADDRESSES} " in program
 
 
 PANGOLIN = {"endpoint": "https://pangolin.example.com"}

@@ -11,6 +11,7 @@ import pytest
 from cluster import OWNER, Owned, existing_objects, extra_access
 from cluster.snapshot import Namespace, NetworkPolicy, Snapshot
 from egress.network_policy import annotations_of, deny_all, newt_policy
+from egress.network_policy import rendered as remembered
 from tests.unit.cluster.home import HOME, looked_up
 
 NAME = "newt-tunnel-netpol"
@@ -42,8 +43,11 @@ def rendered(**changes: Any) -> tuple[dict[str, Any], dict[str, str]]:
     return newt_policy(policy, "newt"), annotations_of(policy, "newt")
 
 
-def warnings(*policies: NetworkPolicy) -> list[str]:
-    return [str(line) for line in extra_access(found(*policies), LABELS, [NAME, "deny-all"])]
+def warnings(*policies: NetworkPolicy, now: Mapping[str, Any] | None = None) -> list[str]:
+    """``now`` is what the stack file renders by now, if it was changed."""
+    spec = now if now is not None else rendered()[0]
+    own = {NAME: spec, "newt-tunnel-deny": deny_all()}
+    return [str(line) for line in extra_access(found(*policies), LABELS, own)]
 
 
 # objects that exist
@@ -99,24 +103,97 @@ def test_a_changed_stack_file_is_not_mistaken_for_a_change_by_hand() -> None:
     assert warnings(live(spec, annotations=annotations)) == []
 
 
+OURS_SELECTED = "for pods newt.instance=newt (Ingress, Egress)"
+
+
 @pytest.mark.parametrize(
-    "change",
+    ("change", "told"),
     [
-        lambda spec: spec["egress"].append({"to": [{"ipBlock": {"cidr": "0.0.0.0/0"}}]}),
-        lambda spec: spec["egress"].append({}),
-        lambda spec: spec["egress"][0]["to"].append({"podSelector": {}}),
-        lambda spec: spec["egress"][0]["ports"].append({"protocol": "TCP", "port": 22}),
-        lambda spec: spec.update(podSelector={}),
-        lambda spec: spec.update(ingress=[{}]),
-        lambda spec: spec.update(policyTypes=["Ingress"]),
+        (
+            lambda spec: spec["egress"].append({"to": [{"ipBlock": {"cidr": "0.0.0.0/0"}}]}),
+            "added: egress to 0.0.0.0/0 all ports; remove",
+        ),
+        (
+            lambda spec: spec["egress"].append({}),
+            "added: egress to everywhere all ports; remove",
+        ),
+        (
+            lambda spec: spec["egress"][0]["to"].append({"podSelector": {}}),
+            "added: egress to (own namespace)/* 53/udp, egress to (own namespace)/* 53/tcp; remove",
+        ),
+        (
+            lambda spec: spec["egress"][0]["ports"].append({"protocol": "TCP", "port": 22}),
+            "added: egress to kube-system/k8s-app=kube-dns 22/tcp; remove",
+        ),
+        (
+            lambda spec: spec["egress"].pop(),
+            "missing: egress to 10.0.1.200/32 631/tcp; remove",
+        ),
+        (
+            lambda spec: spec["egress"][-1]["ports"][0].update(port=9100),
+            "added: egress to 10.0.1.200/32 9100/tcp; "
+            "missing: egress to 10.0.1.200/32 631/tcp; remove",
+        ),
+        (
+            lambda spec: spec.update(podSelector={}),
+            f"added: for pods * (Ingress, Egress); missing: {OURS_SELECTED}; remove",
+        ),
+        (
+            lambda spec: spec.update(ingress=[{}]),
+            "added: ingress from everywhere all ports; remove",
+        ),
+        (
+            lambda spec: spec.update(policyTypes=["Ingress"]),
+            f"added: for pods newt.instance=newt (Ingress); missing: {OURS_SELECTED}; remove",
+        ),
     ],
 )
-def test_whatever_is_added_to_our_policy_by_hand_is_found(change: Any) -> None:
+def test_what_was_changed_in_our_policy_by_hand_is_told_exactly(change: Any, told: str) -> None:
     spec, annotations = rendered()
     change(spec)
     (line,) = warnings(live(spec, annotations=annotations))
     assert line.startswith(f"NetworkPolicy {NAME}: was changed by hand")
+    assert told in line
     assert f"--namespace newt-tunnel delete networkpolicy {NAME} && pulumi up --refresh" in line
+
+
+def test_a_change_by_hand_is_told_from_one_of_the_stack_file_in_the_same_preview() -> None:
+    spec, annotations = rendered()
+    spec["egress"][-1] = {"to": [{"ipBlock": {"cidr": "10.0.1.9/32"}}]}
+    now, _ = rendered()
+    now["egress"][-1] = {"to": [{"ipBlock": {"cidr": "10.0.1.201/32"}}]}
+    (line,) = warnings(live(spec, annotations=annotations), now=now)
+    assert "added: egress to 10.0.1.9/32 all ports; missing of an earlier stack file: 1; " in line
+    assert "10.0.1.201" not in line, "what is still to come is not missing"
+
+
+def test_whatever_is_opened_in_the_deny_is_found() -> None:
+    spec = {**deny_all(), "egress": [{}]}
+    for written in (remembered(deny_all()), {}):
+        (line,) = warnings(live(spec, "newt-tunnel-deny", written))
+        assert "newt-tunnel-deny: was changed by hand" in line
+        assert "added: egress to everywhere all ports; " in line
+
+
+def test_a_policy_that_remembers_nothing_is_compared_with_the_stack_file() -> None:
+    spec, _ = rendered()
+    assert warnings(live(spec)) == []
+    spec["egress"].append({})
+    (line,) = warnings(live(spec))
+    assert "added: egress to everywhere all ports; remove" in line
+
+
+def test_the_warning_stays_short_however_much_was_changed() -> None:
+    spec, annotations = rendered()
+    labels = {f"label-{number}": "x" * 63 for number in range(30)}
+    spec["egress"] = [
+        {"to": [{"podSelector": {"matchLabels": {"a": str(number), **labels}}}]}
+        for number in range(100)
+    ]
+    spec["ingress"] = 100 * [{}]
+    (line,) = warnings(live(spec, annotations=annotations))
+    assert len(line) < 3000
+    assert "and 95 more" in line, "a hundred that go out and one that comes in, six of them shown"
 
 
 @pytest.mark.parametrize(
@@ -135,7 +212,7 @@ def test_a_foreign_policy_that_selects_newt_is_found(selector: dict[str, Any]) -
     spec = {"podSelector": selector, "policyTypes": ["Egress"], "egress": [{}]}
     (line,) = warnings(live(spec, "allow-all"))
     assert line.startswith("NetworkPolicy allow-all: is not of this program and selects newt's")
-    assert "egress {}" in line
+    assert "egress to everywhere all ports" in line
     assert "delete networkpolicy allow-all" in line
 
 

@@ -49,7 +49,7 @@ def test_a_services_port_becomes_the_pods_port() -> None:
 
 def test_a_named_target_port_stays_a_name_and_its_number_is_known() -> None:
     found = looked_up([web()], of=shop(leads(80, "http")))
-    assert rules(found) == ["web (shop/app=web http/tcp)"]
+    assert rules(found) == ["web (shop/app=web http (8080)/tcp)"]
     assert found.policy is not None
     assert str(found.infos[0]).endswith("leads to pods shop/app=web, port http (8080)")
     (port_name,) = found.policy.allowed[-1].port_names
@@ -58,7 +58,7 @@ def test_a_named_target_port_stays_a_name_and_its_number_is_known() -> None:
 
 def test_several_ports_become_one_rule() -> None:
     found = looked_up([web([80, 81])], of=shop(leads(80, "http", "a"), leads(81, 9000, "b")))
-    assert rules(found) == ["web (shop/app=web 9000,http/tcp)"]
+    assert rules(found) == ["web (shop/app=web 9000,http (8080)/tcp)"]
 
 
 def test_a_services_port_may_be_meant_by_its_name() -> None:
@@ -175,7 +175,7 @@ def test_pods_in_their_nodes_network_are_allowed_by_address() -> None:
         pod("shop/web-1", "app=web", "10.0.1.11", port(8080, "http"), host_network=True),
     )
     found = looked_up([web()], of=home)
-    assert rules(found) == ["web (shop/app=web http/tcp)", "web (10.0.1.11 8080/tcp)"]
+    assert rules(found) == ["web (shop/app=web http (8080)/tcp)", "web (10.0.1.11 8080/tcp)"]
     assert "use their node's network" in str(found.warnings[0])
 
 
@@ -183,7 +183,7 @@ def test_the_example_finds_home_assistants_named_port() -> None:
     found = looked_up(None, None)
     assert rules(found) == [
         "gitea (gitea/app.kubernetes.io/component=gitea 3000/tcp)",
-        "homeassistant (homeassistant/app=ha http/tcp)",
+        "homeassistant (homeassistant/app=ha http (8123)/tcp)",
         "printer (10.0.1.200 631/tcp)",
     ]
     assert found.policy is not None

@@ -11,6 +11,7 @@ with warnings.catch_warnings():
     warnings.filterwarnings("ignore", "This resource is deprecated", DeprecationWarning)
     from pulumi_command.remote import Command  # noqa: F401
 
+from tests.unit.components import k3s_home as cluster_example
 from tests.unit.components.nas import deploy
 from tests.unit.components.recording import Recording
 
@@ -25,3 +26,15 @@ def nas() -> Recording:
 def preview() -> Recording:
     """The first preview of the example stack."""
     return deploy(preview=True)
+
+
+@pytest.fixture(scope="session")
+def k3s_home() -> Recording:
+    """The example stack of a cluster, in one that has nothing of it yet."""
+    return cluster_example.deploy()
+
+
+@pytest.fixture(scope="session")
+def k3s_preview() -> Recording:
+    """Its first preview."""
+    return cluster_example.deploy(preview=True)

@@ -89,12 +89,14 @@ class Given:
     newt_secret: str | None = None
     provisioning_key: str | None = None
     ssh_key: str | None = None
+    kubeconfig: str | None = None
 
     def outputs(self) -> Secrets:
         return Secrets(
             newt_secret=_secret(self.newt_secret),
             newt_provisioning_key=_secret(self.provisioning_key),
             ssh_private_key=_secret(self.ssh_key),
+            kubeconfig=_secret(self.kubeconfig),
         )
 
 

@@ -36,6 +36,10 @@ STACK = "pulumi:pulumi:Stack"
 Provider = Callable[[str, str, Mapping[str, Any]], Mapping[str, Any]]
 
 
+def nothing(_type: str, _name: str, _inputs: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Resource:
     """One registration, as the engine receives it. ``inputs`` are camelCase and mark secrets."""
@@ -49,6 +53,9 @@ class Resource:
     ignore_changes: tuple[str, ...]
     replace_on_changes: tuple[str, ...]
     delete_before_replace: bool
+    retain_on_delete: bool
+    #: Whether a state that holds it without a parent, as an import does, holds this one.
+    adoptable: bool
     provider: str
 
 
@@ -144,9 +151,12 @@ def _unmarked(value: Any, replace: Callable[[dict[str, Any]], Any]) -> Any:
 class _Monitor:
     """The part of the engine that registers resources, as far as a program of ours asks it."""
 
-    def __init__(self, recording: Recording, provider: Provider, *, preview: bool) -> None:
+    def __init__(
+        self, recording: Recording, provider: Provider, checked: Provider, *, preview: bool
+    ) -> None:
         self._recording = recording
         self._provider = provider
+        self._checked = checked
         self._preview = preview
 
     def SupportsFeature(
@@ -170,6 +180,8 @@ class _Monitor:
             ignore_changes=tuple(request.ignoreChanges),
             replace_on_changes=tuple(request.replaceOnChanges),
             delete_before_replace=request.deleteBeforeReplace,
+            retain_on_delete=request.retainOnDelete,
+            adoptable=any(alias.spec.noParent for alias in request.aliases),
             provider=request.provider,
         )
         self._recording.resources.append(resource)
@@ -177,6 +189,7 @@ class _Monitor:
         outputs.CopyFrom(request.object)
         if not request.custom:
             return resource_pb2.RegisterResourceResponse(urn=urn, object=outputs)
+        outputs.update(dict(self._checked(request.type, request.name, revealed(inputs))))
         # A preview knows neither ids nor what a provider computes.
         identity = ""
         if not self._preview:
@@ -227,8 +240,9 @@ class _Inline(ThreadPoolExecutor):
 
 def record(
     program: Callable[[], object],
-    provider: Provider = lambda *_: {},
+    provider: Provider = nothing,
     *,
+    checked: Provider = nothing,
     project: str = "project",
     stack: str = "stack",
     preview: bool = False,
@@ -236,19 +250,21 @@ def record(
 ) -> Recording:
     """Run ``program`` as Pulumi's language host does, and wait for all that it started.
 
+    ``checked`` is what a provider adds already when it checks inputs, and so at a preview too.
     What the program raises, an error in an ``apply`` too, is raised here; hand in ``into`` to see
     what was recorded until then.
     """
     recording = Recording() if into is None else into
     # Pulumi keeps settings, configuration and the stack in context variables: an empty context is
     # as good as a new process.
-    Context().run(_run, program, provider, project, stack, preview, recording)
+    Context().run(_run, program, provider, checked, project, stack, preview, recording)
     return recording
 
 
 def _run(
     program: Callable[[], object],
     provider: Provider,
+    checked: Provider,
     project: str,
     stack: str,
     preview: bool,
@@ -264,7 +280,7 @@ def _run(
             pulumi.runtime.Settings(
                 project=project,
                 stack=stack,
-                monitor=_Monitor(recording, provider, preview=preview),
+                monitor=_Monitor(recording, provider, checked, preview=preview),
                 engine=MockEngine(logger),
                 dry_run=preview,
             )

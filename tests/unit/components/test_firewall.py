@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from egress.limits import DOCKER_USER, EVERYWHERE
 from tests.unit.components.nas import (
     COMMANDS,
     GENERATION,
@@ -168,7 +169,8 @@ def test_docker_user_warns_of_all_that_it_cannot_stop() -> None:
         assert warning.startswith("docker.hook: docker-user cannot stop everything:\n- ")
         assert "docker network create" in warning
         assert "no DOCKER-USER chain" in warning
-        assert len(warning.splitlines()) == 1 + 6, "one line for each limit"
+        told = warning.splitlines()[1:]
+        assert told == [f"- {limit}" for limit in (*EVERYWHERE, *DOCKER_USER)]
 
 
 def test_the_complete_arrangement_warns_of_nothing(nas: Recording) -> None:

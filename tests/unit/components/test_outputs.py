@@ -72,7 +72,7 @@ def test_the_components_register_what_they_found(nas: Recording) -> None:
         if nas.by_urn(urn).name != "newt-tunnel-nas"
     }
     assert outputs == {
-        "newt-tunnel": {"reach", "host", "firewall", "proof", "verify"},
+        "newt-tunnel": {"reach", "host", "firewall", "proof", "verify", "proofMode", "reasons"},
         "newt-tunnel-firewall": {"arrangement"},
         "newt-tunnel-newt": {"container_id"},
         "newt-tunnel-proof": {"results"},

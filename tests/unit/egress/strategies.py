@@ -7,7 +7,7 @@ addresses and ports, their neighbours, and little else.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Address
 from typing import TypeVar
 
@@ -89,14 +89,23 @@ class Situation:
 @st.composite
 def situations(draw: st.DrawFn) -> Situation:
     policy = draw(policies())
-    aims = [_aimed_at(entry) for entry in policy.allowed]
-    ipv4 = mostly(st.one_of(aims), _aimless()) if aims else _aimless()
-    packets = st.lists(mostly(ipv4, ipv4 | _ipv6()), min_size=1, max_size=5)
+    aims = [aimed_at(entry) for entry in policy.allowed]
+    ipv4 = mostly(st.one_of(aims), aimless()) if aims else aimless()
+    packets = st.lists(mostly(ipv4.flatmap(_asked), ipv4 | _ipv6()), min_size=1, max_size=5)
     return Situation(policy, tuple(draw(packets)))
 
 
+def _asked(packet: Packet) -> st.SearchStrategy[Packet]:
+    """A reply belongs to a connection that was opened to its sender."""
+    if packet.tracking is not Tracking.REPLY:
+        return st.just(packet)
+    return st.sampled_from(_PORTS).map(
+        lambda port: replace(packet, asked=(packet.source, packet.port and port))
+    )
+
+
 @st.composite
-def _aimed_at(draw: st.DrawFn, entry: Rule) -> Packet:
+def aimed_at(draw: st.DrawFn, entry: Rule) -> Packet:
     """A packet of newt's to the destination of ``entry`` or right beside it; seldom another."""
     usual = st.just("tcp" if entry.protocol is Protocol.ANY else entry.protocol.value)
     protocol = draw(mostly(usual, st.sampled_from(_PROTOCOLS)))
@@ -111,7 +120,7 @@ def _aimed_at(draw: st.DrawFn, entry: Rule) -> Packet:
 
 
 @st.composite
-def _aimless(draw: st.DrawFn) -> Packet:
+def aimless(draw: st.DrawFn) -> Packet:
     """Any packet in either direction, between newt and somebody or between two others."""
     direction = draw(st.sampled_from(Direction))
     newt, peer = draw(mostly(st.just(CAGE.newt), _strangers)), draw(_strangers)

@@ -7,8 +7,9 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from egress import docker_user, iptables, nftables
+from egress import iptables, nftables
 from egress.cage import Firewall, Hook
+from egress.limits import DOCKER_USER, EVERYWHERE, limits
 from tests.unit.egress.cases import CAGE, declaration, policy
 
 GITEA = policy("allow gitea 10.0.1.50 3000/tcp")
@@ -50,9 +51,16 @@ def test_the_rules_stand_in_the_table_that_is_declared(hook: Hook) -> None:
     assert {jump.chain for jump in ruleset.jumps6} == {"PREROUTING", "POSTROUTING"}
 
 
-def test_what_docker_user_cannot_stop_is_said_in_sentences() -> None:
-    assert docker_user.LIMITS, "the post's place has limits"
-    assert all(limit[0].isupper() and limit.endswith(".") for limit in docker_user.LIMITS)
+def test_what_an_arrangement_cannot_stop_is_said_in_sentences() -> None:
+    assert DOCKER_USER, "the post's place has limits"
+    texts = [limit.text for limit in (*EVERYWHERE, *DOCKER_USER)]
+    assert all(text[0].isupper() and text.endswith(".") for text in texts)
+
+
+def test_docker_user_has_limits_of_its_own_beside_those_of_every_arrangement() -> None:
+    assert limits(CAGE) == EVERYWHERE
+    assert limits(replace(CAGE, firewall=Firewall.NFTABLES)) == EVERYWHERE
+    assert limits(replace(CAGE, hook=Hook.DOCKER_USER)) == (*EVERYWHERE, *DOCKER_USER)
 
 
 @pytest.mark.parametrize("firewall", Firewall)

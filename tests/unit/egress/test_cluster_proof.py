@@ -1,4 +1,4 @@
-"""The plan of the proof in a cluster, and what its results say of the enforcer."""
+"""The plan of the proof in a cluster, and what is said of the enforcers."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import pytest
 
 from egress import enforcers
 from egress.cluster_proof import Contact, Dialled, plan
-from egress.enforcers import LIMITS, exemption
+from egress.enforcers import LIMITS
 from egress.model import CLUSTER_CANARIES, Policy, Protocol
 from egress.pods import Answer, Connection, decide
-from egress.proof import Result, Verdict, parse, render, summary
+from egress.proof import Verdict, parse, render, summary
 from tests.unit.egress.cluster_cases import golden, policy
 
 API = Contact(IPv4Address("10.43.0.1"), 443)
@@ -21,17 +21,6 @@ NODE = IPv4Address("10.0.1.11")
 
 def lines(found: Policy, *dialled: Dialled) -> list[str]:
     return [probe.line for probe in plan(found, dialled, api=API, nodes=[NODE])]
-
-
-def result(name: str, verdict: Verdict, expected: str = "block") -> Result:
-    return Result(
-        name=name,
-        destination="10.0.1.11",
-        port="10250/tcp",
-        expected=expected,
-        verdict=verdict,
-        evidence="",
-    )
 
 
 def test_an_empty_policy_is_tried_with_every_canary() -> None:
@@ -53,9 +42,10 @@ def test_pods_are_tried_where_they_are_dialled() -> None:
 
 
 def test_pods_that_nothing_leads_to_are_listed() -> None:
-    assert lines(policy("forbid web shop/app=web 80,http/tcp"))[0] == (
-        "block tcp shop/app=web 80,http web"
-    )
+    for port in ("http", "http(8080)"):
+        assert lines(policy(f"forbid web shop/app=web 80,{port}/tcp"))[0] == (
+            "block tcp shop/app=web 80,http web"
+        )
 
 
 def test_wide_blocks_and_blanket_rules_are_listed() -> None:
@@ -118,20 +108,6 @@ def test_udp_that_was_sent_is_neither_proved_nor_wrong() -> None:
 
 
 # enforcers
-
-
-@pytest.mark.parametrize("name", ["kubernetes-api", "node-ssh", "node-kubelet"])
-def test_an_open_node_or_api_is_told_as_the_known_limit_it_is(name: str) -> None:
-    text = exemption(result(name, Verdict.OPEN))
-    assert text is not None
-    assert "10.0.1.11 10250/tcp" in text
-    assert "kubernetes.acceptNodeAccess: true" in text
-
-
-def test_nothing_else_is_excused() -> None:
-    assert exemption(result("cloud-metadata", Verdict.OPEN)) is None
-    assert exemption(result("grafana", Verdict.OPEN)) is None
-    assert exemption(result("node-ssh", Verdict.BLOCKED)) is None
 
 
 def test_what_enforcers_cannot_stop_is_said_in_sentences() -> None:

@@ -7,6 +7,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 
+from egress.cage import Hook
 from egress.decide import Direction, Packet, Tracking, decide
 from egress.model import HostName
 from tests.unit.egress.cases import CAGE, golden, policy
@@ -108,6 +109,24 @@ def test_nothing_of_newts_passes_by_its_state() -> None:
         assert not decide(NAS, CAGE, replace(packet, tracking=tracking)).allowed, (
             "a revoked target must be cut at once, and newt has nobody to answer"
         )
+
+
+def test_docker_user_goes_by_whom_the_connection_was_opened_to() -> None:
+    """Behind DNAT nothing else is left of what newt asked for."""
+    cage = replace(CAGE, hook=Hook.DOCKER_USER)
+    packet = from_newt("10.0.1.50", "3000/tcp")
+    assert decide(NAS, cage, packet).rule == "gitea"
+    answer = replace(packet, tracking=Tracking.REPLY, asked=(CAGE.newt, 3000))
+    assert not decide(NAS, cage, answer).allowed, "that connection was opened to newt"
+    assert decide(NAS, CAGE, answer).allowed, "in prerouting the address of the packet counts"
+
+
+def test_docker_user_drops_what_conntrack_does_not_know() -> None:
+    cage = replace(CAGE, hook=Hook.DOCKER_USER)
+    packet = replace(from_newt("10.0.1.50", "3000/tcp"), tracking=Tracking.UNTRACKED)
+    verdict = decide(NAS, cage, packet)
+    assert (verdict.allowed, "conntrack" in verdict.reason) == (False, True)
+    assert decide(NAS, CAGE, packet).allowed, "in prerouting nobody asks conntrack"
 
 
 def test_nothing_but_replies_reaches_newt() -> None:

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from egress.model import Address, HostName, PolicyError, Rule
 from egress.network_policy import (
     DIGEST_ANNOTATION,
+    RENDERED_ANNOTATION,
     annotations_of,
     deny_all,
     digest,
-    digest_of,
     newt_policy,
 )
 from egress.pods import Answer, Connection, Peer, Pod, decide
@@ -157,14 +157,27 @@ def test_the_digest_changes_with_the_rules_and_with_nothing_else() -> None:
     assert len(digests[0]) == 16
 
 
-def test_the_digest_of_a_spec_fits_what_the_api_server_gives_back() -> None:
-    spec = newt_policy(POST, "newt")
-    assert annotations_of(POST, "newt")[DIGEST_ANNOTATION] == digest_of(spec)
-    assert digest_of(spec) == digest_of({**spec, "ingress": []}), "empty lists come and go"
-    assert digest_of(spec) != digest_of({**spec, "ingress": [{}]})
-    nothing = golden("nothing")
-    without = {k: v for k, v in newt_policy(nothing, "newt").items() if k != "egress"}
-    assert digest_of(without) == annotations_of(nothing, "newt")[DIGEST_ANNOTATION]
+def test_a_named_port_is_shown_with_its_number_where_one_was_seen() -> None:
+    found = annotations_of(
+        policy(
+            "allow web shop/app=web 80,http(8080+8081)/tcp\nallow later shop/app=later http/tcp"
+        ),
+        "newt",
+    )
+    assert found["egress.newt-tunnel/web"] == "shop/app=web 80,http (8080, 8081)/tcp"
+    assert found["egress.newt-tunnel/later"] == "shop/app=later http/tcp"
+
+
+def test_the_policy_carries_the_hash_that_newts_pods_carry() -> None:
+    assert annotations_of(POST, "newt")[DIGEST_ANNOTATION] == digest(POST)
+    assert annotations_of(POST, "other")[DIGEST_ANNOTATION] == digest(POST), "it is of the rules"
+
+
+def test_the_policy_remembers_each_thing_it_was_rendered_with() -> None:
+    more = replace(POST, allowed=(*POST.allowed, rule("a-first", "10.0.1.3/32", "80/tcp")))
+    before, after = (annotations_of(one, "newt")[RENDERED_ANNOTATION] for one in (POST, more))
+    assert after.startswith(f"{before} "), "an added target is added at the end"
+    assert len(after.split()) == len(before.split()) + 1
 
 
 def test_a_name_that_is_not_resolved_is_never_rendered() -> None:

@@ -85,9 +85,9 @@ def test_docker_user_gives_the_verdict_of_decide_where_no_address_is_rewritten(
     situation: Situation,
 ) -> None:
     rules = Iptables(situation.policy, DOCKER_USER)
-    for packet in asked_by_their_sender(situation.packets):
+    for packet in situation.packets:
         for hook, seen in docker_user_hooks(packet):
-            assert_same_verdict(situation.policy, packet, seen, rules.run(hook, seen))
+            assert_same_verdict(situation.policy, packet, seen, rules.run(hook, seen), DOCKER_USER)
 
 
 @briefly
@@ -96,22 +96,12 @@ def test_docker_user_judges_whom_newt_asked_for_and_not_whom_docker_made_of_it(
     situation: Situation, container: str, port: int
 ) -> None:
     rules = Iptables(situation.policy, DOCKER_USER)
-    for packet in asked_by_their_sender(situation.packets):
+    for packet in situation.packets:
         for hook, seen in docker_user_hooks(packet):
             if hook == "DOCKER-USER" and packet.direction is Direction.FROM_NEWT:
                 behind_dnat = rewritten(seen, IPv4Address(container), port)
                 outcome = rules.run(hook, behind_dnat)
-                assert_same_verdict(situation.policy, packet, behind_dnat, outcome)
-
-
-@briefly
-@given(situations())
-def test_docker_user_drops_what_conntrack_does_not_know(situation: Situation) -> None:
-    """Stricter than ``decide``: behind DNAT only conntrack can say whom newt asked for."""
-    rules = Iptables(situation.policy, DOCKER_USER)
-    for packet in situation.packets:
-        for hook, seen in docker_user_hooks(replace(packet, tracking=Tracking.UNTRACKED)):
-            assert not rules.run(hook, seen).passed, f"nobody vouches for {seen}"
+                assert_same_verdict(situation.policy, packet, behind_dnat, outcome, DOCKER_USER)
 
 
 @briefly
@@ -168,26 +158,15 @@ def docker_user_hooks(packet: Packet) -> Iterator[tuple[str, WirePacket]]:
             yield "PREROUTING" if from_newt else "POSTROUTING", seen
 
 
-def asked_by_their_sender(packets: tuple[Packet, ...]) -> Iterator[Packet]:
-    """Without those that docker-user drops although their destination is listed: it goes by what
-    conntrack remembers as the connection's own destination, which an untracked packet lacks, and
-    which for an answer of newt's is newt.
-    """
-    return (
-        packet
-        for packet in packets
-        if packet.tracking is Tracking.ORIGINAL
-        or (packet.direction is Direction.TO_NEWT and packet.tracking is Tracking.REPLY)
-    )
-
-
-def assert_same_verdict(policy: Policy, packet: Packet, seen: WirePacket, outcome: Outcome) -> None:
-    wanted = decide(policy, CAGE, packet, RESOLUTION)
+def assert_same_verdict(
+    policy: Policy, packet: Packet, seen: WirePacket, outcome: Outcome, cage: Cage = CAGE
+) -> None:
+    wanted = decide(policy, cage, packet, RESOLUTION)
     assert outcome.passed is wanted.allowed, (
         f"decide: {wanted.reason}; the rules: {outcome.comment}; for {seen}"
     )
     if wanted.rule is not None:
         # The proof goes by counters: the rule that counts must be one that allows the packet.
         named = [entry for entry in policy.allowed if outcome.comment == f"newt: {entry.name}"]
-        alone = decide(policy_of(*named), CAGE, packet, RESOLUTION)
+        alone = decide(policy_of(*named), cage, packet, RESOLUTION)
         assert alone.allowed, f"counted under {outcome.comment}, which does not allow it"

@@ -58,11 +58,8 @@ def readings(packet: Packet, cage: Cage) -> Iterator[WirePacket]:
     """Every way in which the kernel may see ``packet`` where no address was rewritten."""
     from_newt = packet.direction is Direction.FROM_NEWT
     reply = packet.tracking is Tracking.REPLY
-    connection = Connection(
-        destination=packet.source if reply else packet.destination,
-        port=packet.port,
-        reply=reply,
-    )
+    destination, port = packet.asked or (packet.destination, packet.port)
+    connection = Connection(destination=destination, port=port, reply=reply)
     for state in _STATES[packet.tracking]:
         yield WirePacket(
             source=packet.source,

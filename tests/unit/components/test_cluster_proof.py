@@ -1,0 +1,181 @@
+"""The two Jobs of the proof, and what becomes of their tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from cluster import ClusterError
+from components.newt_release import POD_LABELS
+from egress.enforcers import EXEMPTIBLE, EXEMPTION
+from tests.unit.components.k3s_home import (
+    CONTROL,
+    CONTROLLED,
+    MEASURED,
+    POLICY,
+    PROOF,
+    Cluster,
+    Row,
+    deploy,
+    pod_of,
+)
+from tests.unit.components.nas import table
+from tests.unit.components.recording import Recording
+
+JOBS = pytest.mark.parametrize("name", [PROOF, CONTROL])
+
+
+def environment(recording: Recording, name: str = PROOF) -> dict[str, Any]:
+    (container,) = pod_of(recording.named(name))["containers"]
+    return {one["name"]: one.get("value") for one in container["env"]}
+
+
+def test_the_proof_runs_under_newts_own_label_and_policy(k3s_home: Recording) -> None:
+    job = k3s_home.named(PROOF).inputs
+    labels = job["spec"]["template"]["metadata"]["labels"]
+    assert labels == POD_LABELS, "whatever selects newt must select it"
+    selector = k3s_home.named(POLICY).inputs["spec"]["podSelector"]["matchLabels"]
+    assert selector.items() <= labels.items()
+    assert job["metadata"]["namespace"] == "newt-tunnel"
+
+
+def test_the_control_runs_where_no_policy_of_ours_holds(k3s_home: Recording) -> None:
+    job = k3s_home.named(CONTROL).inputs
+    assert job["metadata"]["namespace"] == "newt-tunnel-control"
+    assert job["spec"]["template"]["metadata"].get("labels", {}) == {}
+
+
+def test_both_try_the_same_plan(k3s_home: Recording) -> None:
+    own, control = (environment(k3s_home, name) for name in (PROOF, CONTROL))
+    assert (own["ROLE"], control["ROLE"]) == ("newt", "control")
+    assert own["PLAN"] == control["PLAN"]
+    assert {
+        "reach tcp 10.43.0.20 80 gitea",
+        "reach tcp 10.43.0.30 80 homeassistant",
+        "reach tcp 10.0.1.200 631 printer",
+        "reach tcp 203.0.113.10 443 pangolin",
+        "block tcp 10.43.0.40 3000 grafana",
+        "block tcp 10.43.0.50 5432 postgres",
+        "block tcp 10.0.1.1 80 router",
+        "block tcp 10.43.0.1 443 kubernetes-api",
+        "block tcp @{node} 22 node-ssh",
+        "block tcp @{node} 10250 node-kubelet",
+        "block tcp 169.254.169.254 80 cloud-metadata",
+        "block tcp 9.9.9.9 53 foreign-resolver",
+    } <= set(own["PLAN"].splitlines())
+
+
+@JOBS
+def test_a_jobs_pod_gets_no_token_and_no_credentials(k3s_home: Recording, name: str) -> None:
+    found = pod_of(k3s_home.named(name))
+    assert found["automountServiceAccountToken"] is False
+    assert found["enableServiceLinks"] is False, "they would list the namespace's Services"
+    assert found["securityContext"] == {"fsGroup": 65534}
+    (container,) = found["containers"]
+    assert container["image"] == "fosrl/newt:1.16.0", "in newt's own image"
+    assert "envFrom" not in container, "it needs no credentials"
+
+
+@JOBS
+def test_a_job_is_tried_once_its_reason_reaches_the_user_and_it_can_be_run_again(
+    k3s_home: Recording, name: str
+) -> None:
+    job = k3s_home.named(name).inputs
+    assert job["spec"]["backoffLimit"] == 0
+    assert job["spec"]["activeDeadlineSeconds"] > 90, "the prober's own limit"
+    assert pod_of(k3s_home.named(name))["restartPolicy"] == "Never"
+    (container,) = pod_of(k3s_home.named(name))["containers"]
+    assert container["terminationMessagePolicy"] == "FallbackToLogsOnError"
+    assert job["metadata"]["annotations"] == {"pulumi.com/replaceUnready": "true"}, (
+        "a failed Job with the same inputs would not be run again"
+    )
+    assert "ttlSecondsAfterFinished" not in job["spec"], "a refresh would plan another one"
+
+
+@pytest.mark.parametrize("mode", ["enforce", "warn"])
+def test_the_prober_is_told_the_mode(mode: str) -> None:
+    assert environment(deploy({"proof": mode}))["MODE"] == mode
+
+
+def test_the_node_is_excused_only_where_the_stack_file_accepts_it(k3s_home: Recording) -> None:
+    assert environment(k3s_home)["ACCEPT"] == ""
+    accepting = environment(deploy({"kubernetes.acceptNodeAccess": True}))
+    assert accepting["ACCEPT"] == "kubernetes-api node-ssh node-kubelet" == " ".join(EXEMPTIBLE)
+    assert accepting["EXEMPTIBLE"] == environment(k3s_home)["EXEMPTIBLE"] == accepting["ACCEPT"]
+
+
+def test_what_is_said_of_the_node_is_said_in_one_place(k3s_home: Recording) -> None:
+    assert environment(k3s_home)["EXEMPTION"] == EXEMPTION
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"mustNotReach": []}, id="plan"),
+        pytest.param({"egress": []}, id="policy"),
+        pytest.param({"newt.image": "fosrl/newt:1.17.0"}, id="image"),
+        pytest.param({"proof": "warn"}, id="mode"),
+    ],
+)
+@JOBS
+def test_whatever_is_tried_otherwise_is_tried_anew(
+    k3s_home: Recording, changes: dict[str, Any], name: str
+) -> None:
+    assert deploy(changes).named(name).inputs["spec"] != k3s_home.named(name).inputs["spec"], (
+        "a Job's spec cannot be changed: another one is another Job"
+    )
+
+
+# the table
+
+_KEYS = ("name", "destination", "port", "expected", "verdict", "evidence")
+
+
+def measured(*rows: Row, control: tuple[Row, ...] = CONTROLLED) -> Recording:
+    return deploy(cluster=Cluster(logs=(table(*rows), table(*control))))
+
+
+def test_the_measured_table_is_a_stack_output_with_what_the_control_saw(
+    k3s_home: Recording,
+) -> None:
+    rows = [dict(zip(_KEYS, row, strict=True)) for row in MEASURED]
+    rows[2] |= {"verdict": "blocked", "evidence": "newt: no answer, control: connected"}
+    assert k3s_home.stack_outputs["proof"] == rows
+
+
+def test_the_table_is_read_from_the_jobs_that_were_made() -> None:
+    cluster = Cluster()
+    deploy(cluster=cluster)
+    assert (
+        ("newt-tunnel", f"{PROOF}-1a2b3c4d"),
+        ("newt-tunnel-control", f"{CONTROL}-1a2b3c4d"),
+    ) in cluster.asked_for
+
+
+def test_an_opening_that_fails_nothing_is_warned_of() -> None:
+    row = ("grafana", "10.43.0.40", "3000/tcp", "block", "OPEN", "newt: connected")
+    (warning,) = measured(row).messages("warning")
+    assert warning == (
+        "proof: grafana 10.43.0.40 3000/tcp: expected to block, OPEN (newt: connected)"
+    )
+
+
+def test_a_target_that_newt_alone_cannot_reach_is_warned_of() -> None:
+    row = ("gitea", "10.43.0.20", "80/tcp", "reach", "not proved", "newt: no answer")
+    recording = measured(row)
+    (warning,) = recording.messages("warning")
+    assert "gitea 10.43.0.20 80/tcp: expected to reach, blocked" in warning
+    assert recording.stack_outputs["proof"][0]["verdict"] == "blocked"
+
+
+def test_a_proof_that_is_off_has_no_table() -> None:
+    cluster = Cluster(logs=AssertionError("nothing was tried, so there is nothing to read"))
+    assert deploy({"proof": "off"}, cluster=cluster).stack_outputs["proof"] == []
+
+
+def test_logs_that_cannot_be_read_fail_an_update_and_not_a_preview() -> None:
+    cluster = Cluster(logs=ClusterError("k3s-home: log cannot be read"))
+    assert deploy(cluster=cluster, preview=True).stack_outputs["proof"] == []
+    with pytest.raises(ClusterError, match="log cannot be read"):
+        deploy(cluster=cluster)

@@ -1,0 +1,179 @@
+"""`pod/newt-probe` in a shell of this machine, with a network that is made up."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from egress.enforcers import EXEMPTIBLE, EXEMPTION
+from egress.model import CLUSTER_CANARIES
+from egress.proof import Probe, Result, Verdict, parse
+from pod import PROBE
+
+#: What Kubernetes keeps of a failed pod's log, in bytes, and Pulumi shows to the user.
+KEPT = 2048
+NODE = "10.0.1.40"
+#: Answers for what a test has opened: `nc [-u] -w SECONDS ADDRESS PORT`.
+NC = """#!/bin/sh
+[ "$1" != -u ] || shift
+grep -qxF "$3 $4" "$(dirname "$0")/open"
+"""
+
+
+@dataclass(frozen=True)
+class Said:
+    status: int
+    log: str
+
+    @property
+    def verdicts(self) -> dict[str, Verdict]:
+        return {row.name: row.verdict for row in self.rows}
+
+    @property
+    def rows(self) -> tuple[Result, ...]:
+        return parse(self.log.partition("\n\n")[0])
+
+    @property
+    def shown(self) -> str:
+        """The end of the log."""
+        return self.log.encode()[-KEPT:].decode()
+
+
+@pytest.fixture
+def network(tmp_path: Path) -> Path:
+    nc = tmp_path / "nc"
+    nc.write_text(NC)
+    nc.chmod(0o755)
+    return tmp_path
+
+
+def probe(
+    network: Path,
+    *plan: Probe,
+    opened: Iterable[tuple[str, int]] = (),
+    role: str = "newt",
+    mode: str = "enforce",
+    accept: str = "",
+) -> Said:
+    (network / "open").write_text("".join(f"{address} {port}\n" for address, port in opened))
+    script = PROBE
+    for waits, hurries in (("PAUSE=1", "PAUSE=0"), ("SECONDS_TO_SHUT=20", "SECONDS_TO_SHUT=0")):
+        assert script.count(waits) == 1, f"newt-probe no longer says {waits}"
+        script = script.replace(waits, hurries)
+    done = subprocess.run(
+        ["sh", "-c", script],
+        env={
+            "PATH": f"{network}:/usr/bin:/bin",
+            "TMPDIR": str(network),
+            "ACCEPT": accept,
+            "EXEMPTIBLE": " ".join(EXEMPTIBLE),
+            "EXEMPTION": EXEMPTION,
+            "MODE": mode,
+            "NODE": NODE,
+            "PLAN": "\n".join(one.line for one in plan),
+            "ROLE": role,
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stderr == ""
+    return Said(done.returncode, done.stdout)
+
+
+def allow(name: str, address: str, port: int, protocol: str = "tcp") -> Probe:
+    return Probe(name=name, address=address, protocol=protocol, port=str(port), must_reach=True)
+
+
+def forbid(name: str, address: str, port: int) -> Probe:
+    return Probe(name=name, address=address, protocol="tcp", port=str(port), must_reach=False)
+
+
+GITEA = allow("gitea", "10.43.0.50", 3000)
+GRAFANA = forbid("grafana", "10.43.0.60", 3000)
+KUBELET = forbid("node-kubelet", "@{node}", 10250)
+
+
+def test_a_cage_that_is_shut_is_a_table_and_success(network: Path) -> None:
+    said = probe(network, GITEA, GRAFANA, KUBELET, opened=[("10.43.0.50", 3000)])
+    assert said.status == 0
+    assert said.verdicts == {
+        "gitea": Verdict.REACHED,
+        "grafana": Verdict.NOT_PROVED,
+        "node-kubelet": Verdict.NOT_PROVED,
+    }
+    assert NODE in said.log, "the placeholder is the node that the pod runs on"
+
+
+def test_every_column_is_as_wide_as_the_longest_verdict(network: Path) -> None:
+    said = probe(network, GITEA, allow("pangolin", "203.0.113.10", 51820, "udp"), GRAFANA)
+    assert said.verdicts["pangolin"] is Verdict.SENT
+    evidence = {line.rindex("  ") for line in said.log.splitlines()}
+    assert len(evidence) == 1, "or the table is ragged"
+
+
+def test_a_cluster_that_enforces_nothing_fails_and_is_told_so(network: Path) -> None:
+    said = probe(network, GITEA, GRAFANA, KUBELET, opened=[("10.43.0.60", 3000), (NODE, 10250)])
+    assert said.status == 1
+    assert said.verdicts["grafana"] is Verdict.OPEN
+    _, _, end = said.log.partition("\n\n")
+    told, *rows = end.splitlines()
+    assert told == "the cage is open: this cluster does not enforce newt's NetworkPolicy:"
+    assert [row.split()[0] for row in rows] == ["grafana", "node-kubelet"]
+
+
+@pytest.mark.parametrize("name", CLUSTER_CANARIES[:3])
+def test_an_open_node_or_api_is_told_as_the_known_limit_it_is(network: Path, name: str) -> None:
+    said = probe(network, forbid(name, NODE, 6443), GRAFANA, opened=[(NODE, 6443)])
+    assert said.status == 1
+    assert f"\n{EXEMPTION}:\n{name} " in said.log
+    assert "does not enforce" not in said.log
+    assert "kubernetes.acceptNodeAccess: true" in EXEMPTION
+
+
+@pytest.mark.parametrize("name", ["grafana", *CLUSTER_CANARIES[3:]])
+def test_nothing_else_is_excused(network: Path, name: str) -> None:
+    opened = [(NODE, 10250), ("10.0.1.9", 80)]
+    said = probe(
+        network, forbid(name, "10.0.1.9", 80), KUBELET, opened=opened, accept=" ".join(EXEMPTIBLE)
+    )
+    assert said.status == 1
+    assert said.verdicts == {name: Verdict.OPEN, "node-kubelet": Verdict.ACCEPTED}
+    assert "does not enforce newt's NetworkPolicy" in said.log
+
+
+def test_what_is_accepted_fails_nothing(network: Path) -> None:
+    said = probe(network, KUBELET, opened=[(NODE, 10250)], accept=" ".join(EXEMPTIBLE))
+    assert said.status == 0
+    assert said.verdicts == {"node-kubelet": Verdict.ACCEPTED}
+
+
+def test_the_reason_and_the_failing_rows_survive_what_is_kept_of_a_log(network: Path) -> None:
+    """With the longest names and addresses there are, and many of them."""
+    opened = [(f"fd00:1111:2222:3333:4444:5555:6666:{7000 + n}", 65535) for n in range(40)]
+    plan = [forbid(f"{n:02}-{'x' * 60}", address, port) for n, (address, port) in enumerate(opened)]
+    said = probe(network, *plan, opened=opened)
+    assert said.status == 1
+    assert len(said.rows) == 40, "the table in the log is whole"
+    assert "does not enforce newt's NetworkPolicy:\n00-xxx" in said.shown
+    assert "\nand 30 more in this log\n" in said.shown
+    end = said.log.partition("\n\n")[2]
+    assert len(end.encode()) <= KEPT, "nothing of it is cut off"
+
+
+def test_a_warning_says_so_and_lets_newt_start(network: Path) -> None:
+    said = probe(network, GRAFANA, opened=[("10.43.0.60", 3000)], mode="warn")
+    assert said.status == 0
+    assert said.log.endswith("newt starts all the same: proof is warn\n")
+
+
+def test_the_control_only_tells_who_answers(network: Path) -> None:
+    said = probe(network, GRAFANA, GITEA, opened=[("10.43.0.60", 3000)], role="control")
+    assert said.status == 0
+    assert "the cage is open" not in said.log
+    assert [row.evidence for row in said.rows] == ["control: connected", "control: no answer"]
