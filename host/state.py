@@ -15,9 +15,14 @@ from datetime import datetime
 
 from host.payload import PROGRAM_PATH, Declaration
 
+#: A jump of the blog post's script, on a host that has no program of ours yet.
+_FORMER = r"s/^-A DOCKER-USER -s \([0-9./]*\) -j NEWT-EGRESS$/\1/p"
 #: What to run on the host; prints ``key=value`` lines and changes nothing.
 CHECK_COMMAND = "sh -c " + shlex.quote(
-    f"if [ -x {PROGRAM_PATH} ]; then {PROGRAM_PATH} check; else echo state=absent; fi"
+    f"if [ -x {PROGRAM_PATH} ]; then {PROGRAM_PATH} check; else echo state=absent; "
+    f'PATH="$PATH:/usr/sbin:/sbin"; iptables -w 5 -S DOCKER-USER 2>/dev/null | sed -n "{_FORMER}" '
+    "| while read -r source; do echo \"former=the rules of the blog post's script confine $source; "
+    'if that is newt, they go as soon as the declared ones hold"; done; fi'
 )
 
 
@@ -40,6 +45,8 @@ class HostState:
     faults: str = ""
     #: ``yes`` when the proof has stopped newt.
     held: str = ""
+    #: In words: what the blog post's script left there.
+    former: str = ""
 
     @classmethod
     def parse(cls, output: str) -> HostState:
@@ -84,7 +91,8 @@ def generation(state: HostState, declaration: Declaration, now: datetime) -> Gen
         # The failed proof is not in the engine's state: going back to what was there before
         # would run nothing, and newt would stay stopped.
         return Generation(
-            fresh, "has stopped newt, whose cage the proof found open; it will be proved again"
+            fresh,
+            "holds newt, whose cage a proof found open; newt starts when a proof finds it shut",
         )
     if state.hash not in (declaration.digest, state.confirmed):
         return Generation(

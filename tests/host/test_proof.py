@@ -163,6 +163,31 @@ def test_off_tries_nothing_and_starts_newt(newt: Host) -> None:
     assert newt.lab.log("postgres").since(mark) == []
 
 
+def test_off_says_that_a_newt_which_was_stopped_stays_so_and_how_to_let_it_go(newt: Host) -> None:
+    assert newt.prove("enforce", *HOLDS, OPEN_TCP, check=False).returncode != 0
+
+    held = newt.prove("off", check=False)
+
+    assert held.returncode != 0, "an update that leaves newt stopped has not succeeded"
+    assert "newt is held: a proof found its cage open" in held.stderr
+    assert "by: newt-egress release" in held.stderr
+    assert not newt.newt_runs()
+    newt.egress("release")
+    assert newt.newt_runs()
+    assert "nothing was tried" in newt.prove("off").stdout
+
+
+def test_off_fails_when_newt_cannot_be_started(newt: Host) -> None:
+    newt.sh(f"docker stop {CONTAINER}")
+    newt.sh("iptables -t mangle -F NEWT-EGRESS")
+
+    done = newt.prove("off", check=False)
+
+    assert done.returncode != 0
+    assert "the cage does not stand: newt is not started" in done.stderr
+    assert not newt.newt_runs()
+
+
 def test_probes_run_in_parallel_and_within_the_time_limit(newt: Host) -> None:
     silent = [forbid(f"silent-{n}", f"10.0.1.{n}", 80) for n in range(210, 240)]
     late = [forbid(f"late-{n}", f"10.0.1.{n}", 80) for n in range(210, 220)]
