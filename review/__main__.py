@@ -1,0 +1,78 @@
+"""``python -m review [BASE..HEAD]``: Markdown on standard output, errors on standard error.
+
+Exit status: 0 reviewed; 1 reviewed, and ``--fail-on`` matches; 2 wrong arguments, or nothing to
+compare; 3 a stack file does not load (the others are reviewed).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from review.markdown import markdown
+from review.report import report
+from review.reviewing import review
+from review.revisions import RevisionError, states
+from review.text import plain
+
+MATCHED, USAGE, UNLOADABLE = 1, 2, 3
+
+
+def main(arguments: Sequence[str]) -> int:
+    options = _parser().parse_args(arguments)
+    try:
+        base, head = states(options.revisions, options.directory)
+        found = review(base, head, frozenset(options.stack))
+    except RevisionError as error:
+        sys.stderr.write(f"review: {error}\n")
+        return USAGE
+    sys.stdout.write(report(found) if options.json else markdown(found))
+    for fault in found.faults:
+        sys.stderr.write(f"review: {plain(str(fault))}\n")
+    if found.faults:
+        return UNLOADABLE
+    return MATCHED if options.fail_on and found.is_widened else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m review",
+        description="What a change of the stack files does to newt's reach.",
+        epilog="Exit status: 0 reviewed; 1 --fail-on matches; 2 wrong arguments, or nothing to "
+        "compare; 3 a stack file does not load.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "revisions",
+        nargs="?",
+        default="HEAD",
+        metavar="BASE..HEAD",
+        help="as for `git diff`: A..B two revisions, A...B what B did since it left A, A alone "
+        "(HEAD, if omitted) what the working tree does to A",
+    )
+    parser.add_argument(
+        "--stack", action="append", default=[], metavar="NAME", help="only this one; repeatable"
+    )
+    parser.add_argument("--json", action="store_true", help="JSON in place of Markdown")
+    parser.add_argument(
+        "--fail-on",
+        choices=["widened"],
+        help="exit with 1 if newt can reach more than before, or is held less tightly",
+    )
+    parser.add_argument(
+        "-C",
+        dest="directory",
+        type=Path,
+        default=Path(),
+        metavar="DIR",
+        help="the folder of the Pulumi.yaml that is reviewed; this one, if omitted",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    # A name that no terminal or pipe here can write must not end the review.
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    sys.exit(main(sys.argv[1:]))

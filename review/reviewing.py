@@ -1,0 +1,189 @@
+"""The review itself: two states in, for every stack what changed and why to look twice out.
+
+Pure but for reading the states. Leaves out how it is shown (``markdown``, ``report``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field
+
+from review import stacks
+from review.compare import Change, Kind, changes
+from review.document import Unreadable
+from review.guards import Effect, Guard, guards
+from review.openings import Opening, allowed, forbidden
+from review.revisions import RevisionError, State, title
+from review.risks import risks
+from review.stacks import PROJECT_FILE, Project, Stack, Unloadable, why_unread
+from settings.stack import Settings
+
+
+@dataclass(frozen=True)
+class Risky:
+    """A change and what speaks against it."""
+
+    change: Change
+    risks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A file that does not load in one of the states."""
+
+    state: State
+    file: str
+    problems: tuple[str, ...]
+
+    def __str__(self) -> str:
+        more = len(self.problems) - 1
+        rest = f" (and {more} more)" if more else ""
+        return f"{self.file} at {title(self.state)} does not load: {self.problems[0]}{rest}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StackReview:
+    """``before`` and ``after`` are None where the stack does not exist, or does not load, which
+    ``faults`` tells. With faults nothing is compared.
+    """
+
+    name: str
+    file: str
+    before: Stack | None
+    after: Stack | None
+    faults: tuple[Fault, ...] = ()
+    changes: tuple[Risky, ...] = ()
+    guards: tuple[Guard, ...] = ()
+    #: Everything newt may reach after the change.
+    reach: tuple[Opening, ...] = ()
+
+    def of(self, kind: Kind) -> tuple[Risky, ...]:
+        return tuple(one for one in self.changes if one.change.kind is kind)
+
+    def with_effect(self, effect: Effect) -> tuple[Guard, ...]:
+        return tuple(one for one in self.guards if one.effect is effect)
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Nothing to tell, and not because there is nothing to compare."""
+        known = self.before.hints if self.before else ()
+        return not (self.faults or self.changes or self.guards) and self.hints == known
+
+    @property
+    def hints(self) -> tuple[str, ...]:
+        return () if self.after is None else self.after.hints
+
+    @property
+    def is_widened(self) -> bool:
+        """Whether newt can reach anything that it could not, or is held less tightly."""
+        grown = any(one.change.kind in (Kind.ADDED, Kind.WIDENED) for one in self.changes)
+        return grown or bool(self.with_effect(Effect.LOOSER))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Review:
+    """``notes`` are about no stack."""
+
+    base: State
+    head: State
+    stacks: tuple[StackReview, ...]
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        return tuple(fault for stack in self.stacks for fault in stack.faults)
+
+    @property
+    def is_widened(self) -> bool:
+        return any(stack.is_widened for stack in self.stacks)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Side:
+    """What one state has."""
+
+    state: State
+    project: Project | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def stack(self, name: str) -> Stack | Unloadable | None:
+        if self.project is None or name not in self.files:
+            return None
+        return stacks.load_stack(self.state, self.project, self.files[name])
+
+
+def review(base: State, head: State, only: Set[str] = frozenset()) -> Review:
+    """Compare every stack, or ``only`` some. Raises ``RevisionError`` where there is nothing to
+    compare.
+    """
+    before, after = _side(base), _side(head)
+    if before.project is None and after.project is None:
+        raise RevisionError(
+            f"there is no {PROJECT_FILE} here, neither at {title(base)} nor at {title(head)}; "
+            "start the review in the folder that has it"
+        )
+    names = sorted({*before.files, *after.files})
+    if unknown := sorted(only - set(names)):
+        raise RevisionError(
+            f"{', '.join(unknown)}: is no stack, neither at {title(base)} nor at {title(head)}; "
+            f"there is {', '.join(names) or 'none'}"
+        )
+    return Review(
+        base=base,
+        head=head,
+        stacks=tuple(_compared(name, before, after) for name in names if not only or name in only),
+        notes=after.notes,
+    )
+
+
+def _side(state: State) -> _Side:
+    try:
+        project = stacks.project(state)
+        if project is None:
+            return _Side(state=state)
+        files, odd = stacks.files(state, project)
+    except Unreadable as error:
+        raise RevisionError(f"{PROJECT_FILE} at {title(state)}: {error}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise RevisionError(f"{PROJECT_FILE} at {title(state)}: {why_unread(error)}") from error
+    notes = tuple(
+        f"{name}: is not looked at, because no stack can have this name; Pulumi allows letters, "
+        "digits, `.`, `_` and `-`"
+        for name in odd
+    )
+    return _Side(state=state, project=project, files=files, notes=notes)
+
+
+def _compared(name: str, before: _Side, after: _Side) -> StackReview:
+    sides = ((before, before.stack(name)), (after, after.stack(name)))
+    faults = tuple(
+        Fault(side.state, side.files[name], found.problems)
+        for side, found in sides
+        if isinstance(found, Unloadable)
+    )
+    old, new = (found if isinstance(found, Stack) else None for _, found in sides)
+    file = after.files.get(name) or before.files[name]
+    reach = allowed(new.settings) if new else ()
+    if faults:
+        return StackReview(name=name, file=file, before=old, after=new, faults=faults, reach=reach)
+    was = allowed(old.settings) if old else ()
+    never = forbidden(old.settings) if old else ()
+    host = new.settings.docker.address if new and isinstance(new.settings, Settings) else None
+    return StackReview(
+        name=name,
+        file=file,
+        before=old,
+        after=new,
+        changes=tuple(
+            Risky(
+                change,
+                risks(change, was_forbidden=never, host=host)
+                if change.kind in (Kind.ADDED, Kind.WIDENED)
+                else (),
+            )
+            for change in changes(was, reach)
+        ),
+        guards=guards(old.settings if old else None, new.settings) if new else (),
+        reach=reach,
+    )

@@ -1,0 +1,47 @@
+"""Text that others wrote, made harmless for Markdown, Mermaid and logs.
+
+Whoever opens a pull request chooses names, reasons and even file names. In a code span nothing is a
+link, a mention, a reference or HTML; in a Mermaid label every other character is a code. Leaves out
+what is worth saying.
+"""
+
+from __future__ import annotations
+
+import re
+
+_LONGEST = 500
+_BACKTICKS = re.compile(r"`+")
+_PUNCTUATION = re.compile(r"([\\`*_{}\[\]<>#|~!&])")
+_PLAIN_IN_MERMAID = re.compile(r"[A-Za-z0-9 ._/,=+-]")
+
+
+def plain(text: str) -> str:
+    """On one line, of bounded length, and without characters that are not seen or turn others
+    round.
+    """
+    visible = "".join(one if one.isprintable() else " " for one in text)
+    # What a job prints may be read for commands, and this one begins anywhere in a line.
+    short = " ".join(visible.replace("##[", "# #[").split())
+    return short if len(short) <= _LONGEST else f"{short[:_LONGEST]}..."
+
+
+def code(text: str) -> str:
+    """As a code span that ``text`` cannot end, nor a table's cell."""
+    content = plain(text).replace("|", "\u00a6") or " "
+    longest = max((len(run) for run in _BACKTICKS.findall(content)), default=0)
+    if not longest:
+        return f"`{content}`"
+    fence = "`" * (longest + 1)
+    return f"{fence} {content} {fence}"
+
+
+def prose(text: str) -> str:
+    """As running text: no markup, and nobody is called by name."""
+    return _PUNCTUATION.sub(r"\\\1", plain(text)).replace("@", "@\u200b")
+
+
+def mermaid(text: str) -> str:
+    """For a label in quotes."""
+    return "".join(
+        one if _PLAIN_IN_MERMAID.fullmatch(one) else f"#{ord(one)};" for one in plain(text)
+    )

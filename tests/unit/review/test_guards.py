@@ -1,0 +1,97 @@
+"""What a reviewer is told of the settings around the allow-list."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from review.guards import Effect
+from tests.unit.review.changing import stack_review, told
+from tests.unit.settings.example import HOST_KEY
+
+_DIGEST = f"fosrl/newt:1.16.0@sha256:{'0' * 64}"
+
+
+@pytest.mark.parametrize(
+    ("key", "strong", "weak", "stack"),
+    [
+        ("proof", "enforce", "warn", "nas"),
+        ("proof", "warn", "off", "nas"),
+        ("docker.hook", "prerouting", "docker-user", "nas"),
+        ("docker.persistence", "cron", "none", "nas"),
+        ("newt.capabilities", [], ["NET_RAW"], "nas"),
+        ("newt.ssh", False, True, "nas"),
+        ("newt.image", _DIGEST, "fosrl/newt:1.16.0", "k3s-home"),
+        ("newt.image", "fosrl/newt:1.16.0", "evil/newt:1.16.0", "nas"),
+        ("kubernetes.acceptNodeAccess", False, True, "k3s-home"),
+    ],
+)
+def test_a_weaker_setting_is_a_widening_and_the_way_back_a_narrowing(
+    key: str, strong: Any, weak: Any, stack: str
+) -> None:
+    found = stack_review({key: weak}, {key: strong}, stack)
+    assert [(one.key, one.effect) for one in found.guards] == [(key, Effect.LOOSER)]
+    assert found.is_widened
+    back = stack_review({key: strong}, {key: weak}, stack)
+    assert [(one.key, one.effect) for one in back.guards] == [(key, Effect.TIGHTER)]
+    assert not back.is_widened
+
+
+@pytest.mark.parametrize(
+    ("key", "before", "after"),
+    [
+        ("newt.image", "fosrl/newt:1.16.0", "fosrl/newt:1.17.0"),
+        ("docker.persistence", "systemd", "cron"),
+        ("docker.firewall", "iptables", "nftables"),
+        ("newt.logLevel", "INFO", "DEBUG"),
+    ],
+)
+def test_what_weakens_nothing_is_not_told(key: str, before: Any, after: Any) -> None:
+    assert stack_review({key: after}, {key: before}).is_unchanged
+
+
+def test_another_stranger_is_no_better_than_the_first() -> None:
+    found = stack_review({"newt.image": "b/newt:1"}, {"newt.image": "a/newt:1"})
+    assert [one.effect for one in found.guards] == [Effect.LOOSER]
+
+
+def test_a_weaker_setting_is_told_with_its_reason() -> None:
+    assert told({"proof": "off", "reasons": {"proof": "no room for a second container"}}) == [
+        "**widened**",
+        "- `proof`: `enforce` → `off`: a hole in the cage no longer fails an update; with `off` "
+        "nobody looks for one (reason: `no room for a second container`)",
+    ]
+
+
+def test_what_the_proof_no_longer_tries_is_told_unless_it_is_allowed_now() -> None:
+    assert told({"mustNotReach": [{"name": "postgres", "host": "10.0.1.60", "port": 5432}]}) == [
+        "**widened**",
+        "- `mustNotReach`: `router: 10.0.1.1 80/tcp` → `(none)`: the proof no longer tries it, and "
+        "nothing stops a later entry from allowing it",
+    ]
+
+
+def test_what_the_proof_tries_under_another_name_is_no_change() -> None:
+    renamed = [
+        {"name": "database", "host": "10.0.1.60", "port": 5432},
+        {"name": "gateway", "cidr": "10.0.1.1/32", "port": 80},
+    ]
+    assert stack_review({"mustNotReach": renamed}).is_unchanged
+
+
+def test_where_newt_runs_and_whom_it_obeys_is_told_as_moved() -> None:
+    found = stack_review(
+        {"docker.address": "10.0.1.11", "pangolin.endpoint": "https://other.example.com"}
+    )
+    assert [(one.key, one.before, one.after) for one in found.with_effect(Effect.MOVED)] == [
+        ("pangolin.endpoint", "https://pangolin.example.com", "https://other.example.com"),
+        ("docker.address", "10.0.1.10", "10.0.1.11"),
+    ]
+    assert not found.is_widened
+
+
+def test_another_host_key_is_told() -> None:
+    other = HOST_KEY[:-4] + "AAAA"
+    found = stack_review({"docker.hostKey": other}, {"docker.hostKey": HOST_KEY})
+    assert [one.key for one in found.guards] == ["docker.hostKey"]
