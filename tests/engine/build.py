@@ -1,7 +1,8 @@
 """Builds the Pulumi CLI and its language host from their Go modules, once, into the cache.
 
-Owns the two `go build` commands. The modules beside this file pin every dependency by hash; this
-needs the `go` command and a Go module proxy, and nothing of Pulumi's own download service.
+Owns the `go build` commands, and how what they make lies side by side. The modules beside this
+file pin every dependency by hash; this needs the `go` command and a Go module proxy, and nothing of
+Pulumi's own download service.
 """
 
 import os
@@ -16,6 +17,8 @@ from tests.engine.versions import LANGUAGE_HOST, PULUMI
 HERE = Path(__file__).parent
 CLI_PACKAGE = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"
 HOST_PACKAGE = "github.com/pulumi/pulumi/sdk/v3/python/cmd/pulumi-language-python"
+#: Stands before that host, which cannot start a policy pack. See packhost/main.go.
+PACK_HOST_PACKAGE = "."
 # Without it the CLI calls itself version "", which the Automation API refuses.
 VERSION_VARIABLE = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version"
 
@@ -32,7 +35,8 @@ def toolchain() -> Path:
             "go: not found, and it is needed to build the Pulumi CLI."
             f" Install Go 1.25 or newer, or Pulumi {PULUMI} itself (https://www.pulumi.com/docs/install/)."
         )
-    inputs: list[Path | str] = [HERE / "cli", HERE / "languagehost", PULUMI, LANGUAGE_HOST]
+    sources = [HERE / module for module in ("cli", "languagehost", "packhost")]
+    inputs: list[Path | str] = [*sources, PULUMI, LANGUAGE_HOST]
     return cached("pulumi", [*inputs, _run([go, "version"], HERE)], _builder(go))
 
 
@@ -40,12 +44,15 @@ def _builder(go: str) -> Callable[[Path], None]:
     def build(into: Path) -> None:
         """the Pulumi CLI and language host from Go modules: 2 to 4 minutes on two cores, once"""
         _build(go, HERE / "cli", CLI_PACKAGE, into / "pulumi", PULUMI)
-        host = into / "pulumi-language-python"
+        pack_host = into / "pulumi-language-python"
+        _build(go, HERE / "packhost", PACK_HOST_PACKAGE, pack_host, PULUMI)
+        host = into / "host" / pack_host.name
+        host.parent.mkdir()
         _build(go, HERE / "languagehost", HOST_PACKAGE, host, LANGUAGE_HOST)
         # The executor must match the Python SDK, not the old host: it comes with the CLI's sdk.
         locate = [go, "list", "-m", "-f", "{{.Dir}}", "github.com/pulumi/pulumi/sdk/v3"]
         sdk = Path(_run(locate, HERE / "cli").strip())
-        executor = into / "pulumi-language-python-exec"
+        executor = host.with_name("pulumi-language-python-exec")
         shutil.copyfile(sdk / "python" / "cmd" / executor.name, executor)
         executor.chmod(0o755)
 

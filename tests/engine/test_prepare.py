@@ -140,7 +140,8 @@ def test_the_versions_are_those_of_the_sdks_and_of_the_go_modules() -> None:
     for package, version in {"": PULUMI, **PLUGINS}.items():
         name = f"pulumi-{package}" if package else "pulumi"
         assert importlib.metadata.version(name) == version
-    for module, version in {"cli": PULUMI, "languagehost": LANGUAGE_HOST}.items():
+    modules = {"cli": PULUMI, "packhost": PULUMI, "languagehost": LANGUAGE_HOST}
+    for module, version in modules.items():
         requirements = (HERE / module / "go.mod").read_text()
         found = re.search(r"github\.com/pulumi/pulumi/(?:pkg|sdk)/v3 v(\S+)", requirements)
         assert found is not None

@@ -1,0 +1,101 @@
+"""Hands the rules to Pulumi, by its SDK for policy packs.
+
+Run by `pulumi preview --policy-pack policies`, and by `pulumi up` in the same way.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pulumi_policy import (
+    EnforcementLevel,
+    Policy,
+    PolicyPack,
+    PolicyResource,
+    ReportViolation,
+    ResourceValidationArgs,
+    ResourceValidationPolicy,
+    StackValidationArgs,
+    StackValidationPolicy,
+)
+from pulumi_policy.proxy import UnknownValueError
+
+# In place of this folder, so that `policies` is the package that the tests know.
+sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from policies.rules import RULES, Level, ResourceRule, StackRule  # noqa: E402
+from policies.view import UNKNOWN, Resource  # noqa: E402
+
+_LEVELS = {Level.MANDATORY: EnforcementLevel.MANDATORY, Level.ADVISORY: EnforcementLevel.ADVISORY}
+
+
+def plain(value: Any) -> Any:
+    """A property as plain data. The SDK's own view raises at the first value that a preview does
+    not know, and the rest of the resource would go unseen.
+    """
+    if isinstance(value, Mapping):
+        return {key: _item(value, key) for key in value}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_item(value, index) for index in range(len(value))]
+    return value
+
+
+def _item(container: Any, key: Any) -> Any:
+    try:
+        return plain(container[key])
+    except UnknownValueError:
+        return UNKNOWN
+
+
+def of_resource(args: ResourceValidationArgs) -> Resource:
+    return Resource(
+        type=args.resource_type, name=args.name, urn=args.urn, properties=plain(args.props)
+    )
+
+
+def of_stack(resources: Sequence[PolicyResource]) -> list[Resource]:
+    """The same resources, with the same ties between them."""
+    views = {
+        one.urn: Resource(
+            type=one.resource_type, name=one.name, urn=one.urn, properties=plain(one.props)
+        )
+        for one in resources
+    }
+    for one in resources:
+        needed = {other.urn for other in one.dependencies}
+        if one.provider is not None:
+            needed.add(one.provider.urn)
+        views[one.urn].tie(
+            parent=None if one.parent is None else views.get(one.parent.urn),
+            needs=[views[urn] for urn in sorted(needed & views.keys())],
+        )
+    return list(views.values())
+
+
+def _of_resource(rule: ResourceRule) -> Policy:
+    def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
+        for finding in rule.check(of_resource(args)):
+            report(str(finding), None)
+
+    return ResourceValidationPolicy(
+        rule.name, rule.description, validate, enforcement_level=_LEVELS[rule.level]
+    )
+
+
+def _of_stack(rule: StackRule) -> Policy:
+    def validate(args: StackValidationArgs, report: ReportViolation) -> None:
+        for finding in rule.check(of_stack(args.resources)):
+            report(str(finding), finding.resource.urn)
+
+    return StackValidationPolicy(
+        rule.name, rule.description, validate, enforcement_level=_LEVELS[rule.level]
+    )
+
+
+PolicyPack(
+    "newt-tunnel",
+    [_of_resource(rule) if isinstance(rule, ResourceRule) else _of_stack(rule) for rule in RULES],
+)

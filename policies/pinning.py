@@ -1,0 +1,71 @@
+"""No newt that changes by itself: images with a version, charts with an exact one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from policies.newts import IMAGES, image_texts, is_image, is_newt, is_release
+from policies.reasons import reason_for
+from policies.view import UNKNOWN, Finding, Resource
+
+#: Names that are moved to another image as a matter of course, and versions with parts left out.
+_MOVING = re.compile(r"latest|stable|edge|nightly|dev|main|master|v?[0-9]+(\.[0-9]+)?")
+_EXACT = re.compile(r"v?[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?")
+_LOCAL = re.compile(r"\.{0,2}/")
+
+
+def unpinned(resource: Resource) -> Iterator[Finding]:
+    if not (is_newt(resource) or is_image(resource)):
+        return
+    for name, image in image_texts(resource):
+        tag = _tag(image)
+        if "@" not in image and (tag is None or _MOVING.fullmatch(tag)):
+            yield Finding(
+                resource=resource,
+                property=name,
+                value=image,
+                remedy="names whatever is newest when it is pulled: write a whole version, like "
+                "fosrl/newt:1.16.0",
+            )
+    if is_release(resource):
+        yield from _unpinned_chart(resource)
+
+
+def _unpinned_chart(release: Resource) -> Iterator[Finding]:
+    chart, version = release.at("chart"), release.at("version")
+    # A folder is what it is. A Release without a version shows the one that its provider found.
+    is_local = isinstance(chart, str) and _LOCAL.match(chart)
+    if is_local or UNKNOWN in (chart, version):
+        return
+    if not isinstance(version, str) or not _EXACT.fullmatch(version):
+        yield Finding(
+            resource=release,
+            property="version",
+            value=version or "(missing)",
+            remedy="the chart's security settings have changed from version to version: write an "
+            "exact one, like 1.5.0",
+        )
+
+
+def without_digest(resources: list[Resource]) -> Iterator[Finding]:
+    """A version is a name, and whoever owns the registry can give it to another image."""
+    for resource in resources:
+        if not (is_newt(resource) or is_image(resource)) or reason_for(resource, "image"):
+            continue
+        pulled = any(one.type in IMAGES for one in resource.needs)
+        for name, image in image_texts(resource):
+            if "@sha256:" not in image and not pulled:
+                yield Finding(
+                    resource=resource,
+                    property=name,
+                    value=image,
+                    remedy="has no digest: write newt.image with @sha256:..., or say why not in "
+                    "reasons.image",
+                )
+
+
+def _tag(image: str) -> str | None:
+    """None: Docker takes `latest`."""
+    last = image.partition("@")[0].rpartition("/")[2]
+    return last.partition(":")[2] or None

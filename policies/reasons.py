@@ -1,0 +1,37 @@
+"""The user's reasons: what the stack file says about something that a rule only advises against.
+
+The program carries them to where an update does not mind: outputs of the tunnel's component, and
+annotations of newt's policy, none of which newt or its proof depends on.
+"""
+
+from __future__ import annotations
+
+import re
+
+from policies.view import Resource, mapping, text
+
+TUNNELS = ("newt-tunnel:docker:DockerTunnel", "newt-tunnel:kubernetes:KubernetesTunnel")
+#: See egress/network_policy.py.
+_RULE_PREFIX = "egress.newt-tunnel/"
+_WORDS = re.compile(r"(?P<where>\S+) \S+/(?:tcp|udp|any)(?: \((?P<reason>[^)]*)\))?")
+
+
+def tunnel_of(resource: Resource) -> Resource | None:
+    """The tunnel that a resource is a part of; None for what somebody wrote by hand."""
+    return next((one for one in resource.ancestors() if one.type in TUNNELS), None)
+
+
+def reason_for(resource: Resource, key: str) -> str | None:
+    """``reasons.KEY`` of the stack file, if the resource is a part of its tunnel."""
+    tunnel = tunnel_of(resource)
+    return None if tunnel is None else text(tunnel.at("reasons", key))
+
+
+def entries_in(policy: Resource) -> dict[str, tuple[str, str | None]]:
+    """Destination to entry and its reason, as the annotations of our policies tell it."""
+    return {
+        found["where"]: (key.removeprefix(_RULE_PREFIX), found["reason"])
+        for key, words in mapping(policy.at("metadata", "annotations")).items()
+        if key.startswith(_RULE_PREFIX) and isinstance(words, str)
+        for found in _WORDS.finditer(words)
+    }

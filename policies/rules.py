@@ -1,0 +1,101 @@
+"""All rules: name, sentence, level, and the function that judges.
+
+Mandatory rules about one resource stop it before it is made. What needs the stack's graph, or a
+reason that stands elsewhere, is judged when the whole stack is known: at the end of the preview.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from policies import advice, confinement, exposure, pinning
+from policies.view import Finding, Resource
+
+
+class Level(enum.Enum):
+    #: Fails the preview and the update.
+    MANDATORY = "mandatory"
+    #: Is said, unless the stack file gives a reason.
+    ADVISORY = "advisory"
+
+
+@dataclass(frozen=True)
+class ResourceRule:
+    name: str
+    description: str
+    level: Level
+    check: Callable[[Resource], Iterable[Finding]]
+
+
+@dataclass(frozen=True)
+class StackRule:
+    name: str
+    description: str
+    level: Level
+    check: Callable[[list[Resource]], Iterable[Finding]]
+
+
+RULES: tuple[ResourceRule | StackRule, ...] = (
+    StackRule(
+        "newt-is-confined",
+        "A firewall or a NetworkPolicy confines newt, and is there before it.",
+        Level.MANDATORY,
+        confinement.unconfined,
+    ),
+    ResourceRule(
+        "no-plain-secret",
+        "No credential stands where others read it.",
+        Level.MANDATORY,
+        exposure.plain_secrets,
+    ),
+    ResourceRule(
+        "no-docker-socket",
+        "newt does not get the socket of a container engine.",
+        Level.MANDATORY,
+        exposure.docker_socket,
+    ),
+    ResourceRule(
+        "no-host-network",
+        "newt shares neither the machine's network nor its processes, and is not privileged.",
+        Level.MANDATORY,
+        exposure.host_access,
+    ),
+    ResourceRule(
+        "pinned-version",
+        "newt's image and chart have an exact version.",
+        Level.MANDATORY,
+        pinning.unpinned,
+    ),
+    StackRule(
+        "no-whole-namespace",
+        "newt reaches the pods it needs, not a whole namespace.",
+        Level.ADVISORY,
+        advice.whole_namespaces,
+    ),
+    StackRule(
+        "no-wide-target",
+        "newt reaches neither everything nor a whole private network.",
+        Level.ADVISORY,
+        advice.wide,
+    ),
+    StackRule(
+        "no-added-capability",
+        "newt has no kernel capability.",
+        Level.ADVISORY,
+        advice.capabilities,
+    ),
+    StackRule(
+        "proof-is-on",
+        "What newt can reach is tried out.",
+        Level.ADVISORY,
+        advice.unproved,
+    ),
+    StackRule(
+        "image-has-digest",
+        "newt's image is named by its content.",
+        Level.ADVISORY,
+        pinning.without_digest,
+    ),
+)

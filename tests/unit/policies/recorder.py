@@ -1,0 +1,174 @@
+"""What the real program asks the engine for, as the policy pack is given it: recorded, and read.
+
+`python -m tests.unit.policies.recorder` records anew (`make golden`). Long programs that travel in
+an input are cut out, and times too, so that a recording changes when an input does and not with
+every line of theirs.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import runpy
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import yaml
+
+from host.payload import PROGRAM
+from pod import GATE, PROBE
+from policies.view import UNKNOWN as UNKNOWN_VALUE
+from policies.view import Resource
+from tests.unit.components import k3s_home, nas
+from tests.unit.components.recording import STACK, UNKNOWN, Recording, record, revealed
+
+REPOSITORY = Path(__file__).parents[3]
+RECORDINGS = Path(__file__).with_name("recordings")
+STACKS = ("nas", "k3s-home")
+#: File name to stack, and whether it is a first preview, which knows no outputs.
+FILES: Mapping[str, tuple[str, bool]] = {
+    f"{stack}-{'preview' if preview else 'update'}.json": (stack, preview)
+    for stack in STACKS
+    for preview in (True, False)
+}
+_PROVER = (REPOSITORY / "host" / "newt-proof").read_text()
+_PROGRAMS = {
+    PROGRAM: "(host/newt-egress)\n",
+    _PROVER: "(host/newt-proof)\n",
+    GATE: "(pod/newt-gate)\n",
+    PROBE: "(pod/newt-probe)\n",
+}
+#: Of the program, and the time of a load.
+_VARYING = re.compile(r"(?<=newt-egress )[0-9a-f]{12}\b|\b2[0-9]{3}-[0-9-]{5}T[0-9:]{8}Z")
+
+
+def run(
+    stack: str, changes: Mapping[str, Any] | None = None, *, preview: bool = False
+) -> Recording:
+    """The program itself with an example's stack file; ``changes`` replace top-level keys."""
+    document = yaml.safe_load((REPOSITORY / "stacks" / f"Pulumi.{stack}.yaml").read_text())
+    prefix = f"{nas.PROJECT}:"
+    config: dict[str, Any] = document["config"]
+    config[f"{prefix}newtSecret"] = nas.NEWT_SECRET
+    if stack == nas.STACK:
+        config[f"{prefix}docker"]["hostKey"] = nas.HOST_KEY
+    config |= {f"{prefix}{key}": value for key, value in (changes or {}).items()}
+    texts = {key: v if isinstance(v, str) else json.dumps(v) for key, v in config.items()}
+
+    def program() -> None:
+        pulumi.runtime.set_all_config(texts, [f"{prefix}newtSecret"])
+        runpy.run_path(str(REPOSITORY / "__main__.py"), run_name="__main__")
+
+    with nas.answered_by(nas.Host()), k3s_home.answered_by(k3s_home.Cluster()):
+        return record(
+            program,
+            nas.computed,
+            checked=k3s_home.auto_named,
+            project=nas.PROJECT,
+            stack=stack,
+            preview=preview,
+        )
+
+
+def as_data(recording: Recording) -> list[dict[str, Any]]:
+    """The resources as the pack gets them: inputs alone, outputs with the whole stack. Secrets are
+    in the clear, as the SDK has them.
+    """
+    return [
+        {
+            "type": resource.type,
+            "name": resource.name,
+            "urn": resource.urn,
+            "parent": resource.parent,
+            "needs": sorted({*resource.dependencies, resource.provider.rpartition("::")[0]} - {""}),
+            "inputs": _short(revealed(resource.inputs)),
+            "outputs": _short(
+                revealed(
+                    recording.registered_outputs.get(resource.urn, {})
+                    if _is_component(resource.type)
+                    else resource.inputs
+                )
+            ),
+        }
+        for resource in recording.resources
+    ]
+
+
+def _is_component(type_: str) -> bool:
+    return type_.startswith("newt-tunnel:") or type_ == STACK
+
+
+def _short(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _short(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_short(item) for item in value]
+    if isinstance(value, str):
+        for program, name in _PROGRAMS.items():
+            value = value.replace(program, name)
+        return _VARYING.sub("(varies)", value)
+    return value
+
+
+def alone(data: list[dict[str, Any]]) -> list[Resource]:
+    """Each resource as a rule about single resources sees it."""
+    return [
+        Resource(
+            type=one["type"],
+            name=one["name"],
+            urn=one["urn"],
+            properties=_with_unknowns(one["inputs"]),
+        )
+        for one in data
+    ]
+
+
+def together(data: list[dict[str, Any]]) -> list[Resource]:
+    """The resources as a rule about the whole stack sees them."""
+    views = {
+        one["urn"]: Resource(
+            type=one["type"],
+            name=one["name"],
+            urn=one["urn"],
+            properties=_with_unknowns(one["outputs"]),
+        )
+        for one in data
+    }
+    for one in data:
+        views[one["urn"]].tie(
+            parent=views.get(one["parent"]), needs=[views[urn] for urn in one["needs"]]
+        )
+    return list(views.values())
+
+
+def _with_unknowns(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _with_unknowns(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with_unknowns(item) for item in value]
+    return UNKNOWN_VALUE if value == UNKNOWN else value
+
+
+def recorded(name: str) -> list[dict[str, Any]]:
+    """A recording of this folder, to be changed at will."""
+    data: list[dict[str, Any]] = json.loads((RECORDINGS / name).read_text())
+    return data
+
+
+def text(name: str) -> str:
+    """A recording as it would be written now."""
+    stack, preview = FILES[name]
+    data = as_data(run(stack, preview=preview))
+    return json.dumps(data, indent=1, sort_keys=True) + "\n"
+
+
+def write() -> None:
+    RECORDINGS.mkdir(exist_ok=True)
+    for name in FILES:
+        (RECORDINGS / name).write_text(text(name))
+
+
+if __name__ == "__main__":
+    write()
