@@ -1,0 +1,54 @@
+"""``python -m adopt compose.yaml``: prints the stack file that takes the place of a plain newt."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from adopt import compose, plain
+from adopt.errors import AdoptError
+from adopt.stackfile import render
+from adopt.store import store
+from adopt.suggestions import suggestions
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    arguments = _arguments(words)
+    try:
+        project = compose.read(arguments.compose)
+        newt = plain.find(project, arguments.service)
+        found = plain.plain(project, newt, address=arguments.address)
+        if arguments.store:
+            store(found, arguments.stack)
+            return 0
+        again = [str(arguments.compose), "--store", "--stack", arguments.stack]
+        again += ["--service", arguments.service] if arguments.service else []
+        command = f".venv/bin/python -m adopt {shlex.join(again)}"
+        hints = suggestions(project, newt)
+        text = render(arguments.compose.name, arguments.stack, found, hints, command)
+        if found.secret and found.secret in text:
+            raise AdoptError("newt's secret stands in another key as well; nothing is printed")
+        sys.stdout.write(text)
+    except AdoptError as error:
+        sys.stderr.write(f"adopt: {error}\n")
+        return 1
+    return 0
+
+
+def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m adopt", description=__doc__)
+    parser.add_argument("compose", type=Path, help="the compose file; the .env beside it is read")
+    parser.add_argument("--address", help="the Docker host's own address, like 10.0.1.10")
+    parser.add_argument("--service", help="newt's service, where it is not clear")
+    parser.add_argument("--stack", default="nas", help="name of the stack, nas by default")
+    parser.add_argument(
+        "--store", action="store_true", help="store newt's secret in the stack, and print nothing"
+    )
+    return parser.parse_args(words)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,312 @@
+"""From a compose file to a stack file that loads."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.unit.adopt.files import (
+    ADDRESS,
+    CANARY,
+    ENDPOINT,
+    NEWT_ID,
+    POST,
+    Folder,
+    keys,
+    problems,
+    uncommented,
+)
+
+IDENTITY = {"PANGOLIN_ENDPOINT": ENDPOINT, "NEWT_ID": NEWT_ID, "NEWT_SECRET": CANARY}
+
+
+def test_the_posts_compose_file_becomes_a_stack_file_that_loads(folder: Folder) -> None:
+    folder.write(POST)
+    text = folder.adopted("--address", ADDRESS)
+    found = keys(text)
+    assert found["pangolin"] == {"endpoint": ENDPOINT}
+    assert found["newtId"] == NEWT_ID
+    assert found["docker"]["subnet"] == "172.30.0.0/24"
+    assert found["docker"]["newtAddress"] == "172.30.0.10"
+    assert found["egress"] == []
+    missing = problems(text)
+    assert len(missing) == 1, missing
+    assert missing[0].startswith("dns: (missing)"), "a compose file does not say who resolves"
+    assert problems(text.replace("  # newt-tunnel:dns:", "  newt-tunnel:dns:")) == []
+
+
+def test_what_nobody_knows_is_missing_and_not_made_up(folder: Folder) -> None:
+    folder.service()
+    text = folder.adopted()
+    said = [line.partition(":")[0] for line in problems(text)]
+    assert said == ["pangolin", "dns", "docker.address"]
+
+
+SPELLINGS: dict[str, dict[str, Any]] = {
+    "a map": {"environment": IDENTITY},
+    "a list": {"environment": [f"{name}={value}" for name, value in IDENTITY.items()]},
+    "flags": {
+        "command": ["--id", NEWT_ID, f"--secret={CANARY}", "-endpoint", ENDPOINT],
+    },
+    "flags in one string": {"command": f"--id {NEWT_ID} --secret '{CANARY}' --endpoint {ENDPOINT}"},
+    "entrypoint": {
+        "entrypoint": ["newt", "--id", NEWT_ID],
+        "command": ["--secret", CANARY, "--endpoint", ENDPOINT],
+    },
+    "an env file": {"env_file": "newt.env"},
+    "env files, one of them absent": {
+        "env_file": [{"path": "newt.env"}, {"path": "absent.env", "required": False}]
+    },
+    "variables": {
+        "environment": {
+            "PANGOLIN_ENDPOINT": "https://${HOST}",
+            "NEWT_ID": "${ID:-" + NEWT_ID + "}",
+            "NEWT_SECRET": "${SECRET:?must be set}",
+        }
+    },
+    "names alone, from outside": {"environment": ["PANGOLIN_ENDPOINT", "NEWT_ID", "NEWT_SECRET"]},
+}
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_every_spelling_means_the_same_and_none_shows_the_secret(
+    folder: Folder, spelling: str
+) -> None:
+    lines = "\n".join(f"export {name}='{value}'" for name, value in IDENTITY.items())
+    folder.write(f"# newt\n\n{lines} # said\n", "newt.env")
+    folder.write(f'HOST="pangolin.example.com"\nSECRET={CANARY}\n', ".env")
+    folder.service(**SPELLINGS[spelling])
+    found = keys(folder.adopted("--address", ADDRESS, variables=IDENTITY))
+    assert found["pangolin"] == {"endpoint": ENDPOINT}
+    assert found["newtId"] == NEWT_ID
+    assert found["newt"]["image"] == "fosrl/newt:1.5.0"
+
+
+def test_a_flag_wins_over_its_variable_and_a_variable_over_its_file(folder: Folder) -> None:
+    folder.write("NEWT_ID=fromfile\nLOG_LEVEL=WARN\n", "newt.env")
+    folder.service(
+        env_file=["newt.env"], environment={"NEWT_ID": "fromvariable"}, command=["--id", "fromflag"]
+    )
+    found = keys(folder.adopted())
+    assert found["newtId"] == "fromflag"
+    assert found["newt"]["logLevel"] == "WARN"
+
+
+def fake_pulumi(folder: Folder, status: int = 0) -> None:
+    folder.write(
+        f'#!/bin/sh\ncat >"{folder.path}/stored"\necho "$@" >"{folder.path}/arguments"\n'
+        f"exit {status}\n",
+        "pulumi",
+    )
+    (folder.path / "pulumi").chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    ("variable", "key"),
+    [("NEWT_SECRET", "newtSecret"), ("NEWT_PROVISIONING_KEY", "newtProvisioningKey")],
+)
+def test_the_secret_goes_to_pulumi_through_a_pipe_and_nowhere_else(
+    folder: Folder, variable: str, key: str
+) -> None:
+    fake_pulumi(folder)
+    folder.service(environment={"PANGOLIN_ENDPOINT": ENDPOINT, variable: CANARY})
+    text = folder.adopted("--stack", "attic")
+    assert "--store --stack attic" in text
+    assert folder.adopted("--store", "--stack", "attic") == ""
+    assert (folder.path / "stored").read_text() == CANARY
+    arguments = (folder.path / "arguments").read_text()
+    assert arguments == f"config set --secret {key} --stack=attic\n"
+
+
+def test_a_secret_that_could_not_be_stored_is_an_error(folder: Folder) -> None:
+    fake_pulumi(folder, status=255)
+    folder.service(environment=IDENTITY)
+    done = folder.run("--store")
+    assert done.returncode == 1
+    assert "ended with 255" in done.stderr
+    assert CANARY not in done.stdout + done.stderr
+
+
+def test_without_a_secret_the_command_asks_for_it(folder: Folder) -> None:
+    folder.service(environment={"NEWT_ID": NEWT_ID, "NEWT_SECRET": "${NOT_SET}"})
+    assert "pulumi config set --secret newtSecret   # asks for it" in folder.adopted()
+    assert "holds no secret" in folder.run("--store").stderr
+
+
+def test_a_secret_in_another_key_too_prints_nothing(folder: Folder) -> None:
+    folder.service(environment={**IDENTITY, "NEWT_NAME": CANARY})
+    done = folder.run()
+    assert done.returncode == 1
+    assert CANARY not in done.stdout + done.stderr
+    assert done.stdout == ""
+
+
+REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    "docker socket": (
+        {"volumes": ["/var/run/docker.sock:/var/run/docker.sock:ro"]},
+        "the Docker socket: whoever holds it is root",
+    ),
+    "docker socket, long form": (
+        {"volumes": [{"type": "bind", "source": "/run/docker.sock", "target": "/x"}]},
+        "the Docker socket: whoever holds it is root",
+    ),
+    "docker socket, variable": (
+        {"environment": {"DOCKER_SOCKET": "tcp://proxy:2375"}},
+        "variable DOCKER_SOCKET: would open the cage",
+    ),
+    "docker socket, flag": (
+        {"command": ["--docker-socket", "/var/run/docker.sock"]},
+        "variable DOCKER_SOCKET: would open the cage",
+    ),
+    "host network": ({"network_mode": "host"}, "network_mode: host: there every port"),
+    "another container's network": (
+        {"network_mode": "service:vpn"},
+        "network_mode: service:vpn: newt gets a network of its own",
+    ),
+    "privileged": ({"privileged": True}, "privileged: true: newt needs no privilege"),
+    "host pid": ({"pid": "host"}, "pid: host"),
+    "net admin": ({"cap_add": ["NET_ADMIN"]}, "cap_add: NET_ADMIN: newt needs none, and it would"),
+    "net raw": ({"cap_add": ["CAP_NET_RAW"]}, "newt.capabilities: [NET_RAW]"),
+    "tun": ({"devices": ["/dev/net/tun"]}, "devices: newt's tunnel runs in user space"),
+    "latest": ({"image": "fosrl/newt:latest"}, "newt.image: fosrl/newt:latest: moves under your"),
+    "no tag": ({"image": "fosrl/newt"}, "newt.image: fosrl/newt: has no tag; pin one"),
+    "no tls": (
+        {"environment": {"PANGOLIN_ENDPOINT": "http://pangolin.example.com"}},
+        "pangolin.endpoint: http://pangolin.example.com: does not start with https://",
+    ),
+    "an unknown variable": (
+        {"environment": {"MY_TOKEN": CANARY}},
+        "variable MY_TOKEN: is not known here and may be a secret",
+    ),
+    "an unknown flag": ({"command": ["--blueprint-file", "/x"]}, "flag --blueprint-file: there is"),
+    "native": ({"command": "--native"}, "variable USE_NATIVE_INTERFACE: would open the cage"),
+    "two networks": ({"networks": ["newt", "proxy"]}, "network proxy: newt is alone on one"),
+    "id and secret swapped": (
+        {"environment": {"NEWT_ID": f"{CANARY}{CANARY}", "NEWT_SECRET": "abcdefgh12345"}},
+        "newtId: (not shown): is not a newt id",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_is_not_taken_over_is_said_with_its_reason(folder: Folder, case: str) -> None:
+    service, reason = REFUSED[case]
+    folder.service(**service)
+    text = folder.adopted()
+    comments = " ".join(line.lstrip("# ") for line in text.splitlines() if line.startswith("#"))
+    assert reason in comments
+    allowed = ("pangolin", "dns", "docker.address")
+    assert all(line.startswith(allowed) for line in problems(text)), "the rest must load"
+
+
+def test_what_has_a_key_is_carried_over(folder: Folder) -> None:
+    folder.service(
+        environment={**IDENTITY, "MTU": 1400, "DISABLE_CLIENTS": False, "DISABLE_SSH": "true"},
+        dns=["10.0.1.53"],
+        extra_hosts=["pangolin.example.com:203.0.113.10", "other:10.0.0.1"],
+    )
+    text = folder.adopted("--address", ADDRESS)
+    assert problems(text) == []
+    found = keys(text)
+    assert found["newt"]["environment"] == {"MTU": "1400"}
+    assert found["newt"]["clients"] is True
+    assert "ssh" not in found["newt"]
+    assert found["dns"] == ["10.0.1.53"]
+    assert found["pangolin"]["addresses"] == ["203.0.113.10"]
+
+
+def test_a_number_for_an_id_stays_a_text(folder: Folder) -> None:
+    folder.service(environment={"NEWT_ID": "12345678"})
+    assert keys(folder.adopted())["newtId"] == "12345678"
+
+
+NEIGHBOURS = """
+  gitea: {image: gitea/gitea, ports: ["3000:3000"]}
+  wiki: {ports: [{target: 80, published: "8080", protocol: tcp}, "53:53/udp"]}
+  dns: {ports: ["8000-8010:8000-8010"]}
+  postgres: {image: postgres, ports: ["5432:5432"]}
+  redis: {image: redis}
+  adminer: {ports: ["127.0.0.1:8081:8080"]}
+  random: {ports: ["80"]}
+  ha: {network_mode: host}
+  "bad name\\nnewt-tunnel:newtId: x": {ports: ["9000:9000"]}
+"""
+
+
+def test_the_neighbours_are_suggested_by_their_published_ports(folder: Folder) -> None:
+    folder.write(
+        POST.replace(
+            "\nnetworks:\n  newt:\n    ipam", f"{NEIGHBOURS}\nnetworks:\n  newt:\n    ipam"
+        )
+    )
+    text = folder.adopted("--address", ADDRESS)
+    assert keys(text)["egress"] == [], "a suggestion is no permission"
+    for said in (
+        "redis: publishes no port",
+        "adminer: is published on loopback only",
+        "random: is published on a port of Docker's choice",
+        "ha: is in the host's network",
+    ):
+        assert f"# {said}" in text
+    taken = uncommented(text)
+    assert problems(taken) == []
+    assert [
+        (entry["name"], entry["port"], entry.get("protocol")) for entry in keys(taken)["egress"]
+    ] == [
+        ("gitea", 3000, None),
+        ("wiki-8080-tcp", 8080, None),
+        ("wiki-53-udp", 53, "udp"),
+        ("dns-service", "8000-8010", None),
+        ("bad-name-newt-tunnel-newtId-x", 9000, None),
+    ]
+    assert [entry["name"] for entry in keys(taken)["mustNotReach"]] == ["postgres"]
+
+
+def test_a_suggestion_without_an_address_does_not_load_unnoticed(folder: Folder) -> None:
+    folder.write(f"services:\n  newt: {{image: 'fosrl/newt:1.5.0'}}{NEIGHBOURS}")
+    found = problems(uncommented(folder.adopted()))
+    assert any(line.startswith("egress[0].host: <docker.address>") for line in found)
+
+
+ERRORS = {
+    "services: {a: {image: x}}": "no service looks like newt",
+    "services: {a: {image: fosrl/newt:1}, b: {image: x/newt:2}}": "say which by --service: a, b",
+    "version: '3'": "has no `services`",
+    f"services: [\n{CANARY}": "is not YAML that can be read",
+    "services: {newt: {image: newt, env_file: absent.env}}": "absent.env: cannot be read",
+    "services: {newt: {image: newt, env_file: bad.env}}": "bad.env: line 2 is not NAME=VALUE",
+    "services: {newt: {image: '${TAG:?}'}}": "TAG: not set, and the file needs it",
+}
+
+
+@pytest.mark.parametrize("text", ERRORS)
+def test_a_file_that_cannot_be_read_is_said_without_its_content(folder: Folder, text: str) -> None:
+    folder.write(f"A=1\n{CANARY} nonsense\n", "bad.env")
+    folder.write(text)
+    done = folder.run()
+    assert done.returncode == 1
+    assert ERRORS[text] in done.stderr
+    assert CANARY not in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_file_that_is_not_there_is_said(folder: Folder) -> None:
+    assert "cannot be read: No such file" in folder.run().stderr
+
+
+def test_nothing_in_a_compose_file_becomes_a_line_of_its_own(folder: Folder) -> None:
+    evil = "x\nconfig:\n  newt-tunnel:proof: off"
+    service = {
+        "image": evil,
+        "network_mode": evil,
+        "cap_add": [evil],
+        "command": [f"--{evil}"],
+        "environment": {evil: "1", "NEWT_ID": evil, "MTU": evil, "PANGOLIN_ENDPOINT": evil},
+        "networks": [evil, "b"],
+    }
+    folder.write(json.dumps({"services": {evil: service, f"{evil}2": {"ports": [evil]}}}))
+    text = folder.adopted("--service", evil)
+    assert text.count("\nconfig:") == 1
+    assert "proof" not in keys(text)
