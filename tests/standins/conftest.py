@@ -15,7 +15,7 @@ from tests.standins.controlplane import ControlPlane, control_plane
 from tests.standins.dockerhost import DockerHost, docker_host
 from tests.standins.sshd import Sshd, sshd
 
-DAEMONS = ("dockerd", "docker", "nsenter", "busybox")
+DAEMONS = ("dockerd", "docker", "nsenter", "setpriv", "busybox")
 
 
 def _require(*programs: str) -> None:
@@ -29,7 +29,7 @@ def _require(*programs: str) -> None:
 @pytest.fixture(scope="session")
 def ssh_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
     """An sshd that accepts no environment variable but ACCEPTED."""
-    _require("sshd", "ssh")
+    _require("sshd", "ssh", "setpriv")
     with sshd(tmp_path_factory.mktemp("sshd"), "AcceptEnv ACCEPTED") as server:
         yield server
 
@@ -47,7 +47,7 @@ def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DockerHost]:
 @pytest.fixture(scope="session")
 def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """A Kubernetes control plane in a network namespace of its own; it has no nodes."""
-    _require("go", "ip", "nsenter", "openssl")
+    _require("go", "ip", "nsenter", "setpriv", "openssl")
     directory = tmp_path_factory.mktemp("cluster")
     with control_plane(directory) as running:
         yield running

@@ -19,6 +19,7 @@ from typing import Any
 
 from tests.lab.certificates import Authority
 from tests.lab.kubernetes import binaries
+from tests.standins.daemons import ENDS_WITH_US
 
 READY_SECONDS = 60
 SERVER = "https://127.0.0.1:6443"
@@ -67,7 +68,7 @@ def control_plane(directory: Path) -> Iterator[ControlPlane]:
         for command in _commands(directory, kubeconfig):
             log = stack.enter_context((directory / f"{command[0]}.log").open("wb"))
             process = subprocess.Popen(
-                [*inside, str(programs / command[0]), *command[1:]],
+                [*ENDS_WITH_US, *inside, str(programs / command[0]), *command[1:]],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

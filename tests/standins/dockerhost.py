@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.standins.daemons import ENDS_WITH_US
 from tests.standins.sshd import Sshd, sshd
 
 READY_SECONDS = 30
@@ -62,7 +63,7 @@ def docker_host(directory: Path) -> Iterator[DockerHost]:
 def _dockerd(directory: Path, inside: tuple[str, ...]) -> Iterator[Path]:
     socket, log = directory / "docker.sock", directory / "dockerd.log"
     command = [
-        *(*inside, "unshare", "--mount", "--", "dockerd"),
+        *(*ENDS_WITH_US, *inside, "unshare", "--mount", "--", "dockerd"),
         *("--data-root", str(directory / "data")),
         *("--exec-root", str(directory / "exec")),
         *("--pidfile", str(directory / "docker.pid")),

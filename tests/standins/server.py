@@ -5,6 +5,7 @@ does not have. What a resource does is in a `Resource`, what the provider's conf
 the stand-in's own `Provider`.
 """
 
+import json
 import signal
 import sys
 import threading
@@ -12,7 +13,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from types import FrameType
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import grpc
 from google.protobuf import any_pb2, empty_pb2
@@ -109,6 +110,10 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def configure(self, arguments: Properties) -> None:
         """Takes the configuration; opens no connection."""
 
+    def schema(self) -> dict[str, Any] | None:
+        """What `pulumi import` needs in order to write a program; None where there is none."""
+        return None
+
     def close(self) -> None:
         """Lets go of what is open when the plugin ends."""
 
@@ -134,6 +139,16 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         self, request: empty_pb2.Empty, context: grpc.ServicerContext
     ) -> plugin_pb2.PluginInfo:
         return plugin_pb2.PluginInfo(version=self.version)
+
+    @override
+    @answered
+    def GetSchema(
+        self, request: provider_pb2.GetSchemaRequest, context: grpc.ServicerContext
+    ) -> provider_pb2.GetSchemaResponse:
+        found = self.schema()
+        if found is None:
+            self._refuse("a schema: run `pulumi import` with --generate-code=false")
+        return provider_pb2.GetSchemaResponse(schema=json.dumps(found))
 
     @override
     @answered

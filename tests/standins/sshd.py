@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-READY_SECONDS = 10
+from tests.standins.daemons import ENDS_WITH_US
+
+READY_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ def sshd(directory: Path, *options: str, inside: tuple[str, ...] = ()) -> Iterat
     config = directory / "sshd_config"
     lines = [f"{name} {value}" for name, value in settings.items()]
     config.write_text("\n".join([*options, *lines]) + "\n")  # sshd takes the first of two
-    command = [*inside, binary, "-D", "-e", "-f", str(config)]
+    command = [*ENDS_WITH_US, *inside, binary, "-D", "-e", "-f", str(config)]
     with (directory / "sshd.log").open("wb") as log:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     try:

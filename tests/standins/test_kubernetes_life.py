@@ -5,6 +5,7 @@ There is no node: what became of a pod is written into its status by the test.
 
 import base64
 import contextlib
+import importlib.util
 import json
 import re
 import secrets
@@ -223,6 +224,38 @@ def test_what_exists_already_is_planned_refused_and_importable(project: Project)
     project.stack.up()
     labels = project.cluster.get("namespace", name)["metadata"]["labels"]
     assert "by" not in labels, "an import makes it what the program says"
+
+
+def test_pulumi_import_takes_over_an_object_as_it_is(project: Project) -> None:
+    project.stack.up()
+    metadata = {"name": "netpol", "namespace": project.namespace, "labels": {"by": "hand"}}
+    kind = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy"}
+    made = {**kind, "metadata": metadata, "spec": {**POLICY, "ingress": [{}]}}
+    project.kubectl("create", "-f", "-", stdin=json.dumps(made))
+    said = project.stack.pulumi(
+        *("import", "kubernetes:networking.k8s.io/v1:NetworkPolicy", "policy"),
+        *(f"{project.namespace}/netpol", "--yes", "--skip-preview", "--protect=false"),
+        *("--provider", f"cluster={project.stack.resources()['cluster']['urn']}"),
+        # The built language host is too old to write a program's new lines.
+        "--generate-code=false",
+    )
+    assert "1 imported" in said
+    inputs = project.stack.resources()["policy"]["inputs"]
+    assert inputs == {**made, "metadata": metadata}, "everything a program may say, and no more"
+    project.add("policy", "networking.v1.NetworkPolicy", metadata=metadata, spec=made["spec"])
+    project.stack.preview("--expect-no-changes")
+
+
+def test_the_schema_is_one_that_the_engine_reads(project: Project) -> None:
+    schema = json.loads(project.stack.pulumi("package", "get-schema", "kubernetes@4.29.0"))
+    policy = schema["resources"]["kubernetes:networking.k8s.io/v1:NetworkPolicy"]
+    assert policy["inputProperties"]["kind"] == {"type": "string", "const": "NetworkPolicy"}
+    assert set(policy["inputProperties"]) == {"apiVersion", "kind", "metadata", "spec"}
+    modules = schema["language"]["python"]["moduleNameOverrides"]
+    assert all(
+        importlib.util.find_spec(f"pulumi_kubernetes.{name.replace('/', '.')}")
+        for name in modules.values()
+    ), "an import's new lines name Python's modules"
 
 
 def test_a_rule_added_by_hand_is_neither_seen_nor_repaired(project: Project) -> None:

@@ -82,7 +82,7 @@ class Project:
         self.cluster = cluster
         self.namespace = f"test-{secrets.token_hex(4)}"
         cluster.kubectl("create", "namespace", self.namespace)
-        own = {"name": "tunnel", "namespace": self.namespace, "chart": str(chart), "timeout": 4}
+        own = {"name": "tunnel", "namespace": self.namespace, "chart": str(chart), "timeout": 2}
         self.release: dict[str, Any] = own
         self.secret: list[str] = []
         self.options: dict[str, Any] = {}

@@ -18,10 +18,11 @@ server and Helm are real, so conflicts, admission and rollouts need no imitation
     release      the resource helm.v3.Release
     release_inputs    what it may say, and what Helm is told of it
     helm         the Helm command, and the releases it has stored
+    schema       of the package, for `pulumi import`
     provider     the provider's own configuration
     recorder     the Go program that wrote types.json and the recorded cases of the tests
 
 Left out, and refused by name: every other kind, `*Patch` resources, lists, invokes,
 `ignore_changes` of list elements, `generateName`, `pulumi.com/waitFor`, client-side apply, YAML
-rendering, adopting existing objects.
+rendering, `upsertExistingObjects`.
 """

@@ -7,7 +7,7 @@ from typing import Any
 from pulumi.runtime.proto import provider_pb2
 from typing_extensions import override
 
-from tests.standins.kubernetes import kubeconfig
+from tests.standins.kubernetes import kubeconfig, schema
 from tests.standins.kubernetes.cluster import Cluster, configured
 from tests.standins.kubernetes.kinds import KINDS
 from tests.standins.kubernetes.objects import ApiObject
@@ -43,7 +43,7 @@ class Kubernetes(Provider):
         resources: dict[str, Resource] = {
             kind.token: ApiObject(kind, self._configured) for kind in KINDS
         }
-        resources["kubernetes:helm.sh/v3:Release"] = Release(self._configured)
+        resources[schema.RELEASE] = Release(self._configured)
         super().__init__("kubernetes", "4.29.0", resources)
         self._cluster: Cluster | None = None
 
@@ -93,6 +93,11 @@ class Kubernetes(Provider):
     def capabilities(self) -> provider_pb2.ConfigureResponse:
         """What the official plugin says of itself."""
         return provider_pb2.ConfigureResponse(acceptSecrets=True, supportsPreview=True)
+
+    @override
+    def schema(self) -> dict[str, Any] | None:
+        """For `pulumi import`, which then writes the program's new lines."""
+        return schema.schema(self.version)
 
     def _configured(self) -> Cluster:
         if self._cluster is None:

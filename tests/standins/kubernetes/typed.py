@@ -44,6 +44,17 @@ def written(value: Object) -> Object:
     return result
 
 
+def structs() -> dict[str, dict[str, str]]:
+    """Every Go struct with its fields."""
+    found: dict[str, dict[str, str]] = _types()["structs"]
+    return found
+
+
+def fields_of(api_version: str, kind: str) -> dict[str, str]:
+    """The fields of a kind; none where it was not recorded."""
+    return structs().get(_types()["kinds"].get(f"{api_version}/{kind}", ""), {})
+
+
 @functools.cache
 def _types() -> dict[str, Any]:
     loaded: dict[str, Any] = json.loads((Path(__file__).parent / "types.json").read_text())
