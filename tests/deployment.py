@@ -25,32 +25,28 @@ REPOSITORY = Path(__file__).parents[1]
 PROGRAM = (
     "Pulumi.yaml",
     "__main__.py",
-    *("cluster", "components", "egress", "host", "pod", "settings", "stacks"),
+    *("blueprint", "cluster", "components", "egress", "host", "pod"),
+    *("policies", "settings", "stacks"),
 )
 PROJECT = "newt-tunnel"
 #: A hanging engine must not hang the tests.
 SECONDS = 300
 
 
-class Deployment:
-    """One stack, deployed from one workstation. ``env`` comes from ``tests.engine.prepare``."""
+class Checkout:
+    """One stack, and the commands of its user. ``env`` comes from ``tests.engine.prepare``."""
 
     def __init__(
-        self,
-        lab: Lab,
-        env: Mapping[str, str],
-        *,
-        workstation: Workstation | None = None,
-        stack: str = "nas",
+        self, workstation: Workstation, env: Mapping[str, str], *, stack: str, state: Path
     ) -> None:
-        self.lab = lab
         self.stack = stack
-        self.workstation = workstation or lab.workstation
+        self.workstation = workstation
+        self.backend = state
         self.folder = self.workstation.home / PROJECT
         self.stack_file = self.folder / "stacks" / f"Pulumi.{stack}.yaml"
         self._env = {
             **env,
-            "PULUMI_BACKEND_URL": f"file://{lab.workstation.state}",
+            "PULUMI_BACKEND_URL": f"file://{state}",
             "PYTHONDONTWRITEBYTECODE": "1",
             # A stand-in finds Helm there, whoever is at home on the workstation.
             "NEWT_TUNNEL_CACHE": str(cache.root()),
@@ -73,22 +69,6 @@ class Deployment:
             else:
                 shutil.copy(source, self.folder / name)
         (self.folder / ".venv").symlink_to(sys.prefix)
-
-    def configure(self) -> None:
-        """What the README asks of a user: a stack, the host key, the secrets."""
-        self.pulumi("stack", "init", self.stack)
-        host_key = " ".join(self.lab.nas.host_key.split()[:2])
-        self.pulumi("config", "set", "--path", "docker.hostKey", host_key)
-        self.pulumi("config", "set", "newtId", self.lab.pangolin.newt_id)
-        self.set_secret("newtSecret", self.lab.pangolin.newt_secret)
-        self.set_secret("sshPrivateKey", self.lab.agent.key.read_text())
-
-    def configure_cluster(self, kubeconfig: str) -> None:
-        """The same for a cluster."""
-        self.pulumi("stack", "init", self.stack)
-        self.pulumi("config", "set", "newtId", self.lab.pangolin.newt_id)
-        self.set_secret("newtSecret", self.lab.pangolin.newt_secret)
-        self.set_secret("kubeconfig", kubeconfig)
 
     def set_secret(self, key: str, value: str) -> None:
         self.pulumi("config", "set", "--secret", key, stdin=value)
@@ -151,7 +131,40 @@ class Deployment:
         answer: dict[str, Any] = json.loads(self.pulumi("stack", "output", "--json").stdout)
         return answer
 
+
+class Deployment(Checkout):
+    """A checkout on one of the lab's workstations; the state is the same for all of them."""
+
+    def __init__(
+        self,
+        lab: Lab,
+        env: Mapping[str, str],
+        *,
+        workstation: Workstation | None = None,
+        stack: str = "nas",
+    ) -> None:
+        super().__init__(
+            workstation or lab.workstation, env, stack=stack, state=lab.workstation.state
+        )
+        self.lab = lab
+
+    def configure(self) -> None:
+        """What the README asks of a user: a stack, the host key, the secrets."""
+        self.pulumi("stack", "init", self.stack)
+        host_key = " ".join(self.lab.nas.host_key.split()[:2])
+        self.pulumi("config", "set", "--path", "docker.hostKey", host_key)
+        self.pulumi("config", "set", "newtId", self.lab.pangolin.newt_id)
+        self.set_secret("newtSecret", self.lab.pangolin.newt_secret)
+        self.set_secret("sshPrivateKey", self.lab.agent.key.read_text())
+
+    def configure_cluster(self, kubeconfig: str) -> None:
+        """The same for a cluster."""
+        self.pulumi("stack", "init", self.stack)
+        self.pulumi("config", "set", "newtId", self.lab.pangolin.newt_id)
+        self.set_secret("newtSecret", self.lab.pangolin.newt_secret)
+        self.set_secret("kubeconfig", kubeconfig)
+
     def state(self) -> str:
         """The state file as it is stored, secrets encrypted."""
-        files = sorted(self.lab.workstation.state.rglob(f"{self.stack}.json"))
+        files = sorted(self.backend.rglob(f"{self.stack}.json"))
         return "\n".join(file.read_text() for file in files)

@@ -2,12 +2,14 @@
 
 Owns the story: set-up, `pulumi up` with the engine's own output, a hostile Pangolin, the table, and
 the last line `N as expected, M wrong`. Exit status 0 only if M is 0; 3 when nothing could be
-measured here. Leaves the lab up for a look.
+measured here. Leaves the lab up for a look. With KUBECONFIG in the environment `k3s-home` is
+deployed in that cluster instead of the lab's (existing.py).
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 
@@ -17,8 +19,8 @@ from egress import iptables, reach
 from settings import policy
 from settings.load import judge
 from settings.stack import Settings
-from tests.demo import k3s_home, nas
-from tests.demo.table import Clock, table
+from tests.demo import existing, k3s_home, nas
+from tests.demo.table import Clock, conclude
 from tests.deployment import PROJECT, REPOSITORY
 from tests.engine.prepare import CHOICES, EngineError, prepare
 from tests.lab import Lab, LabError
@@ -47,10 +49,7 @@ def demo(stack: str, plugins: str) -> int:
         return status
     with clock.step("newt connects, and a hostile Pangolin orders it to expose everything"):
         rows = list(target.measure(deployment))
-    print(f"\n{table(rows)}\n\n{clock.report()}\n\n{_how_to_look(stack)}\n")
-    wrong = sum(one.wrong for one in rows)
-    print(f"{len(rows) - wrong} as expected, {wrong} wrong")
-    return 1 if wrong else 0
+    return conclude(rows, clock, _how_to_look(stack))
 
 
 def _how_to_look(stack: str) -> str:
@@ -100,8 +99,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.demo", description=__doc__)
     parser.add_argument("--stack", default="nas", choices=STACKS)
     parser.add_argument("--plugins", default="auto", choices=CHOICES)
+    cluster = parser.add_argument_group("an existing cluster, named by KUBECONFIG")
+    cluster.add_argument("--address", default="", help="this machine's, as pods reach it")
+    cluster.add_argument(
+        "--accept-node-access",
+        action="store_true",
+        help="the stack's kubernetes.acceptNodeAccess: for an enforcer that exempts its own node",
+    )
     parser.add_argument("--shell", action="store_true", help="a shell where `pulumi` works")
     arguments = parser.parse_args()
+    if arguments.stack == existing.STACK and os.environ.get("KUBECONFIG") and not arguments.shell:
+        options = existing.Options(
+            address=arguments.address, accept_node_access=arguments.accept_node_access
+        )
+        return existing.demo(arguments.plugins, options)
     if reason := unavailable():
         return without_lab(arguments.stack, reason)
     return shell(arguments.stack) if arguments.shell else demo(arguments.stack, arguments.plugins)

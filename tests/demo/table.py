@@ -51,3 +51,11 @@ class Clock:
         total = sum(seconds for _, seconds in self._steps)
         lines = [f"  {seconds:6.1f} s  {name}" for name, seconds in self._steps]
         return "\n".join(("where the time went:", *lines, f"  {total:6.1f} s  in all"))
+
+
+def conclude(rows: Sequence[Row], clock: Clock, remark: str) -> int:
+    """Prints the table, the times and the last line; returns the exit status."""
+    print(f"\n{table(rows)}\n\n{clock.report()}\n\n{remark}\n")
+    wrong = sum(one.wrong for one in rows)
+    print(f"{len(rows) - wrong} as expected, {wrong} wrong")
+    return 1 if wrong else 0

@@ -26,9 +26,12 @@ class Authority:
     def issue(
         self, name: str, *, subject: str = "", alternatives: Sequence[str] = ()
     ) -> tuple[Path, Path]:
-        """A certificate and key: of the host NAME, or of the names and subject that are given."""
+        """A certificate and key: of the host NAME, which may be an IPv4 address, or of the names
+        and subject that are given.
+        """
         certificate, key = self._folder / f"{name}.pem", self._folder / f"{name}.key"
-        names = ",".join(alternatives) or f"DNS:{name}"
+        kind = "IP" if name.replace(".", "").isdecimal() else "DNS"
+        names = ",".join(alternatives) or f"{kind}:{name}"
         self._request(
             subject or f"/CN={name}",
             [

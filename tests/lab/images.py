@@ -81,7 +81,7 @@ class Image:
     def config(self) -> bytes:
         return _json(
             {
-                "architecture": _architecture(),
+                "architecture": architecture(),
                 "os": "linux",
                 "created": CREATED,
                 "config": {
@@ -171,5 +171,6 @@ def _json(value: Any) -> bytes:
     return json.dumps(value, sort_keys=True).encode()
 
 
-def _architecture() -> str:
+def architecture() -> str:
+    """This machine's, in the words of images and of Kubernetes."""
     return {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine]

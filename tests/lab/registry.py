@@ -1,5 +1,6 @@
 """The lab's registry: what the NAS's Docker takes for Docker Hub (`--registry-mirror`)."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from .artifacts import NEWT_VERSION, jellyfin_layer, newt_layer
@@ -26,6 +27,22 @@ http: {{addr: "{address}:{port}"}}
 """
 
 
+def newt_image(version: str, layers: Sequence[Layer]) -> Image:
+    """What starts newt in these layers as the official image does."""
+    return Image(
+        repository=NEWT,
+        tag=version,
+        layers=layers,
+        entrypoint=["/entrypoint.sh"],
+        command=["newt"],
+        environment=[
+            "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "NEWT_SYSTEM_SUBSTRATE=CONTAINER",
+        ],
+        labels={"org.opencontainers.image.version": version},
+    )
+
+
 class Registry:
     def __init__(self, folder: Path, node: Node, processes: Processes) -> None:
         self._folder = folder
@@ -38,20 +55,7 @@ class Registry:
         """Stores the images: newt in its versions, trusting the lab's authority, and jellyfin."""
         layers = [newt_layer(), self._certificates(authority)]
         for version in (NEWT_VERSION, NEWT_OLDER_VERSION, NEWT_CHART_VERSION):
-            self.add(
-                Image(
-                    repository=NEWT,
-                    tag=version,
-                    layers=layers,
-                    entrypoint=["/entrypoint.sh"],
-                    command=["newt"],
-                    environment=[
-                        "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-                        "NEWT_SYSTEM_SUBSTRATE=CONTAINER",
-                    ],
-                    labels={"org.opencontainers.image.version": version},
-                )
-            )
+            self.add(newt_image(version, layers))
         repository, _, tag = JELLYFIN.partition(":")
         # -vvv: one line per connection, in `docker logs`.
         server = ["httpd", "-f", "-vvv", "-p", str(JELLYFIN_PORT), "-h", "/www"]

@@ -48,8 +48,24 @@ class HealthCheck:
 
 
 class Pangolin:
-    def __init__(self, folder: Path, node: Node, processes: Processes) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        node: Node,
+        processes: Processes,
+        *,
+        host: str = DOMAIN_PANGOLIN,
+        address: str = PANGOLIN_ADDRESS,
+        port: int = 443,
+        tunnel_port: int = 51820,
+    ) -> None:
         self._folder = folder
+        self._host = host
+        self._options = [
+            f"-listen={address}:{port}",
+            f"-wireguard-port={tunnel_port}",
+            f"-public-host={host}",
+        ]
         self._node = node
         self._processes = processes
         self._socket = folder / "control.sock"
@@ -64,7 +80,7 @@ class Pangolin:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._secret.write_text(secrets.token_hex(24) + "\n")
         self._secret.chmod(0o600)
-        self._certificate, self._key = authority.issue(DOMAIN_PANGOLIN)
+        self._certificate, self._key = authority.issue(self._host)
 
     def start(self) -> None:
         self._processes.start(
@@ -72,8 +88,7 @@ class Pangolin:
             self._node.argv(
                 [
                     str(pangolin()),
-                    f"-listen={PANGOLIN_ADDRESS}:443",
-                    f"-public-host={DOMAIN_PANGOLIN}",
+                    *self._options,
                     f"-cert={self._certificate}",
                     f"-key={self._key}",
                     f"-id={NEWT_ID}",

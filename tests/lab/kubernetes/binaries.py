@@ -16,7 +16,7 @@ from ..commands import check
 HERE = Path(__file__).parent
 KUBERNETES = "1.34.1"  # node/go.mod
 CILIUM = "1.15.19"  # cilium/go.mod
-HELM = "3.18.6"  # helm/go.mod
+HELM = "3.20.2"  # helm/go.mod
 
 # The one binary of node/ under the names that tell it what to be.
 PROGRAMS = (

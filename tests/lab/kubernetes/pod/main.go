@@ -4,7 +4,8 @@
 //	pod knock SECONDS ADDRESS:PORT...    connects again and again from its first instruction
 //
 // The log has the same lines as that of the lab's other services (tests/lab/services.py): evidence
-// taken on the target's side. `knock` prints one line per target at its end, then stays.
+// taken on the target's side. `knock` prints one line per target at its end, then stays; it does not
+// go when it is asked to.
 package main
 
 import (
@@ -15,13 +16,17 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
 	"strconv"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"time"
 )
 
 const (
 	dialTimeout = time.Second
+	knockPause  = 20 * time.Millisecond
 	keptText    = 200 // of each payload, so that a test can recognise its own
 )
 
@@ -117,27 +122,41 @@ func knock(seconds string, addresses []string) error {
 	if err != nil {
 		return fmt.Errorf("knock: for how many seconds? %w", err)
 	}
-	end := time.Now().Add(time.Duration(limit * float64(time.Second)))
+	// A guest that does not go when it is asked to: what its confinement has to outlive.
+	signal.Ignore(syscall.SIGTERM)
+	end := time.After(time.Duration(limit * float64(time.Second)))
+	over := make(chan struct{})
 	var done sync.WaitGroup
 	for _, address := range addresses {
-		done.Go(func() {
-			tried, opened := 0, 0
-			for time.Now().Before(end) {
-				tried++
-				connection, err := net.DialTimeout("tcp", address, dialTimeout)
-				if err != nil {
-					time.Sleep(time.Millisecond)
-					continue
-				}
-				opened++
-				connection.Close()
-			}
-			fmt.Printf("%s tried %d opened %d\n", address, tried, opened)
-		})
+		done.Go(func() { knockAt(address, over) })
 	}
+	<-end
+	close(over)
 	done.Wait()
 	for { // a pod that ends would be started again
 		time.Sleep(time.Hour)
+	}
+}
+
+// knockAt does not wait for an answer before it tries again: a door that opens for a moment is seen.
+func knockAt(address string, over <-chan struct{}) {
+	var tried, opened atomic.Int64
+	var dials sync.WaitGroup
+	for next := time.NewTicker(knockPause); ; {
+		tried.Add(1)
+		dials.Go(func() {
+			if connection, err := net.DialTimeout("tcp", address, dialTimeout); err == nil {
+				opened.Add(1)
+				connection.Close()
+			}
+		})
+		select {
+		case <-over:
+			dials.Wait()
+			fmt.Printf("%s tried %d opened %d\n", address, tried.Load(), opened.Load())
+			return
+		case <-next.C:
+		}
 	}
 }
 
