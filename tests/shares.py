@@ -10,7 +10,9 @@ from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 # What takes longest comes first, so that no process is left alone with it at the end. On one
 # process `stack` must end before `cluster` begins: one site of Pangolin's has one newt.
-FIRST = ("stack", "cluster", "standins kubernetes", "standins docker")
+FIRST = ("stack", "cluster", "standins kubernetes", "cluster apart", "standins docker")
+#: They use no deployment of the cluster's example.
+APART = ("test_cluster_attacks.py", "test_cluster_existing.py", "test_cluster_open.py")
 
 
 def share(nodeid: str) -> str:
@@ -18,10 +20,12 @@ def share(nodeid: str) -> str:
     module = nodeid.split("::", 1)[0]
     suite, *inner = PurePosixPath(module).parts[1:]
     match suite:
+        case "stack" if inner[0] in APART:
+            return "cluster apart"
         case "stack":
             return "cluster" if inner[0].startswith("test_cluster_") else suite
         case "lab":
-            return "cluster" if inner[0] == "kubernetes" else suite
+            return "cluster apart" if inner[0] == "kubernetes" else suite
         case "standins":
             return f"standins {inner[0].split('_')[1]}"
     return module

@@ -8,19 +8,21 @@ from pathlib import Path
 
 import pytest
 
+from tests.demo.k3s_home import for_cluster
 from tests.deployment import Deployment
 from tests.engine.prepare import prepare
 from tests.lab import Lab
+from tests.lab.kubernetes.cluster import Cluster
 from tests.stack.observe import wait_for_tunnel
 
 HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """`test_end` takes down the stack that all others use, and the cluster's newt wants Pangolin
-    for itself: one site has one newt.
+    """`test_end` and `test_cluster_end` take down the stack that all others use, and the cluster's
+    newt wants Pangolin for itself: one site has one newt.
     """
-    items.sort(key=lambda item: (_on_cluster(item), item.path.name == "test_end.py"))
+    items.sort(key=lambda item: (_on_cluster(item), item.path.stem.endswith("_end")))
 
 
 def _on_cluster(item: pytest.Item) -> bool:
@@ -47,7 +49,29 @@ def first_up(lab: Lab, engine: dict[str, str]) -> Iterator[tuple[Deployment, str
 @pytest.fixture
 def deployed(first_up: tuple[Deployment, str]) -> Iterator[Deployment]:
     """The running stack; its stack file is put back afterwards, and deployed if it had changed."""
-    deployment, _ = first_up
+    yield from _as_it_was(first_up[0])
+
+
+@pytest.fixture(scope="session")
+def first_up_on_cluster(
+    lab: Lab, engine: dict[str, str], cluster: Cluster
+) -> Iterator[tuple[Deployment, str]]:
+    """The cluster's example stack, deployed, and what the engine printed."""
+    deployment = for_cluster(lab, engine, cluster)
+    deployment.check_out()
+    deployment.configure_cluster(cluster.kubeconfig.read_text())
+    printed = deployment.up()
+    yield deployment, printed
+    deployment.remove()
+
+
+@pytest.fixture
+def on_cluster(first_up_on_cluster: tuple[Deployment, str]) -> Iterator[Deployment]:
+    """The same as `deployed`, on the cluster."""
+    yield from _as_it_was(first_up_on_cluster[0])
+
+
+def _as_it_was(deployment: Deployment) -> Iterator[Deployment]:
     before = deployment.stack_file.read_text()
     wait_for_tunnel(deployment.lab)
     yield deployment

@@ -11,6 +11,7 @@ from tests.demo.k3s_home import for_cluster
 from tests.deployment import Deployment
 from tests.lab import Lab
 from tests.lab.kubernetes.cluster import Cluster
+from tests.lab.kubernetes.layout import API_PORT
 
 pytestmark = pytest.mark.lab
 
@@ -37,7 +38,12 @@ def test_a_cluster_that_enforces_nothing_never_gets_a_newt_and_says_why(
 def test_an_unreachable_cluster_is_a_warning_at_preview_and_an_error_at_up_within_ten_seconds(
     stack: Deployment, open_cluster: Cluster
 ) -> None:
-    open_cluster.stop("kube-apiserver")
+    # Only from here: the node's own programs would take half a minute to come back to it.
+    node, port = open_cluster.layout.addresses[0], str(API_PORT)
+    refuse = ["OUTPUT", "-d", node, "-p", "tcp", "--dport", port, "-j", "REJECT"]
+    refuse += ["--reject-with", "tcp-reset"]
+    workstation = stack.lab.workstation
+    workstation.run(["iptables", "--append", *refuse])
     try:
         printed = stack.preview()
         assert "k3s-home" in printed
@@ -48,4 +54,4 @@ def test_an_unreachable_cluster_is_a_warning_at_preview_and_an_error_at_up_withi
         assert "kubernetes.context: k3s-home" in failed.stdout
         assert time.monotonic() - started < 20, "ten seconds, and the engine's own start"
     finally:
-        open_cluster.start("kube-apiserver")
+        workstation.run(["iptables", "--delete", *refuse])
