@@ -1,8 +1,9 @@
 """The verdict of the cage on one packet: the specification that the rendered rules must meet.
 
-Deliberately ignorant of iptables and nftables: property tests and the lab hold the renderers to it.
-It describes the complete arrangement (``Hook.PREROUTING`` and nftables); what ``Hook.DOCKER_USER``
-lets slip is in ``docker_user``.
+Deliberately ignorant of iptables and nftables: property tests hold the renderers to it, and in the
+lab the kernel itself is. The arrangement is part of the question, because behind DNAT
+(``Hook.DOCKER_USER``) only conntrack can say whom newt asked for. What an arrangement does not even
+see is in ``limits``.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address
 
-from egress.cage import Cage
+from egress.cage import Cage, Firewall, Hook
 from egress.model import HostName, Policy, Protocol, Rule
 
 #: Answers for the host names of a policy; a name without an answer matches nothing.
@@ -43,6 +44,9 @@ class Tracking(enum.Enum):
 class Packet:
     """One packet on newt's bridge. ``protocol`` is a name or number as IP carries it; ``port`` None
     where it has none.
+
+    ``asked`` is whom the packet's connection was opened to, as conntrack remembers it, address and
+    port; None where that is the packet's own destination. Replies and errors have another.
     """
 
     direction: Direction
@@ -51,6 +55,7 @@ class Packet:
     protocol: str
     port: int | None = None
     tracking: Tracking = Tracking.ORIGINAL
+    asked: tuple[IPv4Address | IPv6Address, int | None] | None = None
 
 
 @dataclass(frozen=True)
@@ -65,8 +70,8 @@ class Verdict:
 def decide(
     policy: Policy, cage: Cage, packet: Packet, resolution: Resolution | None = None
 ) -> Verdict:
-    """Say whether ``packet`` passes, and why. Total: every packet gets a verdict, unknown things
-    are dropped.
+    """Say whether ``packet`` passes the arrangement of ``cage``, and why. Total: every packet gets
+    a verdict, unknown things are dropped.
     """
     if not isinstance(packet.source, IPv4Address) or not isinstance(
         packet.destination, IPv4Address
@@ -78,14 +83,29 @@ def decide(
         return Verdict(False, "nothing may open a connection to newt")
     if packet.source != cage.newt:
         return Verdict(False, f"only {cage.newt} may send from {cage.bridge}")
+    destination: IPv4Address | IPv6Address = packet.destination
+    port = packet.port
+    if goes_by_connection(cage):
+        if packet.tracking is Tracking.UNTRACKED:
+            return Verdict(False, "conntrack does not know whom newt asked for")
+        destination, port = packet.asked or (destination, port)
     for rule in policy.sorted_rules:
-        if _matches(rule, packet.destination, packet.protocol, packet.port, resolution or {}):
+        if _matches(rule, destination, packet.protocol, port, resolution or {}):
             return Verdict(True, f"{rule.origin} allows it", rule.name)
     return Verdict(False, "not in the allow-list")
 
 
+def goes_by_connection(cage: Cage) -> bool:
+    """Whether the rules match whom a connection was opened to, and not where a packet goes."""
+    return cage.firewall is Firewall.IPTABLES and cage.hook is Hook.DOCKER_USER
+
+
 def _matches(
-    rule: Rule, destination: IPv4Address, protocol: str, port: int | None, resolution: Resolution
+    rule: Rule,
+    destination: IPv4Address | IPv6Address,
+    protocol: str,
+    port: int | None,
+    resolution: Resolution,
 ) -> bool:
     if isinstance(rule.destination, IPv4Network):
         if destination not in rule.destination:

@@ -22,6 +22,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if not item.get_closest_marker("lab"):
             continue
         # On a busy machine a process may be late: a test of a whole stack gets a second try, which
-        # the report shows as R. In tests/host only a deadline does: a leak at the first try is one.
-        late = ["not within", "TimeoutExpired"] if item.path.parent.name == "host" else [".*"]
+        # the report shows as R. Where packets may leak only a deadline does: a leak is one at once.
+        leaky = item.path.parent.name in ("host", "attack")
+        late = ["not within", "TimeoutExpired"] if leaky else [".*"]
         item.add_marker(pytest.mark.flaky(reruns=1, only_rerun=late))

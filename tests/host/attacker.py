@@ -21,10 +21,18 @@ from contextlib import suppress
 from typing import Any
 
 PATIENCE = 0.8  # an answer in the lab takes a millisecond
-ICMP_ECHO, ICMP_UNREACHABLE, FRAGMENTATION_NEEDED = 8, 3, 4
+ICMP_ECHO, ICMP_ECHO_REPLY, ICMP_UNREACHABLE, FRAGMENTATION_NEEDED = 8, 0, 3, 4
 ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_VLAN = 0x0800, 0x86DD, 0x8100
-FIN, SYN, ACK = 0x01, 0x02, 0x10
-TCP_FLAGS = {"tcp-syn": SYN, "tcp-ack": ACK, "tcp-invalid": SYN | FIN}
+FIN, SYN, RST, ACK = 0x01, 0x02, 0x04, 0x10
+TCP_FLAGS = {
+    "tcp-syn": SYN,
+    "tcp-ack": ACK,
+    "tcp-syn-ack": SYN | ACK,
+    "tcp-rst": RST,
+    "tcp-invalid": SYN | FIN,
+}
+OWN_PORT = 40000
+MORE_FRAGMENTS = 0x2000
 TALK_PAUSE = 0.01
 
 
@@ -37,17 +45,30 @@ def checksum(data: bytes) -> int:
     return ~total & 0xFFFF
 
 
-def ipv4(source: str, target: str, protocol: int, payload: bytes) -> bytes:
+def ipv4(source: str, target: str, protocol: int, payload: bytes, place: int = 0) -> bytes:
+    """`place` is what the header says of a fragment: flags and offset."""
+
     def header(check: int) -> bytes:
         length = 20 + len(payload)
         ends = socket.inet_aton(source) + socket.inet_aton(target)
-        return struct.pack("!BBHHHBBH", 0x45, 0, length, 4711, 0, 64, protocol, check) + ends
+        return struct.pack("!BBHHHBBH", 0x45, 0, length, 4711, place, 64, protocol, check) + ends
 
     return header(checksum(header(0))) + payload
 
 
-def udp_segment(port: int, payload: bytes) -> bytes:
-    return struct.pack("!HHHH", 40000, port, 8 + len(payload), 0) + payload
+def pieces(source: str, target: str, protocol: int, payload: bytes, size: int) -> list[bytes]:
+    """The packet in fragments of `size` bytes each, a multiple of eight."""
+    return [
+        ipv4(
+            *(source, target, protocol, payload[start : start + size]),
+            place=start // 8 | (MORE_FRAGMENTS if start + size < len(payload) else 0),
+        )
+        for start in range(0, len(payload), size)
+    ]
+
+
+def udp_segment(port: int, payload: bytes, own: int = OWN_PORT) -> bytes:
+    return struct.pack("!HHHH", own, port, 8 + len(payload), 0) + payload
 
 
 def tcp_segment(source: str, target: str, own: int, port: int, flags: int, data: bytes) -> bytes:
@@ -85,10 +106,13 @@ def raw(attack: dict[str, Any], token: bytes) -> str:
     """An IPv4 packet of our own making, whatever the source."""
     source, target, kind = attack["source"], attack["address"], attack["payload"]
     if kind == "udp":
-        protocol, payload = socket.IPPROTO_UDP, udp_segment(attack["port"], token)
+        payload = udp_segment(attack["port"], token, attack.get("own", OWN_PORT))
+        protocol = socket.IPPROTO_UDP
     elif kind in TCP_FLAGS:
-        payload = tcp_segment(source, target, 40000, attack["port"], TCP_FLAGS[kind], token)
+        payload = tcp_segment(source, target, OWN_PORT, attack["port"], TCP_FLAGS[kind], token)
         protocol = socket.IPPROTO_TCP
+    elif kind == "echo-reply":
+        protocol, payload = socket.IPPROTO_ICMP, icmp(ICMP_ECHO_REPLY, 0, 1, token)
     elif kind == "icmp-error":
         # About a connection of somebody else's: its packets in the original direction are quoted.
         ports = (int(attack["quoted_from"]), attack["quoted_to"])
@@ -99,7 +123,8 @@ def raw(attack: dict[str, Any], token: bytes) -> str:
     else:
         protocol, payload = int(kind), token
     with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as sender:
-        sender.sendto(ipv4(source, target, protocol, payload), (target, 0))
+        for packet in pieces(source, target, protocol, payload, attack.get("split", 65528)):
+            sender.sendto(packet, (target, 0))
     return ""
 
 

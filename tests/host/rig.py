@@ -57,7 +57,7 @@ ARRANGEMENTS: dict[str, Mapping[str, Firewall | Hook]] = {
     "nftables": {"firewall": Firewall.NFTABLES},
     "docker-user": {"firewall": Firewall.IPTABLES, "hook": Hook.DOCKER_USER},
 }
-#: Those that close everything; what docker-user cannot stop is listed in `egress.docker_user`.
+#: Those that close everything; what docker-user cannot stop is listed in `egress.limits`.
 COMPLETE = ("iptables", "nftables")
 
 
@@ -130,9 +130,11 @@ def eventually(condition: Callable[[], bool], what: str, within: float = 30.0) -
 
 @dataclasses.dataclass
 class Wire:
-    """What passed while it was tapped: frames per address, and the attacks seen in them."""
+    """What passed while it was tapped: frames per address, per address:port and per "source >
+    address:port", and the attacks seen in them."""
 
     targets: dict[str, int] = dataclasses.field(default_factory=dict)
+    ports: dict[str, int] = dataclasses.field(default_factory=dict)
     seen: list[str] = dataclasses.field(default_factory=list)
 
 
@@ -193,13 +195,13 @@ class Host:
 
     # --- Docker -----------------------------------------------------------------------------------
 
-    def create_network(self) -> None:
+    def create_network(self, *options: str) -> None:
         """newt's network. Its IPv6 addresses are usable at once: they need not be asked for."""
         self.sh(
             "sysctl -qw net.ipv6.conf.default.accept_dad=0 && "
             f"docker network create --label {LABEL}={OWNER} --subnet 172.30.0.0/24 "
             f"--opt com.docker.network.bridge.name={BRIDGE} "
-            f"--opt com.docker.network.bridge.enable_icc=false {NETWORK}"
+            f"--opt com.docker.network.bridge.enable_icc=false {shlex.join(options)} {NETWORK}"
         )
 
     def start_newt(self, *options: str, command: Sequence[str] = ("sleep", "3600")) -> None:
@@ -222,16 +224,21 @@ class Host:
         )
         return state.strip() == "true"
 
-    def inside_newt(self) -> list[str]:
-        """The command that enters newt's network namespace."""
-        pid = self.sh(f"docker container inspect -f '{{{{.State.Pid}}}}' {CONTAINER}").strip()
+    def inside_newt(self, capabilities: str | None = None) -> list[str]:
+        """The command that enters newt's network namespace, as root with all capabilities, or with
+        those alone, as `setpriv` names them: "-all", or "-all,+net_raw"."""
+        return [*self.inside(CONTAINER), *restricted(capabilities)]
+
+    def inside(self, container: str) -> list[str]:
+        """The same for any container."""
+        pid = self.sh(f"docker container inspect -f '{{{{.State.Pid}}}}' {container}").strip()
         return ["nsenter", "--target", pid, "--net", "--"]
 
     # --- newt turned hostile, and others who are --------------------------------------------------
 
-    def newt(self, *words: str) -> Any:
+    def newt(self, *words: str, capabilities: str | None = None) -> Any:
         """Runs the attacker in newt's place; returns what it tells."""
-        return self.attacker(self.nas, *words, enter=self.inside_newt())
+        return self.attacker(self.nas, *words, enter=self.inside_newt(capabilities))
 
     def dial(self, *targets: tuple[str, int]) -> list[str]:
         """What newt hears from TCP services, in the order given."""
@@ -259,29 +266,23 @@ class Host:
 
     def tapped(self) -> contextlib.AbstractContextManager[Wire]:
         """What leaves the NAS during the block, taken at its plug in the router."""
-        return self._tap(self.lab["router"], (), "nas")
+        return tap(self.lab["router"], (), "nas")
 
     def tapped_at(self, name: str) -> contextlib.AbstractContextManager[Wire]:
         """What comes in at a machine."""
-        return self._tap(self.lab[name], (), "eth0")
+        return tap(self.lab[name], (), "eth0")
+
+    def nas_tapped(self) -> contextlib.AbstractContextManager[Wire]:
+        """What the NAS's kernel takes for its own, past every rule."""
+        return tap(self.nas, (), "local")
+
+    def container_tapped(self, container: str) -> contextlib.AbstractContextManager[Wire]:
+        """What comes in at a container."""
+        return tap(self.nas, self.inside(container), "eth0")
 
     def newt_tapped(self) -> contextlib.AbstractContextManager[Wire]:
         """What comes in at newt."""
-        return self._tap(self.nas, self.inside_newt(), "eth0")
-
-    @contextlib.contextmanager
-    def _tap(self, node: Node, enter: Sequence[str], interface: str) -> Iterator[Wire]:
-        wire = Wire()
-        program = f"import sys; exec(compile({TAP!r}, 'tap.py', 'exec'))"
-        command = [*enter, *PYTHON, "-c", program, interface, NEEDLE]
-        with node.popen(command, stdin=subprocess.PIPE) as tap:
-            assert tap.stdout
-            assert tap.stdin
-            assert tap.stdout.readline() == "ready\n", "the tap does not listen"
-            yield wire
-            time.sleep(0.1)  # the last packets are on their way for a moment
-            tap.stdin.close()
-            vars(wire).update(json.load(tap.stdout))
+        return tap(self.nas, self.inside_newt(), "eth0")
 
     # --- breaking things --------------------------------------------------------------------------
 
@@ -371,3 +372,28 @@ class Host:
             "find /etc/systemd -type d | sort",
             check=False,
         )
+
+
+@contextlib.contextmanager
+def tap(node: Node, enter: Sequence[str], interface: str) -> Iterator[Wire]:
+    """What comes in at an interface of `node`, or of the namespace on it that `enter` enters;
+    "local" is what the kernel takes for its own."""
+    wire = Wire()
+    program = f"import sys; exec(compile({TAP!r}, 'tap.py', 'exec'))"
+    command = [*enter, *PYTHON, "-c", program, interface, NEEDLE]
+    with node.popen(command, stdin=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stdin
+        assert process.stdout.readline() == "ready\n", "the tap does not listen"
+        yield wire
+        time.sleep(0.1)  # the last packets are on their way for a moment
+        process.stdin.close()
+        vars(wire).update(json.load(process.stdout))
+
+
+def restricted(capabilities: str | None) -> list[str]:
+    """The command that runs another as root with those capabilities alone."""
+    if capabilities is None:
+        return []
+    sets = [f"--{name}={capabilities}" for name in ("bounding-set", "inh-caps")]
+    return ["setpriv", "--no-new-privs", *sets, "--"]

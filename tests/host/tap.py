@@ -1,9 +1,12 @@
-"""Counts what comes in at an interface, before any firewall of the machine it runs on sees it.
+"""Counts what comes in at an interface, before any firewall of the machine it runs on sees it; or
+what the machine's kernel takes for its own, after every firewall has seen it.
 
     python tap.py INTERFACE NEEDLE
+    python tap.py local NEEDLE
 
 Says `ready` when it listens, stops when its standard input ends, and prints as JSON how many frames
-went to each address and which NEEDLE-and-number was seen in a frame. Outgoing frames do not count.
+went to each address, to each address:port of TCP and UDP, alone and as "source > address:port", and
+which NEEDLE-and-number was seen in a frame. Outgoing frames do not count.
 """
 
 import json
@@ -13,45 +16,82 @@ import socket
 import struct
 import sys
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
 
-ETH_P_ALL = 3
+ETH_P_ALL, ETHERTYPE_IPV4, ETHERTYPE_IPV6 = 3, 0x0800, 0x86DD
+LOCAL = "local"
+PROTOCOLS = (socket.IPPROTO_ICMP, 4, socket.IPPROTO_TCP, socket.IPPROTO_UDP, 47, 132)
 SO_RCVBUFFORCE = 33  # not in Python's socket module
 BUFFER = 16 << 20  # a flood must not be lost here: what is not seen would count as not sent
 
 
-def target(frame: bytes) -> str:
+def target(frame: bytes) -> tuple[str, list[str]]:
+    """The address that a frame goes to; and address:port, also with its source, if there is one."""
     (kind,) = struct.unpack_from("!H", frame, 12)
-    if kind == 0x0800:
-        return socket.inet_ntop(socket.AF_INET, frame[30:34])
-    if kind == 0x86DD:
-        return socket.inet_ntop(socket.AF_INET6, frame[38:54])
-    return f"ethertype {kind:#06x}"
+    if kind == ETHERTYPE_IPV4:
+        return target_of_packet(frame[14:])
+    if kind == ETHERTYPE_IPV6:
+        address = socket.inet_ntop(socket.AF_INET6, frame[38:54])
+        if frame[20] not in (socket.IPPROTO_TCP, socket.IPPROTO_UDP) or len(frame) < 58:
+            return address, []
+        source = socket.inet_ntop(socket.AF_INET6, frame[22:38])
+        return address, ports_of(source, f"[{address}]", frame, 56)
+    return f"ethertype {kind:#06x}", []
+
+
+def target_of_packet(packet: bytes) -> tuple[str, list[str]]:
+    address = socket.inet_ntop(socket.AF_INET, packet[16:20])
+    ports = (packet[0] & 0xF) * 4 + 2
+    if packet[9] not in (socket.IPPROTO_TCP, socket.IPPROTO_UDP) or len(packet) < ports + 2:
+        return address, []
+    source = socket.inet_ntop(socket.AF_INET, packet[12:16])
+    return address, ports_of(source, address, packet, ports)
+
+
+def ports_of(source: str, address: str, data: bytes, place: int) -> list[str]:
+    (port,) = struct.unpack_from("!H", data, place)
+    return [f"{address}:{port}", f"{source} > {address}:{port}"]
+
+
+def taps(interface: str) -> Iterator[socket.socket]:
+    if interface == LOCAL:
+        for protocol in PROTOCOLS:
+            yield socket.socket(socket.AF_INET, socket.SOCK_RAW, protocol)
+        return
+    tap = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
+    tap.bind((interface, ETH_P_ALL))
+    yield tap
 
 
 def main() -> None:
     interface, needle = sys.argv[1:]
     pattern = re.compile(rb"%s\d+" % needle.encode())
     targets: Counter[str] = Counter()
+    ports: Counter[str] = Counter()
     seen: set[str] = set()
-    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL)) as tap:
+    where = target_of_packet if interface == LOCAL else target
+    listeners = list(taps(interface))
+    for tap in listeners:
         tap.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, BUFFER)
-        tap.bind((interface, ETH_P_ALL))
         tap.setblocking(False)
-        sys.stdout.write("ready\n")
-        sys.stdout.flush()
-        listening = True
-        while listening:
-            readable, _, _ = select.select([tap, sys.stdin], [], [])
-            listening = sys.stdin not in readable
-            try:
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    listening = True
+    while listening:
+        readable, _, _ = select.select([*listeners, sys.stdin], [], [])
+        listening = sys.stdin not in readable
+        for tap in listeners:
+            with suppress(BlockingIOError):
                 while True:
                     frame, origin = tap.recvfrom(65536)
-                    if origin[2] != socket.PACKET_OUTGOING:
-                        targets[target(frame)] += 1
-                        seen.update(found.decode() for found in pattern.findall(frame))
-            except BlockingIOError:
-                continue
-    json.dump({"targets": targets, "seen": sorted(seen)}, sys.stdout)
+                    if interface != LOCAL and origin[2] == socket.PACKET_OUTGOING:
+                        continue
+                    address, found_ports = where(frame)
+                    targets[address] += 1
+                    ports.update(found_ports)
+                    seen.update(found.decode() for found in pattern.findall(frame))
+    json.dump({"targets": targets, "ports": ports, "seen": sorted(seen)}, sys.stdout)
 
 
 if __name__ == "__main__":

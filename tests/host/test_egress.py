@@ -1,5 +1,5 @@
 """What newt may reach it reaches, and of everything else nothing arrives: measured at the targets,
-for every arrangement, and without any, to know that the attacks work.
+for every arrangement, and without any, to know that the attacks work. `make attack` does more.
 """
 
 from __future__ import annotations
@@ -8,8 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.host.assault import Outcome, attack_everything
-from tests.host.attacks import ATTACKS, Attack
+from tests.attack.assault import Outcome, attack_everything, neighbourhood
+from tests.attack.attacks import ATTACKS, Attack
+from tests.attack.siege import bridged_unseen
 from tests.host.rig import ARRANGEMENTS, COMPLETE, Host, declare
 
 pytestmark = pytest.mark.lab
@@ -29,15 +30,17 @@ def arrangement(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module")
 def outcome(nas: Host, arrangement: str) -> Iterator[Outcome]:
     """newt on its network, in a cage of each arrangement, and free."""
-    seen = "0" if arrangement.endswith(BRIDGED) else "1"
-    nas.sh(f"sysctl -qw net.bridge.bridge-nf-call-iptables={seen}")
     if arrangement != FREE:
         nas.apply(declare(arrangement=arrangement.removesuffix(BRIDGED)))
     nas.create_network()
     nas.start_newt()
-    yield attack_everything(nas)
+    with neighbourhood(nas):
+        if arrangement.endswith(BRIDGED):
+            with bridged_unseen(nas):
+                yield attack_everything(nas)
+        else:
+            yield attack_everything(nas)
     nas.reset()
-    nas.sh("sysctl -qw net.bridge.bridge-nf-call-iptables=1")
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=str)

@@ -1,8 +1,4 @@
-"""Nothing reaches newt but replies: from the host, from the LAN, whatever conntrack thinks of it.
-
-The host is set up to let everything through otherwise: somebody accepts all that goes to newt's
-bridge, and routes and neighbours are known.
-"""
+"""Nothing reaches newt but replies: from the host, from the LAN, whatever conntrack says."""
 
 from __future__ import annotations
 
@@ -11,53 +7,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.host.attacks import NEWT_V6
-from tests.host.rig import (
-    ARRANGEMENTS,
-    BRIDGE,
-    GITEA,
-    NAS,
-    NEEDLE,
-    NEWT,
-    OUTSIDER,
-    Host,
-    declare,
-    rule,
-)
+from tests.attack.ingress import WAYS, doors_open, ways_that_lead_in
+from tests.host.rig import ARRANGEMENTS, GITEA, NEWT, OUTSIDER, Host, declare, rule
 
 pytestmark = pytest.mark.lab
 
 FREE = "free"
-GITEA_V6 = "fd10:1::50"
-#: Untracked: addressed to this port, which the raw table takes out of conntrack's hands.
-UNTRACKED_PORT = 7779
 SMALL_MTU = 1300
 UPLOAD = 500_000
-
-
-def _ways_in(own: str) -> dict[str, dict[str, object]]:
-    """What a machine with the address `own` sends to newt."""
-    raw = {"kind": "raw", "address": NEWT, "source": own, "port": 7777}
-    return {
-        "a UDP packet": {"kind": "udp", "address": NEWT, "port": 7777},
-        "a TCP connection": raw | {"payload": "tcp-syn", "port": 7778},
-        "a ping": {"kind": "ping", "address": NEWT},
-        "an untracked packet": {"kind": "udp", "address": NEWT, "port": UNTRACKED_PORT},
-        "a TCP packet out of nowhere": raw | {"payload": "tcp-ack"},
-        "an invalid TCP packet": raw | {"payload": "tcp-invalid"},
-        "an IPv6 packet": {"kind": "udp", "address": NEWT_V6, "port": 7777},
-    }
-
-
-WAYS = [
-    *((f"{way} from the host", "nas", order) for way, order in _ways_in("172.30.0.1").items()),
-    (
-        "a broadcast from the host",
-        "nas",
-        {"kind": "udp", "address": "172.30.0.255", "port": 7777},
-    ),
-    *((f"{way} from the LAN", "gitea", order) for way, order in _ways_in(GITEA).items()),
-]
 
 
 @pytest.fixture(scope="module", params=[FREE, *ARRANGEMENTS])
@@ -71,45 +28,14 @@ def besieged(nas: Host, arrangement: str) -> Iterator[Host]:
         nas.apply(declare(rule("outsider", OUTSIDER, 443), arrangement=arrangement))
     nas.create_network()
     nas.start_newt()
-    _open_every_other_door(nas)
-    yield nas
+    with doors_open(nas):
+        yield nas
     nas.reset()
-    nas.sh("iptables -t raw -F; iptables -D FORWARD 2", check=False)
-
-
-def _open_every_other_door(host: Host) -> None:
-    enter = " ".join(host.inside_newt())
-    host.sh(
-        f"""set -e
-        iptables -I FORWARD 2 -o {BRIDGE} -j ACCEPT # behind the jump to DOCKER-USER
-        for chain in PREROUTING OUTPUT; do
-            iptables -t raw -A $chain -d {NEWT} -p udp --dport {UNTRACKED_PORT} -j NOTRACK
-        done
-        sysctl -qw net.ipv6.conf.all.forwarding=1
-        {enter} sysctl -qw net.ipv6.conf.eth0.disable_ipv6=0 net.ipv6.conf.eth0.accept_dad=0
-        {enter} ip -6 address replace {NEWT_V6}/128 dev eth0 nodad
-        mac=$({enter} ip -o link show eth0 | sed "s/.*ether \\([^ ]*\\).*/\\1/")
-        ip neigh replace {NEWT} lladdr $mac dev {BRIDGE} nud permanent
-        ip -6 neigh replace {NEWT_V6} lladdr $mac dev {BRIDGE} nud permanent
-        ip -6 route replace {NEWT_V6}/128 dev {BRIDGE}
-        """
-    )
-    for family, newt, via in (("-4", f"{NEWT}/32", NAS), ("-6", f"{NEWT_V6}/128", "fd10:1::10")):
-        host.lab["gitea"].run(["ip", family, "route", "replace", newt, "via", via])
 
 
 @pytest.fixture(scope="module")
 def seen(besieged: Host) -> set[str]:
-    """Which of the ways led to newt, as newt's own interface saw it."""
-    with besieged.newt_tapped() as wire:
-        for machine in ("nas", "gitea"):
-            orders = [
-                {"name": name, "token": f"{NEEDLE}{number}", **order}
-                for number, (name, where, order) in enumerate(WAYS)
-                if where == machine
-            ]
-            besieged.attacker(besieged.lab[machine], "fire", json.dumps(orders))
-    return {name for number, (name, _, _) in enumerate(WAYS) if f"{NEEDLE}{number}" in wire.seen}
+    return ways_that_lead_in(besieged)
 
 
 @pytest.mark.parametrize("way", [name for name, _, _ in WAYS])

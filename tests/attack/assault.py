@@ -6,22 +6,27 @@ import contextlib
 import json
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tests.host.attacks import (
-    ANSWER,
+from tests.attack.attacks import (
     ATTACKS,
     CONTAINER,
+    EVERY,
     FOREIGN,
+    LOCAL,
+    NEIGHBOUR,
+    NEIGHBOUR_PORT,
     NEWT_V6,
     SERVICE,
+    WIRE,
     Attack,
 )
 from tests.host.rig import BRIDGE, NAS, NEEDLE, PYTHON, Host, Wire
+from tests.lab.registry import JELLYFIN as JELLYFIN_IMAGE
+from tests.lab.registry import JELLYFIN_PORT
 
 WATCHED = ("router", "gitea", "homeassistant", "printer", "postgres", "nas", "outsider")
-ANSWERED = ("reply from", "SSH-", "Connection refused")
 CLIENT = """
 import socket, sys
 with socket.create_connection((sys.argv[1], 5000)) as connection:
@@ -29,42 +34,72 @@ with socket.create_connection((sys.argv[1], 5000)) as connection:
     sys.stdin.read()
 """
 
+# As `setpriv` takes them: what the stack leaves newt, and that with raw sockets given back.
+NO_CAPABILITIES, NET_RAW = "-all", "-all,+net_raw"
+
 
 @dataclass
 class Outcome:
-    """`answers` is what newt heard, `served` the tokens that each machine's services wrote down."""
+    """`answers` is what newt heard, `served` the tokens that each machine's services wrote down,
+    `wires` what was tapped elsewhere."""
 
     answers: dict[str, str]
     served: dict[str, set[str]]
-    wire: Wire
-    container_log: str
+    wires: dict[str, Wire]
 
     def arrived(self, attack: Attack) -> bool:
+        """Whether a packet of the attack reached its target, whatever newt heard of it."""
         if attack.shows == SERVICE:
             return token_of(attack) in self.served[attack.at]
-        if attack.shows == CONTAINER:
-            return bool(self.container_log)
-        if attack.shows == ANSWER:
-            return any(word in self.answers[attack.name] for word in ANSWERED)
-        if attack.kind == "tcp":  # a SYN carries no token
-            return attack.address in self.wire.targets
-        return token_of(attack) in self.wire.seen
+        wire = self.wires[attack.at if attack.shows == CONTAINER else attack.shows]
+        if token_of(attack) in wire.seen:
+            return True
+        # A SYN carries no token. Behind a published port it carries another address, too.
+        carries_no_token = attack.kind == "tcp" and attack.shows != CONTAINER
+        address = f"[{attack.address}]" if ":" in attack.address else attack.address
+        return carries_no_token and f"{address}:{attack.port}" in wire.ports
 
 
 def token_of(attack: Attack) -> str:
-    return f"{NEEDLE}{ATTACKS.index(attack)}"
+    return f"{NEEDLE}{EVERY.index(attack)}"
 
 
-def attack_everything(host: Host) -> Outcome:
-    """Fires all attacks from newt, which runs already, and gathers the evidence."""
+@contextlib.contextmanager
+def neighbourhood(host: Host) -> Iterator[None]:
+    """Another container, on a network of its own, that publishes a port."""
+    publish = f"{NEIGHBOUR_PORT}:{JELLYFIN_PORT}"
+    host.sh(
+        f"docker network create --opt com.docker.network.bridge.name=br-{NEIGHBOUR} {NEIGHBOUR} && "
+        f"docker run --detach --name {NEIGHBOUR} --network {NEIGHBOUR} --publish {publish} "
+        f"{JELLYFIN_IMAGE}"
+    )
+    try:
+        yield
+    finally:
+        host.sh(f"docker rm --force {NEIGHBOUR}; docker network rm {NEIGHBOUR}")
+
+
+def attack_everything(
+    host: Host, attacks: Sequence[Attack] = ATTACKS, capabilities: str = NET_RAW
+) -> Outcome:
+    """Fires the attacks from newt, which runs already, and gathers the evidence. `neighbourhood`
+    has to be there."""
     _give_newt_addresses(host)
     logs = {name: host.lab.log(name) for name in WATCHED}
-    before = _container_log(host)
-    with _somebody_elses_connection(host) as port, host.tapped() as wire:
+    with contextlib.ExitStack() as stack:
+        port = stack.enter_context(_somebody_elses_connection(host))
+        wires = {
+            WIRE: stack.enter_context(host.tapped()),
+            LOCAL: stack.enter_context(host.nas_tapped()),
+            **{
+                name: stack.enter_context(host.container_tapped(name))
+                for name in sorted({each.at for each in attacks if each.shows == CONTAINER})
+            },
+        }
         marks = {name: log.mark() for name, log in logs.items()}
         facts = _facts(host) | {"workstation_port": port}
-        orders = [attack.order(token_of(attack), facts) for attack in ATTACKS]
-        answers = host.newt("fire", json.dumps(orders))
+        orders = [attack.order(token_of(attack), facts) for attack in attacks]
+        answers = host.newt("fire", json.dumps(orders), capabilities=capabilities)
     served = {
         name: {
             token
@@ -73,11 +108,7 @@ def attack_everything(host: Host) -> Outcome:
         }
         for name, log in logs.items()
     }
-    return Outcome(answers, served, wire, _container_log(host).removeprefix(before))
-
-
-def _container_log(host: Host) -> str:
-    return host.sh("docker logs jellyfin")
+    return Outcome(answers, served, wires)
 
 
 def _facts(host: Host) -> dict[str, str]:

@@ -1,0 +1,60 @@
+"""The parts of docs/evidence.md that the suite writes, with the versions it was measured on."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+
+from tests.attack import report
+from tests.attack.siege import ARRANGEMENTS, Finding
+from tests.host.rig import IMAGE, Host
+from tests.lab.kubernetes.binaries import CILIUM, KUBERNETES
+from tests.unit.docs.documents import EVIDENCE, with_part
+
+HOST, CLUSTER = "attacks", "cluster-attacks"
+
+_VERSIONS = {
+    "Docker": "docker version --format '{{.Server.Version}}'",
+    "iptables": "iptables --version | cut -d ' ' -f 2",
+    "nftables": "nft --version | cut -d ' ' -f 2",
+    "on": ". /etc/os-release; echo $PRETTY_NAME",
+}
+
+
+def versions(host: Host) -> str:
+    told = {name: host.sh(command).strip() for name, command in _VERSIONS.items()}
+    told |= {"kernel": platform.release(), "newt": IMAGE.partition(":")[2]}
+    return ", ".join(f"{name} {version}" for name, version in told.items())
+
+
+def of_host(
+    measured_on: str,
+    findings: Sequence[Finding],
+    compared: report.Compared,
+    table: report.Table,
+) -> str:
+    limits = report.limits_shown(findings, ARRANGEMENTS)
+    known = "\n".join(f"- {name}\n{text}" for name, text in limits.items())
+    last = report.conclusion(findings, compared)
+    return "\n\n".join(
+        (
+            f"Measured with {measured_on}.",
+            "```text\n" + "\n".join((*compared.lines, last)) + "\n```",
+            report.markdown(table),
+            f"The known limits of each arrangement:\n\n{known}",
+        )
+    )
+
+
+def of_cluster(findings: Sequence[Finding], table: report.Table) -> str:
+    return "\n\n".join(
+        (
+            f"Measured with Kubernetes {KUBERNETES}, Cilium {CILIUM}, kernel {platform.release()}.",
+            f"```text\n{report.conclusion(findings, None)}\n```",
+            report.markdown(table),
+        )
+    )
+
+
+def write(name: str, text: str) -> None:
+    EVIDENCE.write_text(with_part(EVIDENCE.read_text(), name, text))

@@ -1,0 +1,117 @@
+"""What the suite found, as a table and as one last line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from tests.attack.differential import Tally
+from tests.attack.siege import AS_DEPLOYED, FREE, Arrangement, Finding, Verdict
+
+Table = Sequence[Sequence[str]]
+
+ARRIVED, BLANK = "arrived", "BLANK"
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The differential test; ``mismatch`` says how model and kernel differ, if they do."""
+
+    seed: int
+    tally: Tally
+    mismatch: str
+
+    @property
+    def lines(self) -> Iterator[str]:
+        yield f"differential test, seed {self.seed}:"
+        for name, pairs in self.tally.pairs.items():
+            blanks, allowed = self.tally.blanks[name], self.tally.allowed[name]
+            yield (
+                f"  {name}: {pairs} pairs of policy and packet compared, {allowed} of them allowed"
+                f" ({blanks} more showed nothing)"
+            )
+        yield from self.mismatch.splitlines() or ["  the kernel gave the model's verdict in all"]
+
+
+def held_and_broken(findings: Sequence[Finding], compared: Compared | None) -> tuple[int, int]:
+    """How many attacks held and how many broke; a blank and a mismatch count as broken, a known
+    limit as neither. What never arrives without a cage either did not show that one holds."""
+    proved = {f.attack for f in findings if f.arrangement == FREE.name and f.arrived}
+    held = broken = 0
+    for finding in findings:
+        if finding.arrangement == FREE.name:
+            broken += _cell(finding) == BLANK
+        elif finding.verdict is Verdict.HELD:
+            held += finding.attack in proved
+        else:
+            broken += finding.verdict.counts
+    return held, broken + (compared is not None and compared.mismatch != "")
+
+
+def conclusion(findings: Sequence[Finding], compared: Compared | None) -> str:
+    held, broken = held_and_broken(findings, compared)
+    limits = sum(finding.verdict is Verdict.LIMIT for finding in findings)
+    return f"{limits} known limits, not counted\n{held} held, {broken} broken"
+
+
+def table(findings: Sequence[Finding], names: Sequence[str]) -> Table:
+    return [["attack", *names], *rows(findings, names)]
+
+
+def rows(findings: Sequence[Finding], names: Sequence[str]) -> Iterator[list[str]]:
+    """The lines of the table: an attack, and what became of it in each of the arrangements
+    ``names``. It has one row for all circumstances in which no arrangement gave another verdict;
+    those that go with the plainest one are not named."""
+    circumstances: dict[str, dict[str, dict[str, str]]] = {}
+    for finding in findings:
+        by_circumstance = circumstances.setdefault(finding.attack, {})
+        by_circumstance.setdefault(finding.circumstance, {})[finding.arrangement] = _cell(finding)
+    for attack, by_circumstance in circumstances.items():
+        groups: list[tuple[dict[str, str], list[str]]] = []
+        for circumstance, cells in by_circumstance.items():
+            for shown, where in groups:
+                if all(shown.get(name, cell) == cell for name, cell in cells.items()):
+                    shown |= cells
+                    where.append(circumstance)
+                    break
+            else:
+                groups.append((dict(cells), [circumstance]))
+        for shown, where in groups:
+            plain = len(groups) == 1 or AS_DEPLOYED in where
+            told = attack if plain else f"{attack} ({'; '.join(where)})"
+            yield [told, *(shown.get(name, "") for name in names)]
+
+
+def text(table: Table) -> str:
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in table
+    )
+
+
+def markdown(table: Table) -> str:
+    head, *body = table
+    lines = [head, ["---"] * len(head), *body]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _cell(finding: Finding) -> str:
+    if finding.arrangement == FREE.name:
+        # What newt may not send without a capability needs no cage: its row says no more.
+        return ARRIVED if finding.arrived or finding.refused else BLANK
+    return finding.verdict.value
+
+
+def limits_shown(
+    findings: Sequence[Finding], arrangements: Sequence[Arrangement]
+) -> Mapping[str, str]:
+    """Per arrangement, its known limits, with those marked that an attack of this run broke."""
+    broken = {(f.arrangement, f.limit.name) for f in findings if f.limit is not None and f.arrived}
+    told = {}
+    for arrangement in arrangements:
+        told[arrangement.name] = "\n".join(
+            f"  - {limit}" + (" (shown here)" if (arrangement.name, limit.name) in broken else "")
+            for limit in arrangement.limits
+        )
+    return told

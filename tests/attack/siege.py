@@ -1,0 +1,256 @@
+"""Every attack on one arrangement, under every circumstance that may matter, and what broke."""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from egress.limits import AHEAD, NETWORKS, PEER, RELOAD, Limit, limits
+from tests.attack import hostile_pangolin, ingress
+from tests.attack.assault import (
+    NET_RAW,
+    NO_CAPABILITIES,
+    attack_everything,
+    neighbourhood,
+)
+from tests.attack.attacks import (
+    ATTACKS,
+    NEWT_V6,
+    PEER_ATTACKS,
+    PEER_CONTAINER,
+    Attack,
+)
+from tests.attack.attacks import CONTAINER as AT_CONTAINER
+from tests.attack.attacks import PEER as PEER_ADDRESS
+from tests.host.rig import CONTAINER, NETWORK, POSTGRES, Host, declare
+from tests.lab.registry import JELLYFIN as JELLYFIN_IMAGE
+
+#: Both as root, which is more than the stack leaves newt: there it is nobody, without capabilities.
+AS_DEPLOYED, WITHOUT_CAPABILITY = "as deployed, with NET_RAW", "without any capability"
+#: Docker takes its jump away for a moment each time: until a packet got through, and no longer.
+NETWORKS_CREATED = 8
+REFUSED = "Operation not permitted"
+FLOOD_SECONDS, FLOOD_PPS = "60", "4000"
+
+
+class Verdict(enum.Enum):
+    """What became of an attack."""
+
+    HELD = "held"
+    BROKEN = "BROKEN"
+    LIMIT = "limit"
+    UNEXPECTED = "HELD THOUGH LISTED"
+
+    @property
+    def counts(self) -> bool:
+        """A known limit that breaks is shown, and not counted."""
+        return self is not Verdict.LIMIT
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """``rules`` as in `tests.host.rig.ARRANGEMENTS`; None: no cage, to know that attacks work."""
+
+    name: str
+    rules: str | None
+    legacy: bool = False
+
+    @property
+    def limits(self) -> tuple[Limit, ...]:
+        return limits(declare(arrangement=self.rules).cage) if self.rules else ()
+
+
+FREE = Arrangement("no cage", None)
+ARRANGEMENTS = (
+    Arrangement("iptables-nft", "iptables"),
+    Arrangement("nftables", "nftables"),
+    Arrangement("docker-user, iptables-nft", "docker-user"),
+    Arrangement("iptables-legacy", "iptables", legacy=True),
+    Arrangement("docker-user, iptables-legacy", "docker-user", legacy=True),
+)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One attack on one arrangement; ``arrived`` was measured on the receiving side, ``refused`` is
+    what newt heard: its own kernel did not let it send."""
+
+    arrangement: str
+    circumstance: str
+    attack: str
+    arrived: bool
+    limit: Limit | None = None
+    refused: bool = False
+
+    @property
+    def verdict(self) -> Verdict:
+        if self.limit is None:
+            return Verdict.BROKEN if self.arrived else Verdict.HELD
+        return Verdict.LIMIT if self.arrived else Verdict.UNEXPECTED
+
+
+@dataclass(frozen=True)
+class Circumstance:
+    """What else is the case while newt attacks; ``limit`` is the one that it shows."""
+
+    name: str
+    attacks: Sequence[Attack]
+    setting: Callable[[Host], AbstractContextManager[object]]
+    capabilities: str = NET_RAW
+    limit: Limit | None = None
+
+
+def _nothing(_: Host) -> AbstractContextManager[object]:
+    return contextlib.nullcontext()
+
+
+@contextlib.contextmanager
+def bridged_unseen(host: Host) -> Iterator[None]:
+    """Packets between ports of a bridge pass no iptables, and newt's come in another way."""
+    host.sh("sysctl -qw net.bridge.bridge-nf-call-iptables=0")
+    try:
+        yield
+    finally:
+        host.sh("sysctl -qw net.bridge.bridge-nf-call-iptables=1")
+
+
+@contextlib.contextmanager
+def _peer(host: Host) -> Iterator[None]:
+    """Somebody puts a container on newt's network."""
+    with bridged_unseen(host):
+        host.sh(
+            f"docker run --detach --name {PEER_CONTAINER} --network {NETWORK} "
+            f"--ip {PEER_ADDRESS} {JELLYFIN_IMAGE}"
+        )
+        try:
+            yield
+        finally:
+            host.sh(f"docker rm --force {PEER_CONTAINER}")
+
+
+@contextlib.contextmanager
+def _accepted_ahead(host: Host) -> Iterator[None]:
+    host.sh("for chain in FORWARD INPUT; do iptables -I $chain 1 -j ACCEPT; done")
+    try:
+        yield
+    finally:
+        host.sh("for chain in FORWARD INPUT; do iptables -D $chain 1; done")
+
+
+@contextlib.contextmanager
+def _reloaded(host: Host) -> Iterator[None]:
+    """A firewall manager replaces the filter table by its own idea of it."""
+    saved = host.sh("iptables-save -t filter")
+    host.sh("iptables-restore", stdin="*filter\n:FORWARD ACCEPT [0:0]\nCOMMIT\n")
+    try:
+        yield
+    finally:
+        host.sh("iptables-restore", stdin=saved)
+
+
+@contextlib.contextmanager
+def _dual_stack(host: Host) -> Iterator[None]:
+    """newt's network has IPv6, too."""
+    host.sh(f"docker rm --force {CONTAINER}; docker network rm {NETWORK}")
+    host.create_network("--ipv6", "--subnet", "fd30::/64")
+    host.start_newt("--ip6", NEWT_V6)
+    yield
+
+
+_SIMPLE = tuple(each for each in ATTACKS if each.name in ("a LAN service", "the host's web UI"))
+_PUBLISHED = tuple(each for each in ATTACKS if each.shows == AT_CONTAINER)
+_IPV6 = tuple(each for each in ATTACKS if "IPv6" in each.name or "link-local" in each.name)
+CIRCUMSTANCES = (
+    Circumstance(AS_DEPLOYED, ATTACKS, _nothing),
+    Circumstance(WITHOUT_CAPABILITY, ATTACKS, _nothing, NO_CAPABILITIES),
+    Circumstance("bridge-nf-call-iptables is 0", ATTACKS, bridged_unseen),
+    Circumstance("a container joins newt's network", PEER_ATTACKS, _peer, limit=PEER),
+    Circumstance("somebody accepts everything first", _SIMPLE, _accepted_ahead, limit=AHEAD),
+    Circumstance("the filter table is replaced", _SIMPLE, _reloaded, limit=RELOAD),
+    Circumstance("newt's network has IPv6", _IPV6, _dual_stack),
+)
+
+
+#: Docker keeps its networks apart by itself here, unless somebody opens them.
+WITHOUT_PROXY = Circumstance(
+    "no docker-proxy, and somebody accepts everything first",
+    _PUBLISHED,
+    _accepted_ahead,
+    limit=AHEAD,
+)
+
+
+def besiege(
+    host: Host, arrangement: Arrangement, circumstances: Sequence[Circumstance] = CIRCUMSTANCES
+) -> Iterator[Finding]:
+    """Fires under each of the circumstances; the host is as before when it ends. For `FREE` a
+    finding that did not arrive is a blank."""
+    with _newt_caged(host, arrangement), neighbourhood(host):
+        for circumstance in circumstances:
+            yield from _fired(host, arrangement, circumstance)
+
+
+def besiege_otherwise(host: Host, arrangement: Arrangement) -> Iterator[Finding]:
+    """What newt does not fire itself: a flood while Docker is busy, everybody else's attacks on
+    newt, and the real newt under a hostile server."""
+    with _newt_caged(host, arrangement):
+        yield from _networks_created(host, arrangement)
+        yield from _ways_in(host, arrangement)
+        yield from _pangolins_orders(host, arrangement)
+
+
+@contextlib.contextmanager
+def _newt_caged(host: Host, arrangement: Arrangement) -> Iterator[None]:
+    try:
+        if arrangement.rules:
+            host.apply(declare(arrangement=arrangement.rules))
+        host.create_network()
+        host.start_newt()
+        yield
+    finally:
+        host.reset()
+
+
+def _fired(host: Host, arrangement: Arrangement, circumstance: Circumstance) -> Iterator[Finding]:
+    limit = circumstance.limit if circumstance.limit in arrangement.limits else None
+    with circumstance.setting(host):
+        outcome = attack_everything(host, circumstance.attacks, circumstance.capabilities)
+    for attack in circumstance.attacks:
+        yield Finding(
+            arrangement.name,
+            circumstance.name,
+            attack.name,
+            outcome.arrived(attack),
+            limit,
+            REFUSED in outcome.answers[attack.name],
+        )
+
+
+def _networks_created(host: Host, arrangement: Arrangement) -> Iterator[Finding]:
+    arrived = False
+    flood = ["flood", POSTGRES, "5432", FLOOD_SECONDS, FLOOD_PPS]
+    for _ in range(NETWORKS_CREATED):
+        with host.tapped() as wire, host.newt_meanwhile(*flood):
+            time.sleep(0.2)  # it has begun
+            host.sh("docker network create storm && docker network rm storm")
+        arrived = wire.targets.get(POSTGRES, 0) > 0
+        if arrived:
+            break
+    limit = NETWORKS if NETWORKS in arrangement.limits else None
+    yield Finding(arrangement.name, "networks are created", "a flood of the LAN", arrived, limit)
+
+
+def _ways_in(host: Host, arrangement: Arrangement) -> Iterator[Finding]:
+    with ingress.doors_open(host):
+        led = ingress.ways_that_lead_in(host)
+    for name, _, _ in ingress.WAYS:
+        yield Finding(arrangement.name, "towards newt", f"{name}, to newt", name in led)
+
+
+def _pangolins_orders(host: Host, arrangement: Arrangement) -> Iterator[Finding]:
+    for attack, arrived in hostile_pangolin.orders(host):
+        yield Finding(arrangement.name, "the real newt, by Pangolin's order", attack.name, arrived)
