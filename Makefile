@@ -5,6 +5,8 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 STACK ?= nas
 PLUGINS ?= auto
+BASE ?= $(shell git symbolic-ref --quiet --short refs/remotes/origin/HEAD || echo main)
+HEAD ?= HEAD
 JOBS ?= 3
 SHELL_SCRIPTS := forge/install host/newt-egress host/newt-proof pod/newt-gate pod/newt-probe $(shell find tests .ci -name '*.sh') .ci/run
 
@@ -14,8 +16,10 @@ SHELL_SCRIPTS := forge/install host/newt-egress host/newt-proof pod/newt-gate po
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "  variables: STACK=nas|k3s-home  PLUGINS=auto|official|standin (make demo)  JOBS=3 (make test)"
+	@echo "  make demo STACK=k3s-home in a cluster of yours: KUBECONFIG=FILE [ADDRESS=this machine's,"
+	@echo "  as pods reach it] [ACCEPT_NODE_ACCESS=yes, for an enforcer that exempts its own node]"
 
-$(VENV)/.ready: requirements.txt requirements-dev.txt
+$(VENV)/.ready: requirements.txt requirements-dev.txt policies/requirements.txt
 	@echo "setting up $(VENV) from requirements-dev.txt (about a minute the first time) ..."
 	@python3 -m venv $(VENV)
 	@$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
@@ -26,12 +30,22 @@ setup: $(VENV)/.ready ## make the virtual environment
 
 .PHONY: demo
 demo: $(VENV)/.ready ## deploy the stack in a lab on this machine, for real, and show what newt reaches
-	@$(PYTHON) -m tests.demo --stack $(STACK) --plugins $(PLUGINS)
+	@$(PYTHON) -m tests.demo --stack $(STACK) --plugins $(PLUGINS) \
+		$(if $(ADDRESS),--address $(ADDRESS)) $(if $(ACCEPT_NODE_ACCESS),--accept-node-access)
+
+.PHONY: adopt
+adopt: $(VENV)/.ready ## print the stack file for the plain newt of COMPOSE=path [ADDRESS=of-the-Docker-host]
+	@$(PYTHON) -m adopt "$(COMPOSE)" $(if $(ADDRESS),--address $(ADDRESS))
+
+.PHONY: review
+review: $(VENV)/.ready ## what a branch does to newt's reach: BASE=main HEAD=HEAD [STACK=the only one]
+	@$(PYTHON) -m review $(if $(filter-out file,$(origin STACK)),--stack '$(STACK)') -- '$(BASE)...$(HEAD)'
 
 .PHONY: test
 test: lint ## everything: lint, types, unit tests, and (as root on Linux) the lab with real packets
-	@if command -v go >/dev/null; then cd tests/lab/pangolin && go vet ./... && go test ./...; \
-	else echo "skipped: the tests of the lab's Pangolin, because there is no Go on this machine"; fi
+	@if command -v go >/dev/null; then (cd tests/lab/pangolin && go vet ./... && go test ./...) && \
+		cd tests/lab/kubernetes/pod && go vet ./...; \
+	else echo "skipped: the tests of the lab's Go programs, because there is no Go on this machine"; fi
 	@$(PYTHON) -m pytest -q --durations=15 -n $(JOBS)
 
 .PHONY: unit
@@ -45,13 +59,31 @@ lint: $(VENV)/.ready ## ruff, mypy, shellcheck
 	@$(VENV)/bin/mypy .
 	@$(VENV)/bin/shellcheck $(SHELL_SCRIPTS)
 
+.PHONY: attack
+attack: $(VENV)/.ready ## try everything that could break the cage, here with real packets; SEED=N draws the same
+	@$(PYTHON) -m tests.attack $(if $(SEED),--seed $(SEED))
+
+.PHONY: evidence
+evidence: $(VENV)/.ready ## the same, and write what was found into docs/evidence.md; read the diff
+	@$(PYTHON) -m tests.attack --evidence
+
 .PHONY: golden
-golden: $(VENV)/.ready ## rewrite the golden files from what is rendered now; read the diff
+golden: $(VENV)/.ready ## rewrite the golden files from what is rendered and declared now; read the diff
 	@$(PYTHON) -m pytest tests/unit/egress -q --update-golden
+	@$(PYTHON) -m tests.unit.policies.recorder
+
+.PHONY: check-blueprint
+check-blueprint: $(VENV)/.ready ## whether STACK's cage fits its Pangolin blueprint, or BLUEPRINT=path
+	@$(PYTHON) -m blueprint $(STACK) $(if $(BLUEPRINT),--blueprint $(BLUEPRINT)) $(if $(SITE),--site $(SITE))
 
 .PHONY: docs
-docs: $(VENV)/.ready ## rewrite the generated parts of README and docs; read the diff
+docs: $(VENV)/.ready ## rewrite the generated parts of README and docs, and the schema of the stack files; read the diff
 	@$(PYTHON) -m tests.unit.docs.documents
+	@$(PYTHON) -m settings.schema
+
+.PHONY: policies
+policies: $(VENV)/.ready ## preview STACK with the policy pack
+	@pulumi preview --stack $(STACK) --policy-pack policies
 
 .PHONY: lab-up
 lab-up: $(VENV)/.ready ## start the lab: the post's network as namespaces without an uplink

@@ -11,15 +11,20 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from egress import docker_user, enforcers
+from egress import enforcers
+from egress import limits as host_limits
 from settings.table import BOTH, NO_DEFAULT, REQUIRED, rows_by_platform
+from tests.unit.review.example import example
 
 REPOSITORY = Path(__file__).parents[3]
 README = REPOSITORY / "README.md"
 ARCHITECTURE = REPOSITORY / "docs" / "architecture.md"
 THREAT_MODEL = REPOSITORY / "docs" / "threat-model.md"
+EVIDENCE = REPOSITORY / "docs" / "evidence.md"
+REVIEW = REPOSITORY / "docs" / "review.md"
+POLICIES = REPOSITORY / "docs" / "policies.md"
 CHANGELOG = REPOSITORY / "CHANGELOG.md"
-DOCUMENTS = (README, ARCHITECTURE, THREAT_MODEL, CHANGELOG)
+DOCUMENTS = (README, *sorted((REPOSITORY / "docs").glob("*.md")), CHANGELOG)
 
 
 def options() -> str:
@@ -36,7 +41,8 @@ def options() -> str:
 
 def limits() -> str:
     """What the blog post's own place for the rules lets through."""
-    return "\n".join(f"- {limit}" for limit in docker_user.LIMITS)
+    known = (*host_limits.DOCKER_USER, *host_limits.EVERYWHERE)
+    return "\n".join(f"- {limit}" for limit in known)
 
 
 def enforcer_limits() -> str:
@@ -55,6 +61,7 @@ PARTS: tuple[tuple[str, Path, Callable[[], str]], ...] = (
     ("options", README, options),
     ("enforcers", README, enforcer_limits),
     ("limits", THREAT_MODEL, limits),
+    ("review", REVIEW, example),
 )
 
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from components.egress_policy import DENY, POLICY
-from components.kubernetes_tunnel import CONTROL_SUFFIX
+from settings.kubernetes import Kubernetes
 from settings.table import rows_by_platform
 from tests.unit.docs.documents import DOCUMENTS, PARTS, README, REPOSITORY, with_part
 
@@ -136,7 +136,7 @@ def test_the_lines_of_a_stack_file_that_the_readme_shows_are_those_of_an_example
 
 def test_what_the_readme_tells_to_look_at_in_the_cluster_is_what_the_program_makes() -> None:
     text = README.read_text()
-    for name in (POLICY, DENY, f"newt-tunnel{CONTROL_SUFFIX}"):
+    for name in (POLICY, DENY, Kubernetes().control_namespace):
         assert f"`{name}`" in text
 
 
