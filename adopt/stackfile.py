@@ -12,6 +12,7 @@ from adopt.plain import Plain, tree
 from adopt.suggestions import Entry, Remark
 from settings.errors import shown
 from settings.newt import DEFAULT_IMAGE
+from settings.schema import MODELINE
 
 _PREFIX = "newt-tunnel:"
 _ORDER = ("platform", "pangolin", "newtId", "newt", "dns", "egress", "docker")
@@ -29,6 +30,7 @@ def render(
     """
     origin = f"{shown(source)}, service {shown(found.service)}"
     lines = [
+        MODELINE,
         f"# newt on a Docker host, taken over from {origin}.",
         *_steps(stack, found, store),
         *_refusals(found),
