@@ -106,4 +106,11 @@ class EgressFirewall(pulumi.ComponentResource):
             tell(f"{address} {generation.finding}", resource=self)
         if answer.former:
             pulumi.log.warn(f"{address}: {answer.former}", resource=self)
+        if answer.neighbours:
+            pulumi.log.warn(
+                f"{address}: on newt's network, where newt must be alone: {answer.neighbours}; "
+                "they may talk with newt past the rules, and changed rules are refused: "
+                f"docker network disconnect {args.declaration.network} NAME",
+                resource=self,
+            )
         return generation.text

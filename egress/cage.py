@@ -33,10 +33,18 @@ class Hook(enum.Enum):
 #: (docs/architecture.md)
 IPTABLES_MAX_TARGETS = 500
 
+#: How many refused targets the kernel remembers, for TCP and for UDP each, and for how long after
+#: the last try. What is full forgets nobody and takes in nobody, so a flood costs no memory.
+REMEMBERED_DROPS = 256
+REMEMBERED_SECONDS = 24 * 60 * 60
+
 
 @dataclass(frozen=True, kw_only=True)
 class Cage:
-    """newt's network on the Docker host; ``gateway`` is the bridge's own address in ``subnet``."""
+    """newt's network on the Docker host; ``gateway`` is the bridge's own address in ``subnet``.
+
+    ``log_drops`` has the kernel remember the targets that newt was refused.
+    """
 
     bridge: str
     subnet: IPv4Network
@@ -45,3 +53,4 @@ class Cage:
     host: IPv4Address
     firewall: Firewall = Firewall.IPTABLES
     hook: Hook = Hook.PREROUTING
+    log_drops: bool = False

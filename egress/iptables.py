@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from egress.cage import Cage, Hook
+from egress.cage import REMEMBERED_DROPS, REMEMBERED_SECONDS, Cage, Hook
 from egress.model import REPLIES_RULE, Policy, PortRange, Protocol, Rule
 from egress.names import address_text
 
@@ -58,7 +58,7 @@ def render(policy: Policy, cage: Cage) -> Ruleset:
     for rule in policy.sorted_rules:
         lines += _allow(rule, by_original_destination=docker_user)
     lines += [
-        f"-A {EGRESS_CHAIN} {_comment('not listed')} -j DROP",
+        *_drop(log=cage.log_drops),
         f"-A {INGRESS_CHAIN} {REPLIES} {_comment(REPLIES_RULE)} -j RETURN",
         f"-A {INGRESS_CHAIN} {_comment('nothing may reach newt')} -j DROP",
     ]
@@ -114,6 +114,30 @@ def _allow(rule: Rule, *, by_original_destination: bool) -> Iterator[str]:
         else:
             match = f"-d {address} -p {protocol} -m {protocol} --dport {_ports(ports)}"
         yield f"-A {EGRESS_CHAIN} {match} {tail}"
+
+
+def _drop(*, log: bool) -> Iterator[str]:
+    if not log:
+        yield f"-A {EGRESS_CHAIN} {_comment('not listed')} -j DROP"
+        return
+    # Counted before it is remembered: a full table drops the packet itself, past every counter.
+    yield f"-A {EGRESS_CHAIN} {_comment('not listed')}"
+    for protocol in (Protocol.TCP, Protocol.UDP):
+        yield f"-A {EGRESS_CHAIN} -p {protocol.value} {_remember(protocol)}"
+    yield f"-A {EGRESS_CHAIN} -j DROP"
+
+
+def _remember(protocol: Protocol) -> str:
+    """A match for its side effect: the table of its buckets is the list of what was refused."""
+    # A bucket's missing credit tells how often. Its rate and burst: what kernels before 4.8 take.
+    # A name has 15 characters there, and a table as many places as it has slots.
+    return (
+        "-m hashlimit --hashlimit-upto 1/hour --hashlimit-burst 20 "
+        f"--hashlimit-mode dstip,dstport --hashlimit-name newt-drops-{protocol.value} "
+        f"--hashlimit-htable-size {REMEMBERED_DROPS} --hashlimit-htable-max {REMEMBERED_DROPS} "
+        f"--hashlimit-htable-expire {REMEMBERED_SECONDS * 1000} "
+        "--hashlimit-htable-gcinterval 60000"
+    )
 
 
 def _ports(ports: PortRange) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ipaddress import IPv4Network
 
-from egress.cage import Cage
+from egress.cage import REMEMBERED_DROPS, REMEMBERED_SECONDS, Cage
 from egress.model import EVERYWHERE, REPLIES_RULE, Policy, PortRange, Protocol, Rule
 from egress.names import address_text
 
@@ -27,6 +27,7 @@ def render(policy: Policy, cage: Cage) -> str:
                 elements.append(_element(rule, ports))
             else:
                 rules.append(f"\t\t{_match(rule, ports)} counter return {_comment(rule.name)}")
+    remembered = (Protocol.TCP.value, Protocol.UDP.value) if cage.log_drops else ()
     return "\n".join(
         (
             # Naming the table first makes `delete` succeed on a host that has none.
@@ -34,6 +35,7 @@ def render(policy: Policy, cage: Cage) -> str:
             f"delete table inet {TABLE}",
             f"table inet {TABLE} {{",
             *_target_set(elements),
+            *(line for protocol in remembered for line in _drop_set(protocol)),
             "\tchain prerouting {",
             "\t\ttype filter hook prerouting priority mangle; policy accept;",
             f'\t\tiifname "{cage.bridge}" jump egress',
@@ -47,6 +49,7 @@ def render(policy: Policy, cage: Cage) -> str:
             f"\t\tip saddr != {cage.newt} counter drop {_comment('foreign source')}",
             *(("\t\tip daddr . meta l4proto . th dport @targets return",) if elements else ()),
             *rules,
+            *(f"\t\tupdate @drops_{name} {{ ip daddr . {name} dport }}" for name in remembered),
             f"\t\tcounter reject with icmpx admin-prohibited {_comment('not listed')}",
             "\t}",
             "\tchain ingress {",
@@ -77,6 +80,19 @@ def _target_set(elements: list[str]) -> tuple[str, ...]:
         "\t\telements = {",
         *elements,
         "\t\t}",
+        "\t}",
+    )
+
+
+def _drop_set(protocol: str) -> tuple[str, ...]:
+    """Filled by the packets that are refused; a full one takes in no more."""
+    return (
+        f"\tset drops_{protocol} {{",
+        "\t\ttype ipv4_addr . inet_service",
+        f"\t\tsize {REMEMBERED_DROPS}",
+        "\t\tflags dynamic,timeout",
+        f"\t\ttimeout {REMEMBERED_SECONDS}s",
+        "\t\tcounter",
         "\t}",
     )
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from egress import iptables, nftables
-from egress.cage import Cage, Firewall
+from egress.cage import REMEMBERED_DROPS, Cage, Firewall
 from egress.model import Policy
 from egress.names import address_text
 
@@ -114,6 +114,8 @@ class Declaration:
         yield f"network={self.network}"
         yield f"container={self.container}"
         yield f"persistence={self.persistence}"
+        if self.cage.log_drops:
+            yield f"drops={REMEMBERED_DROPS}"
         yield from (f"resolver={resolver}" for resolver in sorted(self.policy.resolvers))
         yield from (f"name={role} {name}" for role, name in sorted(set(self._name_roles())))
         forbidden = sorted(self.policy.forbidden, key=lambda rule: rule.sort_key)

@@ -47,6 +47,8 @@ class HostState:
     held: str = ""
     #: In words: what the blog post's script left there.
     former: str = ""
+    #: Containers on newt's network beside newt.
+    neighbours: str = ""
 
     @classmethod
     def parse(cls, output: str) -> HostState:

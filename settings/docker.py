@@ -121,6 +121,11 @@ class Docker(Section):
     persistence: Annotated[Persistence, *choice(Persistence)] = Field(
         default=Persistence.SYSTEMD, description="What loads the rules when the host restarts."
     )
+    log_drops: Switch = Field(
+        default=False,
+        description="Remember for a day what newt was refused, for `newt-egress status` and "
+        "`make suggest`: up to 256 targets in TCP, and in UDP.",
+    )
 
     @field_validator("newt_address")
     @classmethod
@@ -144,6 +149,16 @@ class Docker(Section):
             raise refuse(
                 "is a chain of iptables, and docker.firewall is nftables; write hook: prerouting "
                 "or firewall: iptables"
+            )
+        return value
+
+    @field_validator("log_drops")
+    @classmethod
+    def _sees_what_newt_dials(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and info.data.get("hook") is Hook.DOCKER_USER:
+            raise refuse(
+                "would remember other targets than newt dials, because docker.hook docker-user "
+                "stands behind Docker's own rewriting; write hook: prerouting"
             )
         return value
 

@@ -64,6 +64,7 @@ def cage(settings: Settings) -> Cage:
         host=docker.address,
         firewall=docker.firewall,
         hook=docker.hook,
+        log_drops=docker.log_drops,
     )
 
 

@@ -61,10 +61,11 @@ _IPV6 = tuple(IPv6Address(text) for text in ("2001:db8::10", "fd10:1::60", "ff02
 
 @dataclass(frozen=True)
 class Volley:
-    """A policy and what is sent while it is in force."""
+    """A policy and what is sent while it is in force; ``log_drops`` where the arrangement can."""
 
     policy: Policy
     shots: tuple[Shot, ...]
+    log_drops: bool = False
 
 
 @dataclass
@@ -90,7 +91,7 @@ def volleys(draw: st.DrawFn) -> Volley:
     kinds = mostly(ipv4, ipv4 | _ipv6() | _published())
     # Many at once, because loading rules is what takes time.
     shots = draw(st.lists(kinds, min_size=VOLLEY - 6, max_size=VOLLEY))
-    return Volley(policy, tuple(_told_apart(shots)))
+    return Volley(policy, tuple(_told_apart(shots)), draw(st.booleans()))
 
 
 def _resolved(policy: Policy) -> Policy:
@@ -176,7 +177,9 @@ class Trial:
         free = bench.send(shots)
         bench.forget()
         again = bench.send(past)
-        bench.load(volley.policy, arrangement.cage, RESOLUTION, tool)
+        log_drops = volley.log_drops and arrangement.cage.hook is Hook.PREROUTING
+        cage = replace(arrangement.cage, log_drops=log_drops)
+        bench.load(volley.policy, cage, RESOLUTION, tool)
         try:
             caged = bench.send(shots)
         finally:
@@ -223,6 +226,8 @@ def _simpler(volley: Volley) -> Iterator[Volley]:
     for n in range(len(rules)):
         fewer = replace(volley.policy, allowed=(*rules[:n], *rules[n + 1 :]))
         yield replace(volley, policy=fewer)
+    if volley.log_drops:
+        yield replace(volley, log_drops=False)
     if shot.fragmented:
         yield replace(volley, shots=(replace(shot, fragmented=False),))
     if shot.manner is not Manner.FRESH:

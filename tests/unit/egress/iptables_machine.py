@@ -24,15 +24,29 @@ _MODULES_OF = {
     "--ctdir": {"conntrack"},
     "--ctorigdst": {"conntrack"},
     "--ctorigdstport": {"conntrack"},
+    "--hashlimit-upto": {"hashlimit"},
+    "--hashlimit-burst": {"hashlimit"},
+    "--hashlimit-mode": {"hashlimit"},
+    "--hashlimit-name": {"hashlimit"},
+    "--hashlimit-htable-size": {"hashlimit"},
+    "--hashlimit-htable-max": {"hashlimit"},
+    "--hashlimit-htable-expire": {"hashlimit"},
+    "--hashlimit-htable-gcinterval": {"hashlimit"},
 }
 _LONGEST_COMMENT = 255
 _NO_COMMENT = "policy of the chain"
+#: Of a rule that names no target: it counts, and the packet goes on.
+_CONTINUE = "CONTINUE"
+#: Kernels before 4.8 take no longer name for a table.
+_LONGEST_TABLE_NAME = 15
 
 
 class Machine:
-    """The rules of one ``iptables-restore`` file, with the jumps that lead to them."""
+    """The rules of one ``iptables-restore`` file, with the jumps that lead to them. ``full`` says
+    whether the tables of hashlimit are.
+    """
 
-    def __init__(self, restore_file: str, jumps: Iterable[str]) -> None:
+    def __init__(self, restore_file: str, jumps: Iterable[str], *, full: bool = False) -> None:
         self._chains: dict[str, list[_Rule]] = {}
         for line in _body(restore_file):
             if line.startswith(":"):
@@ -42,14 +56,15 @@ class Machine:
             else:
                 append, chain, *options = shlex.split(line)
                 assert append == "-A", f"edits a chain in an unknown way: {line}"
-                self._chains[chain].append(_rule(options))
+                self._chains[chain].append(_rule(options, full=full))
         own = set(self._chains)
         for jump in jumps:
             chain, *options = shlex.split(jump)
             assert chain not in own, f"a jump stands in a chain of somebody else: {jump}"
             self._chains.setdefault(chain, []).append(_rule(options))
         targets = {rule.target for rules in self._chains.values() for rule in rules}
-        assert targets <= own | {"RETURN", "DROP"}, f"leads somewhere unknown: {targets - own}"
+        strange = targets - own - {"RETURN", "DROP", _CONTINUE}
+        assert not strange, f"leads somewhere unknown: {strange}"
 
     def run(self, hook: str, packet: WirePacket) -> Outcome:
         """Send ``packet`` through the chain ``hook``, whose own policy is to accept."""
@@ -61,7 +76,7 @@ class Machine:
     def _walk(self, chain: str, packet: WirePacket) -> Iterator[_Rule]:
         """Every rule that has its say, in order; a DROP is the last of all."""
         for rule in self._chains[chain]:
-            if not rule.fits(packet):
+            if not rule.fits(packet) or rule.target == _CONTINUE:
                 continue
             if rule.target not in self._chains:
                 yield rule
@@ -113,7 +128,7 @@ def _body(restore_file: str) -> list[str]:
     return body
 
 
-def _rule(options: list[str]) -> _Rule:
+def _rule(options: list[str], *, full: bool = False) -> _Rule:
     rule = _Rule()
     modules: set[str] = set()
     protocol = ""
@@ -152,6 +167,10 @@ def _rule(options: list[str]) -> _Rule:
                 conntrack.destination = IPv4Network(value)
             case "--ctorigdstport":
                 conntrack.ports = _ports(value)
+            case "--hashlimit-name":
+                assert len(value) <= _LONGEST_TABLE_NAME, f"older kernels refuse {value}"
+            case _ if option in _MODULES_OF and option.startswith("--hashlimit-"):
+                pass
             case "--comment":
                 assert len(value) <= _LONGEST_COMMENT, f"iptables takes no such comment: {value}"
                 rule.comment = value
@@ -159,7 +178,9 @@ def _rule(options: list[str]) -> _Rule:
                 rule.target = value
             case _:
                 raise AssertionError(f"unknown option {option}")
-    assert rule.target, f"a rule without a target: {options}"
+    if not rule.target:
+        # A full table drops the packet, whatever the rule would have done.
+        rule.target = "DROP" if full and "hashlimit" in modules else _CONTINUE
     return rule
 
 

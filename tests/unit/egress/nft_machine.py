@@ -26,6 +26,7 @@ _BASE_CHAIN = re.compile(
 )
 _LOOKUP = "ip daddr . meta l4proto . th dport @"
 _DROPS = {"drop", "reject"}
+_UPDATE = re.compile(r"update @(\w+) { ip daddr \. (tcp|udp) dport }")
 
 
 @dataclass
@@ -48,6 +49,7 @@ class Machine:
 
     def __init__(self, text: str) -> None:
         self._sets: dict[str, _Elements] = {}
+        self._memories: set[str] = set()
         self._chains: dict[str, list[_Rule]] = {}
         self._hooks: dict[str, str] = {}
         lines = [line.strip() for line in text.splitlines()]
@@ -59,7 +61,10 @@ class Machine:
         for line in rest:
             kind, name, brace = line.split()
             assert brace == "{", f"neither a set nor a chain: {line}"
-            if kind == "set":
+            if kind == "set" and name.startswith("drops_"):
+                _check_memory(rest)
+                self._memories.add(name)
+            elif kind == "set":
                 self._sets[name] = _elements(rest)
             else:
                 assert kind == "chain", f"neither a set nor a chain: {line}"
@@ -91,8 +96,12 @@ class Machine:
             if line == "}":
                 return
             base = _BASE_CHAIN.fullmatch(line)
+            memory = _UPDATE.fullmatch(line)
             if base:
                 self._hooks[base[1]] = name
+            elif memory:
+                # Full or not, the packet goes on.
+                assert memory[1] in self._memories, f"no such set: {line}"
             else:
                 yield self._rule(line)
         raise AssertionError(f"chain {name} is not closed")
@@ -170,6 +179,14 @@ def _elements(lines: Iterator[str]) -> _Elements:
         elements.setdefault((IPv4Address(address), protocol, int(port)), _comment(text))
     assert [*_until_brace(lines)] == [], "something stands behind the elements"
     return elements
+
+
+def _check_memory(lines: Iterator[str]) -> None:
+    """A set that packets fill: bounded in size and time, or newt could fill the host's memory."""
+    shape = [*_until_brace(lines)]
+    assert [line.split()[0] for line in shape] == ["type", "size", "flags", "timeout", "counter"], (
+        f"another kind of set: {shape}"
+    )
 
 
 def _until_brace(lines: Iterable[str]) -> Iterator[str]:

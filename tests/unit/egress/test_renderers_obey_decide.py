@@ -40,10 +40,10 @@ NFTABLES = replace(CAGE, firewall=Firewall.NFTABLES)
 class Iptables:
     """Both address families of a rendered ruleset."""
 
-    def __init__(self, policy: Policy, cage: Cage) -> None:
+    def __init__(self, policy: Policy, cage: Cage, *, full: bool = False) -> None:
         ruleset = iptables.render(policy, cage)
         rules4 = expanded(ruleset.rules4)
-        self._machine4 = iptables_machine.Machine(rules4, map(str, ruleset.jumps4))
+        self._machine4 = iptables_machine.Machine(rules4, map(str, ruleset.jumps4), full=full)
         self._machine6 = iptables_machine.Machine(ruleset.rules6, map(str, ruleset.jumps6))
 
     def run(self, hook: str, packet: WirePacket) -> Outcome:
@@ -51,8 +51,8 @@ class Iptables:
         return (self._machine4 if ipv4 else self._machine6).run(hook, packet)
 
 
-def nft_for(policy: Policy) -> nft_machine.Machine:
-    return nft_machine.Machine(expanded(nftables.render(policy, NFTABLES)))
+def nft_for(policy: Policy, cage: Cage = NFTABLES) -> nft_machine.Machine:
+    return nft_machine.Machine(expanded(nftables.render(policy, cage)))
 
 
 def expanded(text: str) -> str:
@@ -73,6 +73,28 @@ def test_iptables_in_prerouting_gives_the_verdict_of_decide(situation: Situation
 @given(situations())
 def test_nftables_gives_the_verdict_of_decide(situation: Situation) -> None:
     rules = nft_for(situation.policy)
+    for packet in situation.packets:
+        hook = "prerouting" if packet.direction is Direction.FROM_NEWT else "postrouting"
+        for seen in readings(packet, CAGE):
+            assert_same_verdict(situation.policy, packet, seen, rules.run(hook, seen))
+
+
+@briefly
+@given(situations(), st.booleans())
+def test_iptables_that_remembers_gives_the_verdict_of_decide_full_or_not(
+    situation: Situation, full: bool
+) -> None:
+    rules = Iptables(situation.policy, replace(PREROUTING, log_drops=True), full=full)
+    for packet in situation.packets:
+        hook = "PREROUTING" if packet.direction is Direction.FROM_NEWT else "POSTROUTING"
+        for seen in readings(packet, CAGE):
+            assert_same_verdict(situation.policy, packet, seen, rules.run(hook, seen))
+
+
+@briefly
+@given(situations())
+def test_nftables_that_remembers_gives_the_verdict_of_decide(situation: Situation) -> None:
+    rules = nft_for(situation.policy, replace(NFTABLES, log_drops=True))
     for packet in situation.packets:
         hook = "prerouting" if packet.direction is Direction.FROM_NEWT else "postrouting"
         for seen in readings(packet, CAGE):

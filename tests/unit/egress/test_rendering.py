@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from dataclasses import replace
 
@@ -156,3 +157,50 @@ def test_every_chain_ends_by_dropping_the_rest(policy: Policy) -> None:
 
 def lines_with(text: str, start: str) -> list[str]:
     return [line for line in text.splitlines() if line.startswith(start)]
+
+
+def test_remembering_adds_its_own_lines_and_moves_none() -> None:
+    for firewall, added in REMEMBERING.items():
+        plain = replace(CAGE, firewall=firewall)
+        off = declaration(policy(""), plain).files
+        on = declaration(policy(""), replace(plain, log_drops=True)).files
+        found = [
+            line
+            for name in off
+            for line in difflib.ndiff(off[name].splitlines(), on[name].splitlines())
+            if line[:2] in ("+ ", "- ")
+        ]
+        assert found == added
+
+
+_TABLE = (
+    "-m hashlimit --hashlimit-upto 1/hour --hashlimit-burst 20 --hashlimit-mode dstip,dstport "
+    "--hashlimit-name newt-drops-{} --hashlimit-htable-size 256 --hashlimit-htable-max 256 "
+    "--hashlimit-htable-expire 86400000 --hashlimit-htable-gcinterval 60000"
+)
+_SET = ("type ipv4_addr . inet_service", "size 256", "flags dynamic,timeout", "timeout 86400s")
+REMEMBERING = {
+    Firewall.IPTABLES: [
+        "+ drops=256",
+        '- -A NEWT-EGRESS -m comment --comment "newt: not listed" -j DROP',
+        # Counted first: a full table drops, and would leave the count behind.
+        '+ -A NEWT-EGRESS -m comment --comment "newt: not listed"',
+        f"+ -A NEWT-EGRESS -p tcp {_TABLE.format('tcp')}",
+        f"+ -A NEWT-EGRESS -p udp {_TABLE.format('udp')}",
+        "+ -A NEWT-EGRESS -j DROP",
+    ],
+    Firewall.NFTABLES: [
+        "+ drops=256",
+        *(
+            f"+ {line}"
+            for protocol in ("tcp", "udp")
+            for line in (
+                f"\tset drops_{protocol} {{",
+                *(f"\t\t{line}" for line in (*_SET, "counter")),
+                "\t}",
+            )
+        ),
+        "+ \t\tupdate @drops_tcp { ip daddr . tcp dport }",
+        "+ \t\tupdate @drops_udp { ip daddr . udp dport }",
+    ],
+}

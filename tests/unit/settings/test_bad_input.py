@@ -300,6 +300,13 @@ DOCKER: list[Case] = [
     ({"docker.user": "Root User"}, "docker.user", "Root User", "is not a user name"),
     ({"docker.user": "-oProxyCommand=x"}, "docker.user", "-oProxyCommand=x", "is not a user name"),
     ({"docker.sudo": "maybe"}, "docker.sudo", "maybe", "write true or false"),
+    ({"docker.logDrops": "lots"}, "docker.logDrops", "lots", "write true or false"),
+    (
+        {"docker.logDrops": True, "docker.hook": "docker-user"},
+        "docker.logDrops",
+        "True",
+        "write hook: prerouting",
+    ),
     ({"docker.hostKey": RSA}, "docker.hostKey", RSA, "Pulumi's SSH client fails against OpenSSH 9"),
     (
         {"docker.hostKey": HOST_KEY.split()[1]},

@@ -96,6 +96,7 @@ PLACES: dict[str, Any] = {
     "docker.firewall": lambda text: {"docker.firewall": text},
     "docker.hook": lambda text: {"docker.hook": text},
     "docker.persistence": lambda text: {"docker.persistence": text},
+    "docker.logDrops": lambda text: {"docker.logDrops": text},
 }
 
 
