@@ -76,6 +76,10 @@ golden: $(VENV)/.ready ## rewrite the golden files from what is rendered and dec
 check-blueprint: $(VENV)/.ready ## whether STACK's cage fits its Pangolin blueprint, or BLUEPRINT=path
 	@$(PYTHON) -m blueprint $(STACK) $(if $(BLUEPRINT),--blueprint $(BLUEPRINT)) $(if $(SITE),--site $(SITE))
 
+.PHONY: suggest
+suggest: $(VENV)/.ready ## what STACK's newt was refused lately, as entries to think about; in a cluster FLOWS=path
+	@$(PYTHON) -m suggest $(STACK) $(if $(FLOWS),--flows $(FLOWS)) $(if $(BLUEPRINT),--blueprint $(BLUEPRINT))
+
 .PHONY: docs
 docs: $(VENV)/.ready ## rewrite the generated parts of README and docs, and the schema of the stack files; read the diff
 	@$(PYTHON) -m tests.unit.docs.documents

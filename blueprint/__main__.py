@@ -15,8 +15,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from blueprint.compare import Comparison, compare
-from review import document, openings, revisions, stacks
-from review.text import plain
+from review import openings, revisions, stacks
 from settings.blueprint import Blueprint
 from settings.derived import KEY, Derived, derive
 from settings.entries import Entry
@@ -34,9 +33,9 @@ def main(arguments: Sequence[str], folder: Path, say: Say = print) -> int:
     options = _options(arguments)
     state = revisions.WorkingTree(folder, prefix="")
     try:
-        settings = _settings(options.stack, state)
+        _, settings = stacks.settings_of(options.stack, state)
         section = _section(options, settings)
-    except _CannotTellError as error:
+    except (stacks.NotLoadedError, _CannotTellError) as error:
         say(str(error))
         return CANNOT_TELL
     exposed = _exposed(section, settings, state)
@@ -84,24 +83,6 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
 
 class _CannotTellError(Exception):
     """The text says what is missing or wrong."""
-
-
-def _settings(stack: str, state: revisions.State) -> AnySettings:
-    try:
-        project = stacks.project(state)
-    except (document.Unreadable, OSError, UnicodeDecodeError) as error:
-        raise _CannotTellError(f"Pulumi.yaml: {error}") from None
-    if project is None:
-        raise _CannotTellError("Pulumi.yaml: is not there; run this in its folder")
-    files, _ = stacks.files(state, project)
-    if stack not in files:
-        known = ", ".join(sorted(files)) or "none"
-        raise _CannotTellError(f"{plain(stack)}: is no stack here; there are: {known}")
-    loaded = stacks.load_stack(state, project, files[stack])
-    if isinstance(loaded, stacks.Unloadable):
-        lines = "\n".join(f"  {problem}" for problem in loaded.problems)
-        raise _CannotTellError(f"{files[stack]}: the program would refuse it:\n{lines}")
-    return loaded.settings
 
 
 def _section(options: argparse.Namespace, settings: AnySettings) -> Blueprint:

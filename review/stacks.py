@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from review import document
+from review import document, text
 from review.document import Unreadable
 from review.revisions import State
 from settings import load, secrets
@@ -57,6 +57,10 @@ class Unloadable:
     """A file that the program would refuse, too. ``problems`` are lines as it prints them."""
 
     problems: tuple[str, ...]
+
+
+class NotLoadedError(Exception):
+    """There is no such stack, or the program would refuse it; the text says which, for people."""
 
 
 def project(state: State) -> Project | None:
@@ -121,6 +125,25 @@ def load_stack(state: State, project: Project, path: str) -> Stack | Unloadable:
         return Unloadable(tuple(dict.fromkeys(str(problem) for problem in problems)))
     hints = (*_hints(tree, plain, settings), *(str(one) for one in remarks if one.is_warning))
     return Stack(settings=settings, hints=hints)
+
+
+def settings_of(stack: str, state: State) -> tuple[Project, AnySettings]:
+    """Of the stack with that name. Raises ``NotLoadedError``."""
+    try:
+        found = project(state)
+    except (Unreadable, OSError, UnicodeDecodeError) as error:
+        raise NotLoadedError(f"{PROJECT_FILE}: {error}") from None
+    if found is None:
+        raise NotLoadedError(f"{PROJECT_FILE}: is not there; run this in its folder")
+    paths, _ = files(state, found)
+    if stack not in paths:
+        known = ", ".join(sorted(paths)) or "none"
+        raise NotLoadedError(f"{text.plain(stack)}: is no stack here; there are: {known}")
+    loaded = load_stack(state, found, paths[stack])
+    if isinstance(loaded, Unloadable):
+        lines = "\n".join(f"  {problem}" for problem in loaded.problems)
+        raise NotLoadedError(f"{paths[stack]}: the program would refuse it:\n{lines}")
+    return found, loaded.settings
 
 
 def why_unread(error: OSError | UnicodeDecodeError) -> str:

@@ -190,3 +190,12 @@ def test_an_answer_that_cannot_be_read_is_an_error(answer: str | Exception, prev
 def test_greetings_around_the_answer_do_not_disturb() -> None:
     recording = deploy(host=Host(f"Welcome to your NAS!\n{ABSENT}"))
     assert recording.messages("info")
+
+
+def test_whoever_shares_newts_network_is_told_of_and_changes_nothing(nas: Recording) -> None:
+    host = Host(as_left(nas, neighbours="stranger"))
+    found = deploy(host=host, preview=True)
+    assert _generation(found) == GENERATION
+    (warning,) = found.messages("warning")
+    assert "10.0.1.10: on newt's network, where newt must be alone: stranger" in warning
+    assert "docker network disconnect newt NAME" in warning

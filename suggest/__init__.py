@@ -1,0 +1,5 @@
+"""From what newt was refused to entries that somebody may want in the allow-list.
+
+Reads what the enforcer remembers and prints; changes nothing. What is printed is what newt *tried*:
+whoever controls newt chooses it. See docs/suggest.md.
+"""
