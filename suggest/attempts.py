@@ -8,6 +8,12 @@ from ipaddress import IPv4Address
 
 from egress.model import Address, Pods, Protocol
 
+#: Labels that say what a pod is, the plainest first; others change with its versions.
+TELLING_LABELS = (
+    *("app.kubernetes.io/name", "app", "k8s-app", "name"),
+    "app.kubernetes.io/component",
+)
+
 
 class NotUnderstoodError(Exception):
     """What came is no list of attempts; the text says what it is instead."""

@@ -14,7 +14,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from egress.model import Address, Labels, Pods, Protocol
-from suggest.attempts import Attempt, NotUnderstoodError
+from suggest.attempts import TELLING_LABELS, Attempt, NotUnderstoodError
 
 _DROPPED, _EGRESS = "DROPPED", "EGRESS"
 #: No policy allows it; one forbids it. Older versions have the numbers alone.
@@ -26,8 +26,8 @@ _NAMESPACE = "k8s:io.kubernetes.pod.namespace="
 #: Neither pods nor the outside: nodes, and the API server on one.
 _ENTITIES = frozenset({"host", "remote-node", "kube-apiserver", "health", "ingress", "init"})
 _LABEL = re.compile(r"[A-Za-z0-9:._/=-]{1,500}")
-#: Labels that say what a pod is; what else it carries changes with every version of it.
-_TELLING = ("app.kubernetes.io/name", "app.kubernetes.io/component", "app", "k8s-app", "name")
+#: A packet that a policy drops is told of twice: as a verdict, and as a drop.
+_VERDICT_EVENT = 5
 
 
 def attempts(lines: Iterable[str], namespace: str, now: datetime) -> Iterator[Attempt]:
@@ -53,6 +53,7 @@ def _is_refused(flow: Mapping[str, Any], namespace: str) -> bool:
         flow.get("verdict") == _DROPPED
         and flow.get("traffic_direction") == _EGRESS
         and bool(_DENIED & {flow.get("drop_reason_desc"), flow.get("drop_reason")})
+        and flow.get("event_type", {}).get("type") != _VERDICT_EVENT
         and flow.get("source", {}).get("namespace") == namespace
     )
 
@@ -94,7 +95,7 @@ def _telling(labels: Iterable[str]) -> Labels:
         for label in labels
         if label.startswith(_OF_PODS) and "=" in label
     )
-    return tuple(sorted((key, own[key]) for key in _TELLING if key in own))
+    return tuple(sorted((key, own[key]) for key in TELLING_LABELS if key in own))
 
 
 def _entity(labels: Iterable[str]) -> str:

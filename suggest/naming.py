@@ -15,6 +15,7 @@ from egress.model import HostName, Pods, destination_text
 from settings.entries import Entry, candidates
 from settings.stack import AnySettings
 from settings.targets import Target
+from suggest.attempts import TELLING_LABELS
 from suggest.judging import Judged
 
 
@@ -62,7 +63,8 @@ class Names:
                 yield entry.name
         if isinstance(judged.destination, Pods):
             labels = dict(judged.destination.labels)
-            yield next(iter(labels.values()), judged.destination.namespace)
+            yield from (labels[key] for key in TELLING_LABELS if key in labels)
+            yield judged.destination.namespace
         yield place
 
 

@@ -14,6 +14,8 @@ from .layout import CLUSTER_PODS, Layout
 
 CLANG = Path(__file__).with_name("clang.sh")
 STATE = "/run/cilium"
+#: What policies dropped, as Hubble tells it: JSON, a flow a line.
+FLOWS = f"{STATE}/flows.json"
 
 
 def prepare(layout: Layout) -> Path:
@@ -79,7 +81,12 @@ def _agent(layout: Layout) -> list[str]:
         f"--devices={INTERFACE}",
         f"--direct-routing-device={INTERFACE}",
         "--enable-l7-proxy=false",
-        "--enable-hubble=false",
+        "--enable-hubble=true",
+        "--hubble-listen-address=",  # its own socket, and no port
+        "--hubble-disable-tls=true",
+        f"--hubble-export-file-path={FLOWS}",
+        # A list of JSON documents, and a field of CSV.
+        '--hubble-export-allowlist="{""verdict"":[""DROPPED""]}"',
         "--enable-health-checking=false",
         "--enable-endpoint-health-checking=false",
         "--enable-local-redirect-policy=false",

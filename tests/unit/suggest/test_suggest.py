@@ -300,6 +300,7 @@ def flow(address: str, port: int, *labels: str, **changes: Any) -> str:
         "drop_reason": 133,
         "drop_reason_desc": "POLICY_DENIED",
         "traffic_direction": "EGRESS",
+        "event_type": {"type": 1, "sub_type": 133},
         "IP": {"source": "10.42.0.9", "destination": address, "ipVersion": "IPv4"},
         "l4": {transport: {"source_port": 40000, "destination_port": port}},
         "source": {"namespace": "newt-tunnel", "pod_name": "newt-0"},
@@ -358,6 +359,8 @@ def test_flows_of_hubble_become_entries_that_the_program_takes(folder: Path) -> 
         {"traffic_direction": "INGRESS"},
         {"drop_reason": 181, "drop_reason_desc": "CT_NO_MAP_FOUND"},
         {"source": {"namespace": "other"}},
+        # The same packet once more, as the verdict on it.
+        {"event_type": {"type": 5}},
         {"l4": {"ICMPv4": {"type": 8}}},
     ],
 )
