@@ -304,7 +304,7 @@ DOCKER: list[Case] = [
     (
         {"docker.logDrops": True, "docker.hook": "docker-user"},
         "docker.logDrops",
-        "True",
+        "true",
         "write hook: prerouting",
     ),
     ({"docker.hostKey": RSA}, "docker.hostKey", RSA, "Pulumi's SSH client fails against OpenSSH 9"),

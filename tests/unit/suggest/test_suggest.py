@@ -16,7 +16,6 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from egress.cage import Firewall, Hook
 from egress.model import HostName, Pods, Protocol
 from host.ssh import SshHost, UnreachableError
 from settings.addresses import is_private
@@ -280,13 +279,6 @@ def test_a_host_that_does_not_answer_is_named(folder: Path) -> None:
 
 def test_an_unknown_stack_is_named_with_those_there_are(folder: Path) -> None:
     assert "x: is no stack here; there are: k3s-home, nas" in _complaint(folder, "x")
-
-
-def test_a_memory_behind_docker_s_own_rewriting_is_refused() -> None:
-    (problem,) = problems({"docker.logDrops": True, "docker.hook": Hook.DOCKER_USER.value})
-    assert "docker.logDrops" in problem
-    assert "write hook: prerouting" in problem
-    assert not problems({"docker.logDrops": True, "docker.firewall": Firewall.NFTABLES.value})
 
 
 # in a cluster
