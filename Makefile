@@ -63,6 +63,10 @@ lint: $(VENV)/.ready ## ruff, mypy, shellcheck
 attack: $(VENV)/.ready ## try everything that could break the cage, here with real packets; SEED=N draws the same
 	@$(PYTHON) -m tests.attack $(if $(SEED),--seed $(SEED))
 
+.PHONY: bench
+bench: $(VENV)/.ready ## what the cage costs, beside no cage and the post's script; writes bench.json
+	@$(PYTHON) -m tests.bench
+
 .PHONY: evidence
 evidence: $(VENV)/.ready ## the same, and write what was found into docs/evidence.md; read the diff
 	@$(PYTHON) -m tests.attack --evidence

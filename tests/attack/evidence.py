@@ -21,10 +21,13 @@ _VERSIONS = {
 }
 
 
-def versions(host: Host) -> str:
+def versions_by_name(host: Host) -> dict[str, str]:
     told = {name: host.sh(command).strip() for name, command in _VERSIONS.items()}
-    told |= {"kernel": platform.release(), "newt": IMAGE.partition(":")[2]}
-    return ", ".join(f"{name} {version}" for name, version in told.items())
+    return told | {"kernel": platform.release(), "newt": IMAGE.partition(":")[2]}
+
+
+def versions(host: Host) -> str:
+    return ", ".join(f"{name} {version}" for name, version in versions_by_name(host).items())
 
 
 def of_host(

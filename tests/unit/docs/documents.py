@@ -1,8 +1,9 @@
 """The documents, and the parts of them that are written by a program.
 
 `python -m tests.unit.docs.documents` writes those parts anew (`make docs`): the README's table of
-options, and the lists of what `docker.hook: docker-user` and each enforcer of NetworkPolicies
-cannot stop. Each stands between a BEGIN and an END comment. All other text is people's.
+options, the lists of what `docker.hook: docker-user` and each enforcer of NetworkPolicies cannot
+stop, and what the cage costs. Each stands between a BEGIN and an END comment. All other text is
+people's. The picture of the costs is a file of its own.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from egress import enforcers
 from egress import limits as host_limits
 from settings.table import BOTH, NO_DEFAULT, REQUIRED, rows_by_platform
+from tests.bench import figures, page, picture
 from tests.unit.review.example import example
 
 REPOSITORY = Path(__file__).parents[3]
@@ -23,6 +25,8 @@ THREAT_MODEL = REPOSITORY / "docs" / "threat-model.md"
 EVIDENCE = REPOSITORY / "docs" / "evidence.md"
 REVIEW = REPOSITORY / "docs" / "review.md"
 POLICIES = REPOSITORY / "docs" / "policies.md"
+BENCH = REPOSITORY / "docs" / "bench.json"
+COST = REPOSITORY / "docs" / "cost.svg"
 CHANGELOG = REPOSITORY / "CHANGELOG.md"
 DOCUMENTS = (README, *sorted((REPOSITORY / "docs").glob("*.md")), CHANGELOG)
 
@@ -56,12 +60,22 @@ def enforcer_limits() -> str:
     return "\n".join(lines)
 
 
+def cost() -> str:
+    """What the cage costs, as the committed run of `make bench` measured it."""
+    return page.document(figures.load(BENCH))
+
+
+def cost_picture() -> str:
+    return picture.draw(figures.load(BENCH))
+
+
 #: Name of a written part, where it stands, and what belongs there.
 PARTS: tuple[tuple[str, Path, Callable[[], str]], ...] = (
     ("options", README, options),
     ("enforcers", README, enforcer_limits),
     ("limits", THREAT_MODEL, limits),
     ("review", REVIEW, example),
+    ("cost", EVIDENCE, cost),
 )
 
 
@@ -79,6 +93,7 @@ def with_part(text: str, name: str, part: str) -> str:
 def write() -> None:
     for name, document, part in PARTS:
         document.write_text(with_part(document.read_text(), name, part()))
+    COST.write_text(cost_picture())
 
 
 if __name__ == "__main__":

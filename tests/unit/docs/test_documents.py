@@ -14,7 +14,15 @@ import yaml
 from components.egress_policy import DENY, POLICY
 from settings.kubernetes import Kubernetes
 from settings.table import rows_by_platform
-from tests.unit.docs.documents import DOCUMENTS, PARTS, README, REPOSITORY, with_part
+from tests.unit.docs.documents import (
+    COST,
+    DOCUMENTS,
+    PARTS,
+    README,
+    REPOSITORY,
+    cost_picture,
+    with_part,
+)
 
 EXAMPLES = sorted((REPOSITORY / "stacks").glob("Pulumi.*.yaml"))
 DOCUMENT = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
@@ -57,6 +65,10 @@ def test_a_written_part_says_what_the_program_says(name: str, document: Path, pa
     assert callable(part)
     text = document.read_text()
     assert text == with_part(text, name, part()), f"{document.name} is out of date: run make docs"
+
+
+def test_the_picture_of_the_costs_shows_what_was_measured() -> None:
+    assert COST.read_text() == cost_picture(), "docs/cost.svg is out of date: run make docs"
 
 
 def test_the_table_has_a_row_for_every_option_and_no_other() -> None:

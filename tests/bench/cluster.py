@@ -1,0 +1,90 @@
+"""What a preview of a cluster's stack costs, beside an empty program's; and the look-ups in it."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Mapping
+
+from tests.bench.engine import Empty, compiled
+from tests.bench.figures import CLUSTER_PREVIEW, EMPTY, LOOK_UPS, OURS
+from tests.bench.samples import Samples
+from tests.demo.k3s_home import for_cluster
+from tests.lab import Lab
+from tests.lab.kubernetes import Cluster
+
+_EMPTY_PROGRAM = """\
+import pulumi
+import pulumi_kubernetes
+
+config = pulumi.Config("empty")
+pulumi_kubernetes.Provider("cluster", kubeconfig=config.require_secret("kubeconfig"))
+"""
+# The look-ups as the program makes them, the cluster's client and its import included.
+_LOOK_UPS = """\
+import sys, yaml
+import cluster
+from settings.load import examine
+
+config = yaml.safe_load(open("stacks/Pulumi.k3s-home.yaml"))["config"]
+config = {key.partition(":")[2]: value for key, value in config.items()}
+plain = {key: value for key, value in config.items() if "secure" not in str(value)}
+settings, problems, _ = examine(plain)
+found = cluster.survey(settings, sys.stdin.read())
+assert found.policy is not None, found
+"""
+# The same without the look.
+_NO_LOOK = _LOOK_UPS.partition("found =")[0]
+
+
+class ClusterStack:
+    """``with ClusterStack(lab, engine) as stack``: the example stack in a cluster, deployed."""
+
+    def __init__(self, lab: Lab, engine: Mapping[str, str]) -> None:
+        self._lab, self._engine = lab, engine
+        self._held = contextlib.ExitStack()
+
+    def __enter__(self) -> ClusterStack:
+        try:
+            cluster = self._held.enter_context(Cluster(self._lab))
+            self._kubeconfig = cluster.kubeconfig.read_text()
+            self._ours = for_cluster(self._lab, dict(self._engine), cluster)
+            self._ours.check_out()
+            compiled(self._ours)
+            self._ours.configure_cluster(self._kubeconfig)
+            self._held.callback(self._ours.remove)
+            self._ours.up()
+            self._empty = Empty(self._lab, self._engine, _EMPTY_PROGRAM)
+            self._empty.check_out()
+            self._empty.pulumi("stack", "init", self._empty.stack)
+            self._held.callback(self._empty.remove)
+            self._empty.set_secret("kubeconfig", self._kubeconfig)
+            self._empty.up()
+        except BaseException:
+            self._held.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._held.close()
+
+    def measure(self, samples: Samples) -> None:
+        """One round."""
+        started = time.monotonic()
+        self._empty.preview("--expect-no-changes")
+        between = time.monotonic()
+        self._ours.preview("--expect-no-changes")
+        samples.add(CLUSTER_PREVIEW, EMPTY, None, "s", between - started)
+        samples.add(CLUSTER_PREVIEW, OURS, None, "s", time.monotonic() - between)
+        look_ups = self._seconds(_LOOK_UPS) - self._seconds(_NO_LOOK)
+        samples.add(LOOK_UPS, OURS, None, "s", look_ups)
+
+    def _seconds(self, program: str) -> float:
+        started = time.monotonic()
+        self._ours.workstation.run(
+            [".venv/bin/python", "-c", program],
+            stdin=self._kubeconfig,
+            env=self._ours.environment,
+            cwd=self._ours.folder,
+        )
+        return time.monotonic() - started
