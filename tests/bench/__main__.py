@@ -19,7 +19,7 @@ from tests.bench import cluster, engine, host, page
 from tests.bench.figures import Figures, Verdict, conclusion, dump
 from tests.bench.path import NewtsPath
 from tests.bench.samples import Samples
-from tests.engine.prepare import prepare
+from tests.engine.prepare import prepare, stands_in
 from tests.engine.versions import PULUMI
 from tests.host.rig import IMAGE, Host
 from tests.lab import Lab
@@ -43,11 +43,16 @@ def bench(rounds: int) -> Figures:
         _repeat("loading rules", path.measure_loading, samples, rounds)
     with Lab(prefix) as lab:
         nas = Host(lab)
-        measured_on = {**evidence.versions_by_name(nas), "Pulumi": PULUMI, "Kubernetes": KUBERNETES}
+        environment = prepare(os.environ.get("PLUGINS", "auto"))
+        measured_on = {
+            **evidence.versions_by_name(nas),
+            "Pulumi": PULUMI,
+            "plugins": "from tests/standins" if stands_in(environment) else "official",
+            "Kubernetes": KUBERNETES,
+        }
         nas.sh(f"docker pull --quiet {IMAGE}")
         _repeat("changes on the host", lambda s: host.measure(nas, s), samples, rounds)
         nas.reset()
-        environment = prepare(os.environ.get("PLUGINS", "auto"))
         with engine.Stacks(lab, environment) as stacks:
             _repeat("pulumi", stacks.measure, samples, rounds)
         with cluster.ClusterStack(lab, environment) as stack:

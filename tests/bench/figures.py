@@ -165,24 +165,33 @@ def conclusion(bounds: Sequence[Bound]) -> str:
 
 def dump(figures: Figures) -> str:
     """The text of `bench.json`. Bounds are in it for its readers; `load` judges again."""
-    document = {
-        "measured_on": figures.measured_on,
-        "figures": [
-            {**dataclasses.asdict(figure), "median": _short(figure.median)}
-            | {"samples": [_short(sample) for sample in figure.samples]}
-            for figure in figures
-        ],
-        "bounds": [
-            {
-                "what": bound.what,
-                "measured": _short(bound.measured),
-                "demand": bound.demand,
-                "verdict": bound.verdict.value,
-            }
-            for bound in figures.bounds
-        ],
-    }
-    return json.dumps(document, indent=1) + "\n"
+    measured = [
+        dataclasses.asdict(figure)
+        | {"median": _short(figure.median), "samples": [*map(_short, figure.samples)]}
+        for figure in figures
+    ]
+    judged = [
+        {
+            "what": bound.what,
+            "measured": _short(bound.measured),
+            "demand": bound.demand,
+            "verdict": bound.verdict.value,
+        }
+        for bound in figures.bounds
+    ]
+    return (
+        f'{{\n"measured_on": {_line(figures.measured_on)},\n'
+        f'"figures": [\n{_lines(measured)}\n],\n"bounds": [\n{_lines(judged)}\n]\n}}\n'
+    )
+
+
+def _lines(values: Iterable[object]) -> str:
+    """One a line, so that two runs can be compared by eye."""
+    return ",\n".join(map(_line, values))
+
+
+def _line(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def load(path: Path) -> Figures:

@@ -6,7 +6,20 @@ from collections.abc import Iterator
 
 from tests.attack.report import Table, markdown
 from tests.attack.report import text as aligned
-from tests.bench.figures import Figure, Figures, conclusion
+from tests.bench.figures import (
+    EMPTY,
+    FREE,
+    IPTABLES,
+    NFTABLES,
+    OURS,
+    THE_POST,
+    Figure,
+    Figures,
+    conclusion,
+)
+
+#: Of the rows: what the others are beside comes first, and the baseline last.
+ORDER = (FREE, EMPTY, OURS, IPTABLES, NFTABLES, THE_POST)
 
 
 def text(figures: Figures) -> str:
@@ -49,8 +62,9 @@ def _table(found: list[Figure]) -> Table:
     # What has no list comes first: it is what the others are beside.
     sizes = sorted({figure.targets for figure in found}, key=lambda size: (size is not None, size))
     cells = {(figure.arrangement, figure.targets): number(figure.median) for figure in found}
-    arrangements = dict.fromkeys(figure.arrangement for figure in found)
-    head = ["" if size is None else f"{size} targets" for size in sizes]
+    arrangements = sorted({figure.arrangement for figure in found}, key=ORDER.index)
+    without = "median" if sizes == [None] else "no list"
+    head = [without if size is None else f"{size} targets" for size in sizes]
     return [
         ["", *head],
         *([each, *(cells.get((each, size), "") for size in sizes)] for each in arrangements),

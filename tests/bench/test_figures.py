@@ -126,7 +126,7 @@ def test_every_figure_is_printed_and_every_bound() -> None:
     lines = text(measured).splitlines()
     assert [line.split() for line in lines[:4]] == [
         ["TCP", "connect", "(s)"],
-        ["0", "targets", "5000", "targets"],
+        ["no", "list", "0", "targets", "5000", "targets"],
         ["no", "cage", "41"],
         ["nftables", "42", "43"],
     ]

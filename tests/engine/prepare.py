@@ -8,6 +8,7 @@ import os
 import shlex
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests import cache
@@ -16,6 +17,7 @@ from tests.engine.versions import PLUGINS, PULUMI
 
 REPOSITORY = Path(__file__).parents[2]
 CHOICES = ("auto", "official", "standin")
+_NO_DOWNLOADS = "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"
 INSTALL_PULUMI = f"curl -fsSL https://get.pulumi.com | sh -s -- --version {PULUMI}"
 
 
@@ -48,10 +50,15 @@ def prepare(plugins: str = "auto") -> dict[str, str]:
     if standin:
         environment["PULUMI_HOME"] = str(_home_with_standins())
         # Otherwise the engine spends 3 s on downloads, five attempts, whenever a plugin is named.
-        environment["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"
+        environment[_NO_DOWNLOADS] = "true"
     else:
         environment["PULUMI_HOME"] = str(_official_home())
     return environment
+
+
+def stands_in(environment: Mapping[str, str]) -> bool:
+    """Whether the plugins of an environment that ``prepare`` made are our own."""
+    return _NO_DOWNLOADS in environment
 
 
 def _official_home() -> Path:
