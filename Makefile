@@ -63,9 +63,14 @@ lint: $(VENV)/.ready ## ruff, mypy, shellcheck
 attack: $(VENV)/.ready ## try everything that could break the cage, here with real packets; SEED=N draws the same
 	@$(PYTHON) -m tests.attack $(if $(SEED),--seed $(SEED))
 
+.PHONY: faults
+faults: $(VENV)/.ready ## newt floods forbidden targets while all kinds of things happen to the Docker host
+	@$(PYTHON) -m tests.faults
+
 .PHONY: evidence
-evidence: $(VENV)/.ready ## the same, and write what was found into docs/evidence.md; read the diff
+evidence: $(VENV)/.ready ## attack and faults, and write what was found into docs/evidence.md; read the diff
 	@$(PYTHON) -m tests.attack --evidence
+	@$(PYTHON) -m tests.faults --evidence
 
 .PHONY: golden
 golden: $(VENV)/.ready ## rewrite the golden files from what is rendered and declared now; read the diff
