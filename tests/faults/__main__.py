@@ -63,11 +63,7 @@ def _told(findings: Iterator[Finding]) -> Iterator[Finding]:
     """Says what has been done, because all of it takes many minutes."""
     started = time.monotonic()
     for finding in findings:
-        print(
-            f"{time.monotonic() - started:7.1f} s  {finding.arrangement}: {finding.fault}: "
-            f"{finding.verdict.value}",
-            flush=True,
-        )
+        print(f"{time.monotonic() - started:7.1f} s  {report.told(finding)}", flush=True)
         yield finding
 
 

@@ -30,8 +30,8 @@ A_FEW = 50
 
 
 class Flood:
-    """``sent`` packets in ``seconds``, from newt's first to its disconnection; ``arrived`` counts
-    those that came through, per target that was watched, and ``last`` is when the last one did."""
+    """``sent`` packets in the ``seconds`` that newt ran; ``arrived`` counts those that came
+    through, per target that was watched, and ``last`` is when the last one did."""
 
     def __init__(self) -> None:
         self.sent = 0
@@ -92,13 +92,19 @@ def _measured(nas: Nas, flood: Flood) -> Iterator[None]:
 
 
 def _measure(nas: Nas, flood: Flood, over: threading.Event) -> None:
-    known, looked = _plugs(nas), time.monotonic()
+    known, looked, pause = _plugs(nas), time.monotonic(), 0.0
     while not over.wait(BETWEEN_LOOKS):
         plugs, now = _plugs(nas), time.monotonic()
+        sent = sum(count - known.get(name, 0) for name, count in plugs.items())
+        if known.keys() - plugs.keys():
+            pause = 0.0  # newt had ended; Docker takes its plug away some time later
         if any(count > A_FEW for count in plugs.values()):
-            flood.seconds += now - looked
-            flood.sent += sum(count - known.get(name, 0) for name, count in plugs.items())
+            pause += now - looked
+        if sent:
+            flood.seconds, pause = flood.seconds + pause, 0.0
+        flood.sent += sent
         known, looked = plugs, now
+    flood.seconds += pause
 
 
 def _plugs(nas: Nas) -> dict[str, int]:

@@ -16,14 +16,15 @@ def table(findings: Sequence[Finding], names: Sequence[str]) -> Table:
     does not apply."""
     rows: dict[str, dict[str, str]] = {}
     for finding in findings:
-        rows.setdefault(finding.fault, {})[finding.arrangement] = _cell(finding)
+        rows.setdefault(finding.fault, {})[finding.arrangement] = cell(finding)
     return [
         ["fault", *names],
         *([fault, *(cells.get(name, "") for name in names)] for fault, cells in rows.items()),
     ]
 
 
-def _cell(finding: Finding) -> str:
+def cell(finding: Finding) -> str:
+    """What became of one fault, as a word or two."""
     if finding.verdict is Verdict.OPEN:
         return f"open for {finding.open_for:.1f} s"
     return str(finding.verdict.value)
@@ -51,7 +52,7 @@ def conclusion(findings: Sequence[Finding]) -> str:
 def _remarks(findings: Sequence[Finding]) -> Iterator[str]:
     for finding in findings:
         if finding.verdict.broken:
-            yield f"{finding.arrangement}: {finding.fault}: {_why(finding)}"
+            yield told(finding)
     caged = [finding for finding in findings if finding.arrangement != FREE.name]
     sent = sum(finding.flood.sent for finding in caged)
     slowest = min((finding.flood.rate for finding in caged), default=0.0)
@@ -61,6 +62,12 @@ def _remarks(findings: Sequence[Finding]) -> Iterator[str]:
             f"rules that are deleted by hand: open for {max(windows):.1f} s at most, with the "
             f"timer at {TIMER_SECONDS} s here instead of 5 min; check and status told of it"
         )
+
+
+def told(finding: Finding) -> str:
+    """What became of one fault, and why where that is not as it should be."""
+    why = f", {_why(finding)}" if finding.verdict.broken else ""
+    return f"{finding.arrangement}: {finding.fault}: {cell(finding)}{why}"
 
 
 def _why(finding: Finding) -> str:

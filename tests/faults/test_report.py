@@ -69,7 +69,7 @@ def test_a_row_is_a_fault_and_has_a_cell_per_arrangement() -> None:
 def test_the_last_line_counts_and_the_others_say_how_fast_the_flood_was_and_what_broke() -> None:
     said = conclusion([QUIET, SEEN, replace(QUIET, flood=flood(3))]).splitlines()
     assert said[0] == (
-        "nftables: Docker is restarted: of the flood there arrived "
+        "nftables: Docker is restarted: BROKEN, of the flood there arrived "
         "3 at 10.0.1.60, 3 at 198.51.100.66, 3 at 10.0.1.10, 3 at 172.30.0.1"
     )
     assert said[1] == "300,000 packets were sent to forbidden targets, 10,000 a second at least"
