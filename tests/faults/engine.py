@@ -65,18 +65,19 @@ def _killed(host: Host, deployment: Deployment, egress: list[Any]) -> None:
     tool, script = moments(HOLD)[MOMENT]
     deployment.edit(egress=egress)
     command = ["pulumi", "up", "--yes", "--skip-preview", "--non-interactive", "--stack", "nas"]
-    update = deployment.workstation.popen(
-        command, stdout=subprocess.DEVNULL, env=deployment.environment, cwd=deployment.folder
-    )
     with host.stub(tool, script):
+        update = deployment.workstation.popen(
+            command, stdout=subprocess.DEVNULL, env=deployment.environment, cwd=deployment.folder
+        )
         try:
             eventually(lambda: "loaded" in host.sh("ls /run"), "the rules are loaded", within=60)
-            update.kill()
-            assert update.wait(timeout=60) == KILLED, "the engine ended before it was killed"
-            free = "flock -n /run/newt-egress.lock echo free || :"
-            eventually(lambda: "free" in host.sh(free), "the program on the host ends")
         finally:
+            update.kill()
+            ended = update.wait(timeout=60)
             host.sh("rm -f /run/loaded")
+        assert ended == KILLED, "the engine ended before it was killed"
+        free = "flock -n /run/newt-egress.lock echo free || :"
+        eventually(lambda: "free" in host.sh(free), "the program on the host ends")
     deployment.pulumi("cancel", "--yes")  # the dead engine holds the stack's lock
     deployment.up()
     assert host.check()["state"] == "ok", "the next update did not mend it"

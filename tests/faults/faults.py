@@ -60,6 +60,11 @@ class Scene:
     rules: str
     persistence: str
 
+    @property
+    def restart(self) -> str:
+        """Who starts newt again: Docker, or the guard."""
+        return "unless-stopped" if self.persistence == "systemd" else "no"
+
     def declare(self, *more: Rule) -> Declaration:
         return declare(*more, arrangement=self.rules, persistence=self.persistence)
 
@@ -73,8 +78,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class Fault:
-    """``limit`` is the one that it shows, ``rules`` the arrangements that it is for. With
-    ``persistence`` of systemd Docker starts newt, with that of cron the guard does. ``rebooted``:
+    """``limit`` is the one that it shows, ``rules`` the arrangements that it is for; ``rebooted``:
     the host loses power meanwhile."""
 
     name: str
@@ -83,10 +87,6 @@ class Fault:
     persistence: str = "none"
     rules: Sequence[str] = ("iptables", NFTABLES, DOCKER_USER)
     rebooted: bool = False
-
-    @property
-    def restart(self) -> str:
-        return "unless-stopped" if self.persistence == "systemd" else "no"
 
 
 def _targets(count: int) -> list[Rule]:

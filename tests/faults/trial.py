@@ -104,7 +104,7 @@ def suffer(
         try:
             for fault in group:
                 if not whole:
-                    _prepare(scene, fault)
+                    _prepare(scene)
                 finding = _until_shown(scene, arrangement, fault)
                 whole = not finding.wrong
                 yield finding
@@ -112,11 +112,11 @@ def suffer(
             host.reset()
 
 
-def _prepare(scene: Scene, fault: Fault) -> None:
+def _prepare(scene: Scene) -> None:
     scene.host.reset()
     scene.apply()
     scene.host.create_network()
-    start_flooding_newt(scene.host, "--restart", fault.restart)
+    start_flooding_newt(scene.host, "--restart", scene.restart)
 
 
 def _until_shown(scene: Scene, arrangement: Arrangement, fault: Fault) -> Finding:
