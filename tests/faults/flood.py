@@ -25,7 +25,7 @@ TARGETS, PORT = (POSTGRES, OUTSIDER, NAS, GATEWAY), 5001
 PPS, ENOUGH = 9000, 5000
 SECONDS = 1800
 BETWEEN_LOOKS = 0.05
-#: What a container's kernel sends of itself when it is connected, before newt's first packet.
+#: What a container's kernel sends of itself, before newt's first packet and after its last.
 A_FEW = 50
 
 
@@ -100,7 +100,7 @@ def _measure(nas: Nas, flood: Flood, over: threading.Event) -> None:
             pause = 0.0  # newt had ended; Docker takes its plug away some time later
         if any(count > A_FEW for count in plugs.values()):
             pause += now - looked
-        if sent:
+        if sent > A_FEW:
             flood.seconds, pause = flood.seconds + pause, 0.0
         flood.sent += sent
         known, looked = plugs, now
