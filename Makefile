@@ -67,9 +67,14 @@ attack: $(VENV)/.ready ## try everything that could break the cage, here with re
 bench: $(VENV)/.ready ## what the cage costs, beside no cage and the post's script; writes bench.json
 	@$(PYTHON) -m tests.bench
 
+.PHONY: faults
+faults: $(VENV)/.ready ## newt floods forbidden targets while all kinds of things happen to the Docker host
+	@$(PYTHON) -m tests.faults
+
 .PHONY: evidence
-evidence: $(VENV)/.ready ## the same, and write what was found into docs/evidence.md; read the diff
+evidence: $(VENV)/.ready ## attack and faults, and write what was found into docs/evidence.md; read the diff
 	@$(PYTHON) -m tests.attack --evidence
+	@$(PYTHON) -m tests.faults --evidence
 
 .PHONY: golden
 golden: $(VENV)/.ready ## rewrite the golden files from what is rendered and declared now; read the diff

@@ -23,6 +23,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             continue
         # On a busy machine a process may be late: a test of a whole stack gets a second try, which
         # the report shows as R. Where packets may leak only a deadline does: a leak is one at once.
-        leaky = item.path.parent.name in ("host", "attack")
-        late = ["not within", "TimeoutExpired"] if leaky else [".*"]
+        leaky = item.path.parent.name in ("host", "attack", "faults")
+        late = ["not within", "TimeoutExpired", "the flood had"] if leaky else [".*"]
         item.add_marker(pytest.mark.flaky(reruns=1, only_rerun=late))

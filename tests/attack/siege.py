@@ -142,7 +142,7 @@ def _accepted_ahead(host: Host) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _reloaded(host: Host) -> Iterator[None]:
+def reloaded(host: Host) -> Iterator[None]:
     """A firewall manager replaces the filter table by its own idea of it."""
     saved = host.sh("iptables-save -t filter")
     host.sh("iptables-restore", stdin="*filter\n:FORWARD ACCEPT [0:0]\nCOMMIT\n")
@@ -170,7 +170,7 @@ CIRCUMSTANCES = (
     Circumstance("bridge-nf-call-iptables is 0", ATTACKS, bridged_unseen),
     Circumstance("a container joins newt's network", PEER_ATTACKS, _peer, limit=PEER),
     Circumstance("somebody accepts everything first", _SIMPLE, _accepted_ahead, limit=AHEAD),
-    Circumstance("the filter table is replaced", _SIMPLE, _reloaded, limit=RELOAD),
+    Circumstance("the filter table is replaced", _SIMPLE, reloaded, limit=RELOAD),
     Circumstance("newt's network has IPv6", _IPV6, _dual_stack),
 )
 

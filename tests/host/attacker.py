@@ -1,7 +1,8 @@
 """What code inside newt could try, as a program for newt's own network namespace.
 
     python attacker.py fire ATTACKS    each attack once, all at the same time; ATTACKS is JSON
-    python attacker.py flood ADDRESS PORT SECONDS PPS    UDP and TCP SYN packets, half and half
+    python attacker.py flood ADDRESSES PORT SECONDS PPS    UDP and TCP SYN packets, half and half;
+                                                           to several ADDRESSES, split by commas
     python attacker.py talk PROTOCOL ADDRESS PORT SECONDS    a line now and again, one connection
     python attacker.py upload ADDRESS PORT BYTES    over one TCP connection
     python attacker.py answer PORT SECONDS    a line now and again to whoever sends a UDP packet
@@ -16,6 +17,7 @@ import socket
 import struct
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
@@ -32,6 +34,7 @@ TCP_FLAGS = {
     "tcp-invalid": SYN | FIN,
 }
 OWN_PORT = 40000
+FLOOD_PORTS = range(20000, 20500)
 MORE_FRAGMENTS = 0x2000
 TALK_PAUSE = 0.01
 
@@ -169,22 +172,27 @@ def fire(attack: dict[str, Any]) -> tuple[str, str]:
         return attack["name"], f"error: {error}"
 
 
-def flood(address: str, port: int, seconds: float, pps: int) -> int:
+def flood(addresses: list[str], port: int, seconds: float, pps: int) -> int:
     """Returns how many packets left."""
-    own = "172.30.0.10"
-    datagram = ipv4(own, address, socket.IPPROTO_UDP, udp_segment(port, b"flood"))
+    packets = list(flood_packets(addresses, port))  # made before: then sending is what takes time
     sent, started = 0, time.monotonic()
     with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as sender:
         while (elapsed := time.monotonic() - started) < seconds:
             while sent < elapsed * pps:
-                packet = datagram
-                if sent % 2:
-                    segment = tcp_segment(own, address, 20000 + sent % 40000, port, SYN, b"")
-                    packet = ipv4(own, address, socket.IPPROTO_TCP, segment)
-                sender.sendto(packet, (address, 0))
+                sender.sendto(*packets[sent % len(packets)])
                 sent += 1
             time.sleep(0.001)
     return sent
+
+
+def flood_packets(addresses: list[str], port: int) -> Iterator[tuple[bytes, tuple[str, int]]]:
+    own = "172.30.0.10"
+    for own_port in FLOOD_PORTS:
+        for address in addresses:
+            segment = udp_segment(port, b"flood", own_port)
+            yield ipv4(own, address, socket.IPPROTO_UDP, segment), (address, 0)
+            segment = tcp_segment(own, address, own_port, port, SYN, b"")
+            yield ipv4(own, address, socket.IPPROTO_TCP, segment), (address, 0)
 
 
 def talk(protocol: str, address: str, port: int, seconds: float) -> None:
@@ -234,7 +242,7 @@ def main() -> None:
         with ThreadPoolExecutor(len(attacks)) as pool:
             told = dict(pool.map(fire, attacks))
     elif command == "flood":
-        told = flood(words[0], int(words[1]), float(words[2]), int(words[3]))
+        told = flood(words[0].split(","), int(words[1]), float(words[2]), int(words[3]))
     elif command == "talk":
         talk(words[0], words[1], int(words[2]), float(words[3]))
     elif command == "answer":

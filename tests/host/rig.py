@@ -131,9 +131,10 @@ def eventually(condition: Callable[[], bool], what: str, within: float = 30.0) -
 @dataclasses.dataclass
 class Wire:
     """What passed while it was tapped: frames per address, per address:port and per "source >
-    address:port", and the attacks seen in them."""
+    address:port", when the last one to an address:port came, and the attacks seen in them."""
 
     targets: dict[str, int] = dataclasses.field(default_factory=dict)
+    last: dict[str, float] = dataclasses.field(default_factory=dict)
     ports: dict[str, int] = dataclasses.field(default_factory=dict)
     seen: list[str] = dataclasses.field(default_factory=list)
 
@@ -212,9 +213,12 @@ class Host:
             f"{shlex.join(options)} --entrypoint {command[0]} {IMAGE} {shlex.join(command[1:])}"
         )
 
-    def start_flooding_newt(self, target: str, *options: str) -> None:
-        """The same, but whenever it starts its first act is a flood of a forbidden target."""
-        flood = ["flood", target, "5432", "60", "2000"]
+    def start_flooding_newt(
+        self, target: str, *options: str, port: int = 5432, seconds: int = 60, pps: int = 2000
+    ) -> None:
+        """The same, but whenever it starts its first act is a flood of a forbidden target, or of
+        several, split by commas."""
+        flood = ["flood", target, str(port), str(seconds), str(pps)]
         folders = [f"--volume={folder}:{folder}:ro" for folder in ("/usr", "/lib", "/lib64")]
         self.start_newt(*folders, *options, command=["python3", "-c", ATTACKER, *flood])
 
@@ -309,6 +313,31 @@ class Host:
             self.sh(
                 f"for path in {' '.join(paths)}; do [ -e $path ] || mv $path.hidden $path; done"
             )
+
+    @contextlib.contextmanager
+    def small_disk(self) -> Iterator[Callable[[int], None]]:
+        """The guard's files are on a disk of their own; gives what fills it up to so many pages of
+        4 KiB. What is written there meanwhile is lost afterwards."""
+
+        def leave_room(pages: int) -> None:
+            self.sh(
+                f"""rm -f {STATE}/fill
+                head -c {pages * 4096} /dev/zero >{STATE}/room
+                cat /dev/zero >{STATE}/fill 2>/dev/null
+                rm {STATE}/room
+                """
+            )
+
+        self.sh(
+            f"""set -e
+            mkdir -p /tmp/full && mount -t tmpfs -o size=512k tmpfs /tmp/full
+            cp -a {STATE}/. /tmp/full && mount --move /tmp/full {STATE}
+            """
+        )
+        try:
+            yield leave_room
+        finally:
+            self.sh(f"umount {STATE}")
 
     @contextlib.contextmanager
     def busybox_shell(self) -> Iterator[None]:

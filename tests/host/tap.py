@@ -5,8 +5,9 @@ what the machine's kernel takes for its own, after every firewall has seen it.
     python tap.py local NEEDLE
 
 Says `ready` when it listens, stops when its standard input ends, and prints as JSON how many frames
-went to each address, to each address:port of TCP and UDP, alone and as "source > address:port", and
-which NEEDLE-and-number was seen in a frame. Outgoing frames do not count.
+went to each address, to each address:port of TCP and UDP, alone and as "source > address:port",
+when the last frame to each address:port came, and which NEEDLE-and-number was seen in a frame.
+Outgoing frames do not count.
 """
 
 import json
@@ -15,6 +16,7 @@ import select
 import socket
 import struct
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -69,6 +71,7 @@ def main() -> None:
     pattern = re.compile(rb"%s\d+" % needle.encode())
     targets: Counter[str] = Counter()
     ports: Counter[str] = Counter()
+    last: dict[str, float] = {}
     seen: set[str] = set()
     where = target_of_packet if interface == LOCAL else target
     listeners = list(taps(interface))
@@ -90,8 +93,9 @@ def main() -> None:
                     address, found_ports = where(frame)
                     targets[address] += 1
                     ports.update(found_ports)
+                    last.update(dict.fromkeys(found_ports, time.time()))
                     seen.update(found.decode() for found in pattern.findall(frame))
-    json.dump({"targets": targets, "ports": ports, "seen": sorted(seen)}, sys.stdout)
+    json.dump({"targets": targets, "ports": ports, "last": last, "seen": sorted(seen)}, sys.stdout)
 
 
 if __name__ == "__main__":

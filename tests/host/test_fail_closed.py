@@ -15,7 +15,6 @@ from tests.host.rig import (
     NAS,
     POSTGRES,
     RESOLVER,
-    STATE,
     Host,
     declare,
     rule,
@@ -175,21 +174,9 @@ def test_persistence_that_cannot_be_written_undoes_the_rules(
 
 
 def test_a_disk_that_fills_up_at_whatever_moment_changes_nothing(guarded: Host) -> None:
-    guarded.sh(
-        f"""set -e
-        mkdir -p /tmp/full && mount -t tmpfs -o size=512k tmpfs /tmp/full
-        cp -a {STATE}/. /tmp/full && mount --move /tmp/full {STATE}
-        """
-    )
-    try:
+    with guarded.small_disk() as leave_room:
         for pages in range(0, 40, 3):
-            guarded.sh(
-                f"""rm -f {STATE}/fill
-                head -c {pages * 4096} /dev/zero >{STATE}/room
-                cat /dev/zero >{STATE}/fill 2>/dev/null
-                rm {STATE}/room
-                """
-            )
+            leave_room(pages)
             was = guarded.snapshot()
             done = guarded.apply(declare(rule("more", "192.0.2.9", 9)), check=False)
             if done.returncode == 0:
@@ -197,8 +184,6 @@ def test_a_disk_that_fills_up_at_whatever_moment_changes_nothing(guarded: Host) 
             assert guarded.snapshot() == was
             assert "disk full" in done.stdout
             assert guarded.check()["state"] == "ok"
-    finally:
-        guarded.sh(f"umount {STATE}")
 
     assert pages > 9, "there was room for everything from the start: this showed nothing"
     assert done.returncode == 0

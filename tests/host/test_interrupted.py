@@ -1,43 +1,17 @@
 """A change that is killed half-way, wherever: the cage stands, `check` finds it, `apply` mends it,
 and `remove` cleans it up.
-
-The killing is done by a stand-in for a tool, on the NAS's fixed PATH, after the tool did its work.
 """
 
 from __future__ import annotations
 
 import pytest
 
+from tests.host.moments import moments
 from tests.host.rig import STATE, Host, declare, rule
 
 pytestmark = pytest.mark.lab
 
-# Ends the program at work, and only that: its command line says so, and the NAS has process ids of
-# its own.
-KILL = """
-for pid in $(grep -l -a -s -e 'newt-egress.apply' -e 'newt-egress.refresh' /proc/[0-9]*/cmdline |
-        cut -d / -f 3); do
-    kill -KILL "$pid"
-done
-"""
-AFTER_A_LOAD = f"""
-"$real" "$@" || exit
-case " $* " in *" --test "* | *" -c "*) ;; *) {KILL} ;; esac
-"""
-
-
-def after_moving(target: str) -> str:
-    return f'"$real" "$@" || exit\ncase " $* " in *" {target} ") {KILL} ;; esac'
-
-
-MOMENTS = {
-    "when the change was announced": ("mv", after_moving(f"{STATE}/pending")),
-    "after the IPv6 rules": ("ip6tables-restore", AFTER_A_LOAD),
-    "after the IPv4 rules": ("iptables-restore", AFTER_A_LOAD),
-    "when the program was replaced": ("mv", after_moving("/usr/local/sbin/newt-egress")),
-    "between the two renames": ("mv", after_moving(f"{STATE}/previous")),
-    "after the renames": ("mv", after_moving(f"{STATE}/current")),
-}
+MOMENTS = moments()
 OLD, NEW = declare(), declare(rule("more", "192.0.2.9", 9))
 
 

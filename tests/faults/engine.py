@@ -1,0 +1,84 @@
+"""The engine killed in the middle of an update of the real stack, and `pulumi up` again."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tests.attack.siege import ARRANGEMENTS
+from tests.deployment import Deployment
+from tests.engine.prepare import prepare
+from tests.faults.flood import PORT, PPS, SECONDS, TARGETS, flooded
+from tests.faults.trial import SETTLE, WRONG, Finding
+from tests.host.moments import moments
+from tests.host.rig import Host, eventually
+
+NAME = "the engine is killed in mid-update"
+SETTINGS: Mapping[str, Mapping[str, str]] = {
+    "iptables": {"firewall": "iptables", "hook": "prerouting"},
+    "nftables": {"firewall": "nftables", "hook": "prerouting"},
+    "docker-user": {"firewall": "iptables", "hook": "docker-user"},
+}
+ADDED = {"name": "wiki", "host": "10.0.1.50", "port": 3001}
+#: The rules are loaded, and the program on the host still works.
+HOLD = "touch /run/loaded; sleep 3"
+MOMENT = "when the program was replaced"
+KILLED = -9
+
+
+def suffer(host: Host) -> Iterator[Finding]:
+    """Deploys the example stack in each arrangement that iptables-nft and nftables have, and
+    kills the engine in an update of each."""
+    deployment = Deployment(host.lab, prepare("auto"))
+    deployment.check_out()
+    deployment.configure()
+    deployment.up()
+    try:
+        for arrangement in ARRANGEMENTS:
+            if arrangement.rules and not arrangement.legacy:
+                yield _suffer(host, deployment, arrangement.name, SETTINGS[arrangement.rules])
+    finally:
+        deployment.remove()
+
+
+def _suffer(host: Host, deployment: Deployment, name: str, settings: Mapping[str, str]) -> Finding:
+    before = deployment.setting("egress")
+    deployment.edit(docker={**deployment.setting("docker"), **settings})
+    deployment.up()
+    wrong = ""
+    flood_words = ["flood", ",".join(TARGETS), str(PORT), str(SECONDS), str(PPS)]
+    with host.newt_meanwhile(*flood_words), flooded(host) as flood:
+        flood.goes_on()
+        try:
+            _killed(host, deployment, [*before, ADDED])
+            flood.goes_on()
+            time.sleep(SETTLE)
+        except WRONG as error:
+            wrong = str(error)
+    deployment.edit(egress=before)
+    return Finding(name, NAME, flood, wrong=wrong)
+
+
+def _killed(host: Host, deployment: Deployment, egress: list[Any]) -> None:
+    tool, script = moments(HOLD)[MOMENT]
+    deployment.edit(egress=egress)
+    command = ["pulumi", "up", "--yes", "--skip-preview", "--non-interactive", "--stack", "nas"]
+    with host.stub(tool, script):
+        update = deployment.workstation.popen(
+            command, stdout=subprocess.DEVNULL, env=deployment.environment, cwd=deployment.folder
+        )
+        try:
+            eventually(lambda: "loaded" in host.sh("ls /run"), "the rules are loaded", within=60)
+        finally:
+            update.kill()
+            ended = update.wait(timeout=60)
+            host.sh("rm -f /run/loaded")
+        assert ended == KILLED, "the engine ended before it was killed"
+        free = "flock -n /run/newt-egress.lock echo free || :"
+        eventually(lambda: "free" in host.sh(free), "the program on the host ends")
+    deployment.pulumi("cancel", "--yes")  # the dead engine holds the stack's lock
+    deployment.up()
+    assert host.check()["state"] == "ok", "the next update did not mend it"
+    deployment.preview("--expect-no-changes")
