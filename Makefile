@@ -7,7 +7,7 @@ STACK ?= nas
 PLUGINS ?= auto
 BASE ?= $(shell git symbolic-ref --quiet --short refs/remotes/origin/HEAD || echo main)
 HEAD ?= HEAD
-JOBS ?= 4
+JOBS ?= 3
 SHELL_SCRIPTS := forge/install host/newt-egress host/newt-proof pod/newt-gate pod/newt-probe $(shell find tests .ci -name '*.sh') .ci/run
 
 .DEFAULT_GOAL := help
@@ -15,7 +15,7 @@ SHELL_SCRIPTS := forge/install host/newt-egress host/newt-proof pod/newt-gate po
 .PHONY: help
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "  variables: STACK=nas|k3s-home  PLUGINS=auto|official|standin (make demo)  JOBS=4 (make test)"
+	@echo "  variables: STACK=nas|k3s-home  PLUGINS=auto|official|standin (make demo)  JOBS=3 (make test)"
 	@echo "  make demo STACK=k3s-home in a cluster of yours: KUBECONFIG=FILE [ADDRESS=this machine's,"
 	@echo "  as pods reach it] [ACCEPT_NODE_ACCESS=yes, for an enforcer that exempts its own node]"
 
