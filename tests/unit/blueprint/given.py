@@ -17,18 +17,6 @@ STACKS = Path(__file__).parents[3] / "stacks"
 FILE = "blueprint.yaml"
 
 
-class Texts:
-    """Files that exist in no folder."""
-
-    def __init__(self, **files: str) -> None:
-        self._files = {name.replace("__", "/"): text for name, text in files.items()}
-
-    def read(self, path: str) -> str:
-        if path not in self._files:
-            raise FileNotFoundError(path)
-        return self._files[path]
-
-
 class OneText:
     """The same text wherever one looks."""
 

@@ -20,7 +20,6 @@ from tests.unit.review.example import example
 
 REPOSITORY = Path(__file__).parents[3]
 README = REPOSITORY / "README.md"
-ARCHITECTURE = REPOSITORY / "docs" / "architecture.md"
 THREAT_MODEL = REPOSITORY / "docs" / "threat-model.md"
 EVIDENCE = REPOSITORY / "docs" / "evidence.md"
 REVIEW = REPOSITORY / "docs" / "review.md"
