@@ -47,7 +47,6 @@ class Checkout:
         self._env = {
             **env,
             "PULUMI_BACKEND_URL": f"file://{state}",
-            "PYTHONDONTWRITEBYTECODE": "1",
             # A stand-in finds Helm there, whoever is at home on the workstation.
             "NEWT_TUNNEL_CACHE": str(cache.root()),
         }

@@ -6,7 +6,7 @@ import contextlib
 import time
 from collections.abc import Mapping
 
-from tests.bench.engine import Empty, compiled
+from tests.bench.engine import Empty
 from tests.bench.figures import CLUSTER_PREVIEW, EMPTY, LOOK_UPS, OURS
 from tests.bench.samples import Samples
 from tests.demo.k3s_home import for_cluster
@@ -50,7 +50,6 @@ class ClusterStack:
             self._kubeconfig = cluster.kubeconfig.read_text()
             self._ours = for_cluster(self._lab, dict(self._engine), cluster)
             self._ours.check_out()
-            compiled(self._ours)
             self._ours.configure_cluster(self._kubeconfig)
             self._held.callback(self._ours.remove)
             self._ours.up()

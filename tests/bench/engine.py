@@ -7,7 +7,6 @@ same SDKs and starts the same plugins; the state of every stack is in the same b
 
 from __future__ import annotations
 
-import compileall
 import contextlib
 import shutil
 import sys
@@ -18,12 +17,11 @@ from typing import Any
 from host.state import CHECK_COMMAND
 from tests.bench.figures import CONNECTIONS, EMPTY, LOOK, LOOKS, NFTABLES, PREVIEW, UP
 from tests.bench.samples import Samples
-from tests.deployment import REPOSITORY, Checkout, Deployment
+from tests.deployment import Checkout, Deployment
 from tests.lab import Lab
 from tests.lab.topology import NAS_ADDRESS
 from tests.stack.observe import on_nas, wait_for_tunnel
 
-STANDINS = REPOSITORY / "tests" / "standins"
 UP_SIZES = (10, 100, 500)
 PREVIEW_SIZES = (10, 500)
 #: Ports of one machine that answers at once that nothing listens there: the proof need not wait.
@@ -66,12 +64,6 @@ class Empty(Checkout):
         shutil.rmtree(self.folder)
 
 
-def compiled(deployment: Checkout) -> None:
-    """As after a user's first run; a checkout of the tests writes no bytecode by itself."""
-    for folder in (deployment.folder, STANDINS):
-        compileall.compile_dir(folder, quiet=2, maxlevels=3)
-
-
 class Stacks:
     """``with Stacks(lab, engine) as stacks``: our stack and the empty one, deployed."""
 
@@ -86,7 +78,6 @@ class Stacks:
             self._empty.deploy()
             self._held.callback(self._empty.remove)
             self._ours.check_out()
-            compiled(self._ours)
             self._ours.configure()
             docker = self._ours.setting("docker")
             # Room for a list of 500 and the rest; the proof tries the allow-list, and no more.
