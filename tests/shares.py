@@ -32,10 +32,12 @@ def share(nodeid: str) -> str:
     return module
 
 
-def place(nodeid: str) -> int:
-    """Sorts tests by when their share comes."""
+def place(nodeid: str) -> tuple[int, bool]:
+    """Sorts tests by when their share comes; what takes down the stack that its share uses comes
+    last in it."""
     name = share(nodeid)
-    return FIRST.index(name) if name in FIRST else len(FIRST)
+    module = nodeid.split("::", 1)[0]
+    return FIRST.index(name) if name in FIRST else len(FIRST), module.endswith("_end.py")
 
 
 class Shares(LoadScopeScheduling):  # type: ignore[misc]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -14,19 +13,6 @@ from tests.engine.prepare import prepare
 from tests.lab import Lab
 from tests.lab.kubernetes.cluster import Cluster
 from tests.stack.observe import wait_for_tunnel
-
-HERE = Path(__file__).parent
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """`test_end` and `test_cluster_end` take down the stack that all others use, and the cluster's
-    newt wants Pangolin for itself: one site has one newt.
-    """
-    items.sort(key=lambda item: (_on_cluster(item), item.path.stem.endswith("_end")))
-
-
-def _on_cluster(item: pytest.Item) -> bool:
-    return item.path.parent == HERE and item.path.name.startswith("test_cluster_")
 
 
 @pytest.fixture(scope="session")
