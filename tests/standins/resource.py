@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Protocol
 
-from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, provider_pb2
-
+from tests.standins.protocol import engine_pb2, engine_pb2_grpc, provider_pb2
 from tests.standins.values import Properties
 
 

@@ -18,14 +18,14 @@ from typing import Any, NoReturn, TypeVar
 import grpc
 from google.protobuf import any_pb2, empty_pb2
 from google.rpc import status_pb2  # type: ignore[import-untyped]  # ships no stubs
-from pulumi.runtime.proto import (
+from typing_extensions import override
+
+from tests.standins.protocol import (
     engine_pb2_grpc,
     plugin_pb2,
     provider_pb2,
     provider_pb2_grpc,
 )
-from typing_extensions import override
-
 from tests.standins.resource import (
     CheckFailure,
     Diff,

@@ -3,7 +3,6 @@
 import json
 import threading
 
-from pulumi.runtime.proto import provider_pb2
 from typing_extensions import override
 
 from tests.standins import objectdiff
@@ -13,6 +12,7 @@ from tests.standins.docker.engine_api import DockerError, Engine, ssh_command
 from tests.standins.docker.image import RemoteImage
 from tests.standins.docker.network import Network
 from tests.standins.docker.volume import Volume
+from tests.standins.protocol import provider_pb2
 from tests.standins.resource import CheckFailure, Diff, Failure
 from tests.standins.server import Provider
 from tests.standins.values import UNKNOWN, Properties, Value

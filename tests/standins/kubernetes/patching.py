@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from pulumi.runtime.proto import provider_pb2
 from typing_extensions import override
 
 from tests.standins.kubernetes.api import Object
+from tests.standins.protocol import provider_pb2
 from tests.standins.resource import Change, Diff
 from tests.standins.values import UNKNOWN
 

@@ -4,7 +4,6 @@ import json
 import os
 from typing import Any
 
-from pulumi.runtime.proto import provider_pb2
 from typing_extensions import override
 
 from tests.standins.kubernetes import kubeconfig, schema
@@ -13,6 +12,7 @@ from tests.standins.kubernetes.kinds import KINDS
 from tests.standins.kubernetes.objects import ApiObject
 from tests.standins.kubernetes.patching import PathDiff
 from tests.standins.kubernetes.release import Release
+from tests.standins.protocol import provider_pb2
 from tests.standins.resource import CheckFailure, Diff, Failure, Resource
 from tests.standins.server import Provider
 from tests.standins.values import UNKNOWN, Properties, reveal
