@@ -1,8 +1,13 @@
-"""What holds for every test: where the lab comes from, second tries, and who shares a process."""
+"""For every test: where lab and engine come from, second tries, and who shares a process."""
+
+import os
 
 import pytest
 
+from tests.engine.prepare import prepare
 from tests.shares import Shares, place
+
+LEAKY = ("host", "attack", "faults")
 
 pytest_plugins = ("tests.lab.fixtures",)
 
@@ -23,6 +28,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             continue
         # On a busy machine a process may be late: a test of a whole stack gets a second try, which
         # the report shows as R. Where packets may leak only a deadline does: a leak is one at once.
-        leaky = item.path.parent.name in ("host", "attack", "faults")
+        leaky = item.path.parent.name in LEAKY or item.path.stem in ("test_attacks", "test_faults")
         late = ["not within", "TimeoutExpired", "the flood had"] if leaky else [".*"]
         item.add_marker(pytest.mark.flaky(reruns=1, only_rerun=late))
+
+
+@pytest.fixture(scope="session")
+def engine() -> dict[str, str]:
+    """The environment in which ``pulumi`` works; PLUGINS=official or standin forces one kind."""
+    return prepare(os.environ.get("PLUGINS", "auto"))

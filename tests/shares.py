@@ -1,7 +1,7 @@
 """Which tests stay together when several processes share them (`pytest -n 3`).
 
-Tests of one share use the same daemons, so one process runs them, one after the other. A module of
-the host's or of unit tests is a share of its own.
+Tests of one share use the same daemons, so one process runs them, one after the other. Any other
+module is a share of its own.
 """
 
 from pathlib import PurePosixPath
@@ -9,11 +9,13 @@ from pathlib import PurePosixPath
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 # What takes longest comes first, so that no process is left alone with it at the end. On one
-# process `stack` and `cluster apart` must end before `cluster` begins: one site of Pangolin's has
-# one newt, and a cluster one stack.
-FIRST = ("stack", "cluster apart", "cluster", "standins kubernetes", "standins docker")
-#: They use no deployment of the cluster's example.
-APART = ("test_cluster_attacks.py", "test_cluster_existing.py", "test_cluster_open.py")
+# process each of these must end before the next begins: in `stack` the stack is taken down at the
+# end, one site of Pangolin's has one newt, and a cluster one stack.
+FIRST = ("stack changed", "stack", "cluster", "cluster stack")
+#: So many updates that another process does them meanwhile, with a stack of its own.
+CHANGED = ("test_arrangements.py", "test_drift.py")
+#: Folders with long modules.
+LONG = ("standins", "faults")
 
 
 def share(nodeid: str) -> str:
@@ -21,23 +23,22 @@ def share(nodeid: str) -> str:
     module = nodeid.split("::", 1)[0]
     suite, *inner = PurePosixPath(module).parts[1:]
     match suite:
-        case "stack" if inner[0] in APART:
-            return "cluster apart"
         case "stack":
-            return "cluster" if inner[0].startswith("test_cluster_") else suite
+            return "stack changed" if inner[0] in CHANGED else suite
+        case "cluster":
+            return "cluster stack" if inner[0] == "stack" else suite
         case "lab":
-            return "cluster apart" if inner[0] == "kubernetes" else suite
-        case "standins":
-            return f"standins {inner[0].split('_')[1]}"
+            return suite
     return module
 
 
 def place(nodeid: str) -> tuple[int, bool]:
     """Sorts tests by when their share comes; what takes down the stack that its share uses comes
     last in it."""
-    name = share(nodeid)
-    module = nodeid.split("::", 1)[0]
-    return FIRST.index(name) if name in FIRST else len(FIRST), module.endswith("_end.py")
+    name, module = share(nodeid), nodeid.split("::", 1)[0]
+    long = PurePosixPath(module).parts[1] in LONG
+    when = FIRST.index(name) if name in FIRST else len(FIRST) + (not long)
+    return when, module.endswith("_end.py")
 
 
 class Shares(LoadScopeScheduling):  # type: ignore[misc]

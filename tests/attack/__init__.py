@@ -2,5 +2,5 @@
 (`differential`), and every attack that we know of is tried (`siege`, `cluster`).
 
 `make attack` runs all of it (`__main__`); the short forms are `test_differential.py` here,
-`tests/host/test_egress.py`, `tests/host/test_ingress.py` and `tests/stack/test_cluster_attacks.py`.
+`tests/host/test_egress.py`, `tests/host/test_ingress.py` and `tests/cluster/test_attacks.py`.
 """

@@ -11,7 +11,7 @@ from tests.lab import Lab
 from tests.lab.fixtures import prefix, unavailable
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def host() -> Iterator[Host]:
     if reason := unavailable():
         pytest.skip(reason)

@@ -11,7 +11,7 @@ from tests.lab import Lab
 from tests.lab.fixtures import prefix, unavailable
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lab() -> Iterator[Lab]:
     """A lab of its own: the stack that other tests deployed would be in the way."""
     if reason := unavailable():
@@ -20,7 +20,7 @@ def lab() -> Iterator[Lab]:
         yield lab
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def nas(lab: Lab) -> Host:
     """The NAS, with newt's image on it."""
     host = Host(lab)

@@ -11,7 +11,6 @@ import pytest
 
 from . import Lab
 from .commands import LabError, check
-from .kubernetes import Cluster
 
 # Not the demo's, which stays up for a look.
 PREFIX = "nttest"
@@ -43,17 +42,3 @@ def lab() -> Iterator[Lab]:
         pytest.skip(reason)
     with Lab(prefix()) as lab:
         yield lab
-
-
-@pytest.fixture(scope="session")
-def cluster(lab: Lab) -> Iterator[Cluster]:
-    """A Kubernetes node that enforces NetworkPolicies: leave it as you found it."""
-    with Cluster(lab) as cluster:
-        yield cluster
-
-
-@pytest.fixture(scope="session")
-def open_cluster(lab: Lab) -> Iterator[Cluster]:
-    """A Kubernetes node without an enforcer: NetworkPolicies are a silent no-op."""
-    with Cluster(lab, enforcer=False) as cluster:
-        yield cluster

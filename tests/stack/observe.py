@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 from typing import Any
 
+from tests.deployment import Deployment
 from tests.lab import Lab
 
 TUNNEL_SECONDS = 60
@@ -43,3 +45,14 @@ def firewall_of(lab: Lab) -> str:
     """All rules of the NAS, without counters, comments and the tables' own order of chains."""
     saved = on_nas(lab, "iptables-save; ip6tables-save; nft -s list tables")
     return "\n".join(line for line in saved.splitlines() if not line.startswith(("#", ":")))
+
+
+def as_it_was(deployment: Deployment) -> Iterator[Deployment]:
+    """A test's part of a deployment: afterwards the stack file is put back, and deployed if it had
+    changed."""
+    before = deployment.stack_file.read_text()
+    wait_for_tunnel(deployment.lab)
+    yield deployment
+    if deployment.stack_file.read_text() != before:
+        deployment.stack_file.write_text(before)
+        deployment.up()

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.deployment import Deployment
-from tests.stack.observe import knock, on_nas
+from tests.stack.observe import as_it_was, knock, on_nas
 
 pytestmark = pytest.mark.lab
 
-ARRANGEMENTS: dict[str, dict[str, Any]] = {
+ARRANGEMENTS: dict[str, dict[str, str]] = {
     "nftables": {"firewall": "nftables"},
     "docker-user": {"hook": "docker-user"},
     "cron": {"persistence": "cron"},
@@ -19,13 +19,34 @@ ARRANGEMENTS: dict[str, dict[str, Any]] = {
 }
 
 
+Arrange = Callable[..., str]
+
+
+@pytest.fixture(scope="module")
+def stack(first_up: tuple[Deployment, str]) -> Iterator[Deployment]:
+    """From one arrangement to the next, as it was only after the last: updates are what takes
+    long here."""
+    yield from as_it_was(first_up[0])
+
+
+@pytest.fixture(scope="module")
+def arrange(stack: Deployment) -> Arrange:
+    """Updates the stack to another arrangement; returns what the engine printed."""
+    docker = stack.setting("docker")
+
+    def change(**keys: str) -> str:
+        stack.edit(docker=docker | keys)
+        return stack.up()
+
+    return change
+
+
 @pytest.mark.parametrize("name", ARRANGEMENTS)
 def test_the_arrangement_lets_through_what_is_listed_and_nothing_else(
-    deployed: Deployment, name: str
+    stack: Deployment, arrange: Arrange, name: str
 ) -> None:
-    lab = deployed.lab
-    deployed.edit(docker={**deployed.setting("docker"), **ARRANGEMENTS[name]})
-    deployed.up()
+    lab = stack.lab
+    arrange(**ARRANGEMENTS[name])
     assert "state=ok" in on_nas(lab, "newt-egress check")
     assert knock(lab, "10.0.1.50", 3000)
     assert knock(lab, "10.0.1.10", 8096), "a published port, as newt dials it"
@@ -35,22 +56,21 @@ def test_the_arrangement_lets_through_what_is_listed_and_nothing_else(
     for machine, mark in logs.items():
         arrivals = lab.log(machine).arrivals(mark, "172.30.0.10")
         assert arrivals == [], f"packets of newt's reached {machine}: {arrivals}"
-    deployed.preview("--expect-no-changes")
+    stack.preview("--expect-no-changes")
 
 
-def test_changing_the_arrangement_leaves_no_rule_of_the_old_one(deployed: Deployment) -> None:
-    deployed.edit(docker={**deployed.setting("docker"), "firewall": "nftables"})
-    deployed.up()
-    assert "NEWT" not in on_nas(deployed.lab, "iptables-save; ip6tables-save")
-    deployed.edit(docker={**deployed.setting("docker"), "firewall": "iptables"})
-    deployed.up()
-    assert "newt_guard" not in on_nas(deployed.lab, "nft list tables")
+def test_changing_the_arrangement_leaves_no_rule_of_the_old_one(
+    stack: Deployment, arrange: Arrange
+) -> None:
+    arrange(firewall="nftables")
+    assert "NEWT" not in on_nas(stack.lab, "iptables-save; ip6tables-save")
+    arrange(firewall="iptables")
+    assert "newt_guard" not in on_nas(stack.lab, "nft list tables")
 
 
-def test_another_bridge_moves_the_cage_with_newt(deployed: Deployment) -> None:
-    lab = deployed.lab
-    deployed.edit(docker={**deployed.setting("docker"), "bridge": "br-other"})
-    printed = deployed.up()
+def test_another_bridge_moves_the_cage_with_newt(stack: Deployment, arrange: Arrange) -> None:
+    lab = stack.lab
+    printed = arrange(bridge="br-other")
     assert "newt is stopped until its network is replaced" in printed
     assert knock(lab, "10.0.1.50", 3000)
     assert not knock(lab, "10.0.1.60", 5432)

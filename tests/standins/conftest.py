@@ -26,7 +26,7 @@ def _require(*programs: str) -> None:
         pytest.skip(f"needs {', '.join(missing)}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def ssh_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
     """An sshd that accepts no environment variable but ACCEPTED."""
     _require("sshd", "ssh", "setpriv")
@@ -44,7 +44,7 @@ def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DockerHost]:
     shutil.rmtree(directory, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """A Kubernetes control plane in a network namespace of its own; it has no nodes."""
     _require("go", "ip", "nsenter", "setpriv", "openssl")

@@ -13,12 +13,12 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
+from tests.cluster.stack.guest import NAMESPACE, guest, service_address
 from tests.demo.k3s_home import ORDERS
 from tests.deployment import Deployment
 from tests.lab import Lab
 from tests.lab.kubernetes.cluster import Cluster
 from tests.lab.server import Target
-from tests.stack.guest import NAMESPACE, guest, service_address
 
 pytestmark = pytest.mark.lab
 

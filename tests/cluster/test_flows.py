@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from suggest.__main__ import LISTED, main
+from tests.cluster.test_node import eventually
 from tests.lab.kubernetes import Cluster
 from tests.lab.kubernetes.cilium import FLOWS
-from tests.lab.kubernetes.test_cluster import eventually
 from tests.unit.settings.example import cluster_stack
 
 pytestmark = pytest.mark.lab

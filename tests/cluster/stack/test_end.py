@@ -10,9 +10,9 @@ from contextlib import contextmanager
 
 import pytest
 
+from tests.cluster.stack.guest import NAMESPACE, guest, service_address
 from tests.deployment import Deployment
 from tests.lab.kubernetes.cluster import Cluster
-from tests.stack.guest import NAMESPACE, guest, service_address
 
 pytestmark = pytest.mark.lab
 

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 import yaml
 
-from .. import Lab
-from ..commands import LabError
-from ..server import Target
-from ..traces import traces
-from . import Cluster
-from .charts import CHART
-from .neighbours import NEIGHBOURS
+from tests.lab import Lab
+from tests.lab.commands import LabError
+from tests.lab.kubernetes import Cluster
+from tests.lab.kubernetes.charts import CHART
+from tests.lab.kubernetes.neighbours import NEIGHBOURS
+from tests.lab.server import Target
+from tests.lab.traces import traces
 
 pytestmark = pytest.mark.lab
 

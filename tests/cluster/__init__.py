@@ -1,0 +1,1 @@
+"""On Kubernetes nodes of the lab: the nodes themselves, newt's policies, and a stack's life."""

@@ -1,0 +1,1 @@
+"""The life of the cluster's example stack."""
