@@ -35,7 +35,7 @@ def cached(name: str, inputs: Iterable[Path | str], build: Callable[[Path], None
     The line printed while building says why it takes a while: `build`'s docstring, first line.
     Progress goes to stderr, so that a program whose stdout is parsed may call this.
     """
-    target = root() / f"{name}-{_digest(inputs)}"
+    target = root() / f"{name}-{digest(inputs)}"
     if target.is_dir():
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -73,13 +73,13 @@ def _locked(descriptor: int, *, wait: bool) -> bool:
     return True
 
 
-def _digest(inputs: Iterable[Path | str]) -> str:
+def digest(inputs: Iterable[Path | str]) -> str:
     """Every part is hashed with its length, so that no two lists of inputs run together."""
-    digest = hashlib.sha256()
+    hashed = hashlib.sha256()
 
     def add(kind: str, data: bytes) -> None:
-        digest.update(f"{kind} {len(data)}\n".encode())
-        digest.update(data)
+        hashed.update(f"{kind} {len(data)}\n".encode())
+        hashed.update(data)
 
     for item in inputs:
         if isinstance(item, str):
@@ -92,7 +92,7 @@ def _digest(inputs: Iterable[Path | str]) -> str:
                 add("file", file.read_bytes())
         else:
             add("file", item.read_bytes())
-    return digest.hexdigest()[:HASH_DIGITS]
+    return hashed.hexdigest()[:HASH_DIGITS]
 
 
 def _say(line: str) -> None:

@@ -6,14 +6,20 @@ import pytest
 
 from tests.engine.prepare import prepare
 from tests.shares import Shares, place
+from tests.unchanged import Unchanged
 
 LEAKY = ("host", "attack", "faults")
 
 pytest_plugins = ("tests.lab.fixtures",)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--again", action="store_true", help="run what is unchanged, too")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.option.loadscopereorder = False
+    config.pluginmanager.register(Unchanged(config), "unchanged")
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Shares:
