@@ -17,7 +17,7 @@ SHELL_SCRIPTS := forge/install host/newt-egress host/newt-proof pod/newt-gate po
 .PHONY: help
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "  variables: STACK=nas|k3s-home  PLUGINS=auto|official|standin (make demo)  JOBS=3 (make test)"
+	@echo "  variables: STACK=nas|k3s-home  PLUGINS=auto|official|standin (make demo)  JOBS=3 AGAIN=yes (make test)"
 	@echo "  make demo STACK=k3s-home in a cluster of yours: KUBECONFIG=FILE [ADDRESS=this machine's,"
 	@echo "  as pods reach it] [ACCEPT_NODE_ACCESS=yes, for an enforcer that exempts its own node]"
 
@@ -50,7 +50,7 @@ test: lint ## everything: lint, types, unit tests, and (as root on Linux) the la
 	@if command -v go >/dev/null; then (cd tests/lab/pangolin && go vet ./... && go test ./...) && \
 		cd tests/lab/kubernetes/pod && go vet ./...; \
 	else echo "skipped: the tests of the lab's Go programs, because there is no Go on this machine"; fi
-	@$(PYTHON) -m pytest -q --durations=15 -n $(JOBS)
+	@$(PYTHON) -m pytest -q --durations=15 -n $(JOBS) $(if $(AGAIN),--again)
 
 .PHONY: unit
 unit: $(VENV)/.ready ## the tests that need no root and no lab
