@@ -54,7 +54,7 @@ class Machine(Node, ABC):
 
     def power_off(self) -> None:
         """As if the plug were pulled: every process of it is killed, containers included."""
-        for child in self._children():
+        for child in self._children(self.name):
             if started := start_time(child):
                 end(child, started, number=signal.SIGKILL)
         for name in self._processes.names():
@@ -64,7 +64,7 @@ class Machine(Node, ABC):
 
     def init_pid(self) -> int | None:
         """The machine's process 1 as the real machine numbers it, once it has booted."""
-        for child in self._children():
+        for child in self._children(self.name):
             with suppress(FileNotFoundError):  # it ended meanwhile
                 if self.has_booted(Path(f"/proc/{child}/root/")):
                     return child
@@ -85,6 +85,13 @@ class Machine(Node, ABC):
         argv = [str(JOIN_GROUPS), _lines(self._groups.inhabited()), *self.argv(command)]
         self._processes.start(self.process(name), argv, env)
 
+    def end(self, name: str, number: signal.Signals) -> None:
+        """Ends what `start` started, by that signal to the program itself."""
+        for child in self._children(self.process(name)):  # of nsenter, which ends with it
+            if started := start_time(child):
+                end(child, started, number=number)
+        self._processes.end(self.process(name))
+
     def process(self, name: str) -> str:
         """Under which name what `start` started is known."""
         return f"{self.name}.{name}"
@@ -92,9 +99,10 @@ class Machine(Node, ABC):
     def environment(self) -> dict[str, str]:
         return {"PATH": PATH, "HOME": "/root", "USER": "root", "LANG": "C.UTF-8", "TERM": "xterm"}
 
-    def _children(self) -> list[int]:
-        """Of the process that was started to power the machine on: at the end, its process 1."""
-        parent = self._processes.pid(self.name)
+    def _children(self, process: str) -> list[int]:
+        """Of a process that was started here. The one that powered the machine on has process 1
+        in the end, and that of a service the service."""
+        parent = self._processes.pid(process)
         with suppress(FileNotFoundError):  # it ended meanwhile, or was never started
             return [*map(int, Path(f"/proc/{parent}/task/{parent}/children").read_text().split())]
         return []

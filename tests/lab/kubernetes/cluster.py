@@ -11,6 +11,7 @@ plain bridge, where a policy is a silent no-op). Both may be up at the same time
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -152,8 +153,12 @@ class Cluster:
         return EventLog(self.layout.events / f"{name}.jsonl")
 
     def stop(self, program: str) -> None:
-        """Ends one of the node's programs, `cilium-agent` for example."""
-        self._lab.processes.end(self.node.process(program))
+        """Asks one of the node's programs to end, `cilium-agent` for example, until it has."""
+        self.node.end(program, signal.SIGTERM)
+
+    def kill(self, program: str) -> None:
+        """Ends one without asking."""
+        self.node.end(program, signal.SIGKILL)
 
     def start(self, program: str) -> None:
         """Starts one of the node's programs."""

@@ -2,10 +2,11 @@
 //
 //	pod serve NAME LOG ADDRESS:PORT...   answers HTTP with its name
 //	pod knock SECONDS ADDRESS:PORT...    connects again and again from its first instruction
+//	pod flood SECONDS PPS ADDRESS:PORT...    the same with PPS packets a second, UDP and TCP
 //
 // The log has the same lines as that of the lab's other services (tests/lab/services.py): evidence
 // taken on the target's side. `knock` prints one line per target at its end, then stays; it does not
-// go when it is asked to.
+// go when it is asked to. `flood` stays, too.
 package main
 
 import (
@@ -133,7 +134,13 @@ func knock(seconds string, addresses []string) error {
 	<-end
 	close(over)
 	done.Wait()
-	for { // a pod that ends would be started again
+	stay()
+	return nil
+}
+
+// stay never returns: a pod that ends would be started again.
+func stay() {
+	for {
 		time.Sleep(time.Hour)
 	}
 }
@@ -163,7 +170,8 @@ func knockAt(address string, over <-chan struct{}) {
 func main() {
 	log.SetFlags(0)
 	log.SetPrefix("pod: ")
-	usage := errors.New("usage: pod serve NAME LOG ADDRESS:PORT... | pod knock SECONDS ADDRESS:PORT...")
+	usage := errors.New("usage: pod serve NAME LOG ADDRESS:PORT... | " +
+		"pod knock SECONDS ADDRESS:PORT... | pod flood SECONDS PPS ADDRESS:PORT...")
 	arguments := os.Args[1:]
 	err := usage
 	switch {
@@ -171,6 +179,8 @@ func main() {
 		err = serve(arguments[1], arguments[2], arguments[3:])
 	case len(arguments) >= 3 && arguments[0] == "knock":
 		err = knock(arguments[1], arguments[2:])
+	case len(arguments) >= 4 && arguments[0] == "flood":
+		err = flood(arguments[1], arguments[2], arguments[3:])
 	}
 	log.Fatal(err)
 }
