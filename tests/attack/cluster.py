@@ -111,7 +111,7 @@ class Place:
             self._apply(_node_port())
             for name in (NEWT, STRAY, OWN):
                 self._cluster.wait(f"pod/{name}", "condition=Ready", NAMESPACE)
-            self._find_pods()
+            self.pods = running_pods(self._cluster)
             yield
         finally:
             self._kubectl("delete", "pods,networkpolicies", "--all", f"--namespace={NAMESPACE}")
@@ -119,7 +119,8 @@ class Place:
 
     def cage(self) -> None:
         self._apply(
-            _policy("everybody", deny_all()), _policy("newt", newt_policy(POLICY, INSTANCE))
+            network_policy("everybody", deny_all()),
+            network_policy("newt", newt_policy(POLICY, INSTANCE)),
         )
         time.sleep(SETTLE_SECONDS)
 
@@ -149,7 +150,7 @@ class Place:
                 LOCAL: stack.enter_context(tap(self._cluster.node, (), "local")),
                 **{
                     name: stack.enter_context(
-                        tap(self._cluster.node, _inside(self.pods[name]), "eth0")
+                        tap(self._cluster.node, inside(self.pods[name]), "eth0")
                     )
                     for name in sorted({each.at for each in attacks if each.shows == CONTAINER})
                 },
@@ -157,7 +158,7 @@ class Place:
             orders = [
                 attack.order(f"{NEEDLE}{number}", {}) for number, attack in enumerate(attacks)
             ]
-            enter = [*_inside(self.pods[source]), *restricted(capabilities)]
+            enter = [*inside(self.pods[source]), *restricted(capabilities)]
             command = [*enter, *PYTHON, "-", "fire", json.dumps(orders)]
             answers = json.loads(self._cluster.node.run(command, stdin=ATTACKER).stdout)
         return answers, wires
@@ -165,8 +166,8 @@ class Place:
     def fired_at_newt(self, source: str, orders: Sequence[Mapping[str, Any]]) -> Wire:
         """What newt's pod sees of what the pod `source` sends it."""
         node = self._cluster.node
-        with tap(node, _inside(self.pods[NEWT]), "eth0") as wire:
-            command = [*_inside(self.pods[source]), *PYTHON, "-", "fire", json.dumps(orders)]
+        with tap(node, inside(self.pods[NEWT]), "eth0") as wire:
+            command = [*inside(self.pods[source]), *PYTHON, "-", "fire", json.dumps(orders)]
             node.run(command, stdin=ATTACKER)
         return wire
 
@@ -187,35 +188,41 @@ class Place:
         self._kubectl("delete", "pod", "knocking", f"--namespace={NAMESPACE}")
         return bool(self._cluster.log(target).arrivals(mark))
 
-    def _find_pods(self) -> None:
-        listed = json.loads(self._kubectl("get", "pods", "--all-namespaces", "--output=json"))
-        spaces = self._cluster.node.run(
-            [
-                *("sh", "-c"),
-                "for each in /run/netns/cni-*; do "
-                "echo $each $(nsenter --net=$each ip -o addr show dev eth0 scope global "
-                "| awk '{ print $4 }'); done",
-            ]
-        ).stdout
-        by_address = {
-            address.split("/")[0]: line.split()[0]
-            for line in spaces.splitlines()
-            for address in line.split()[1:]
-        }
-        for item in listed["items"]:
-            ips = [each["ip"] for each in item["status"]["podIPs"]]
-            ipv4, ipv6 = next(a for a in ips if "." in a), next(a for a in ips if ":" in a)
-            name = item["metadata"]["name"]
-            owned = item["metadata"].get("ownerReferences")
-            name = name.rsplit("-", 2)[0] if owned else name
-            self.pods[name] = Pod(ipv4, ipv6, by_address[ipv4])
-
     def _apply(self, *objects: Mapping[str, Any]) -> None:
         items = {"apiVersion": "v1", "kind": "List", "items": list(objects)}
         self._cluster.apply(json.dumps(items))
 
     def _kubectl(self, *words: str) -> str:
         return self._cluster.kubectl(*words)
+
+
+def running_pods(cluster: Cluster) -> dict[str, Pod]:
+    """By name; those of a Deployment by its name. One that is just going is not among them."""
+    running = ("--all-namespaces", "--field-selector=status.phase=Running", "--output=json")
+    listed = json.loads(cluster.kubectl("get", "pods", *running))
+    spaces = cluster.node.run(
+        [
+            *("sh", "-c"),
+            "for each in /run/netns/cni-*; do "
+            "echo $each $(nsenter --net=$each ip -o addr show dev eth0 scope global "
+            "| awk '{ print $4 }'); done",
+        ]
+    ).stdout
+    by_address = {
+        address.split("/")[0]: line.split()[0]
+        for line in spaces.splitlines()
+        for address in line.split()[1:]
+    }
+    pods = {}
+    for item in listed["items"]:
+        ips = [each["ip"] for each in item["status"]["podIPs"]]
+        ipv4, ipv6 = next(a for a in ips if "." in a), next(a for a in ips if ":" in a)
+        name = item["metadata"]["name"]
+        owned = item["metadata"].get("ownerReferences")
+        name = name.rsplit("-", 2)[0] if owned else name
+        if ipv4 in by_address:
+            pods[name] = Pod(ipv4, ipv6, by_address[ipv4])
+    return pods
 
 
 def attacks(place: Place) -> tuple[Attack, ...]:
@@ -367,7 +374,8 @@ def _first_instruction(place: Place, arrangement: str) -> Iterator[Finding]:
     yield Finding(arrangement, "a pod starts", "a pod, from its first instruction", arrived)
 
 
-def _inside(pod: Pod) -> list[str]:
+def inside(pod: Pod) -> list[str]:
+    """The command that enters a pod's network namespace on the node."""
     return ["nsenter", f"--net={pod.namespace}", "--"]
 
 
@@ -385,11 +393,13 @@ def _pod(name: str, labels: Mapping[str, str] | None = None) -> dict[str, Any]:
     }
 
 
-def _policy(name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
+def network_policy(
+    name: str, spec: Mapping[str, Any], namespace: str = NAMESPACE
+) -> dict[str, Any]:
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
-        "metadata": {"name": name, "namespace": NAMESPACE},
+        "metadata": {"name": name, "namespace": namespace},
         "spec": spec,
     }
 
