@@ -17,8 +17,10 @@ from tests.attack import evidence
 from tests.attack.machines import legacy
 from tests.attack.report import markdown, text
 from tests.attack.siege import ARRANGEMENTS, FREE
-from tests.faults import engine, report
-from tests.faults.trial import Finding, control, suffer
+from tests.faults import report
+from tests.faults.finding import Finding
+from tests.faults.host import engine
+from tests.faults.host.trial import control, suffer
 from tests.host.rig import IMAGE, Host
 from tests.lab import Lab
 from tests.lab.fixtures import unavailable

@@ -1,32 +1,29 @@
-"""A flood from newt to targets that are forbidden, how fast it was, and what arrived of it.
+"""A flood from newt to targets that are forbidden: how fast it was, and what arrived of it.
 
-newt itself floods from its first instruction: its container is a program that does nothing else, so
-the flood goes on wherever Docker starts newt again. Sent packets are counted where newt's network
-ends, arrivals where they arrive.
+What floods, where its packets are counted and where they may arrive is for a Docker host
+`host/flood.py` and for a cluster `cluster/flood.py`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import itertools
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
 
-from tests.host.rig import BRIDGE, GATEWAY, NAS, NEWT, OUTSIDER, POSTGRES, Host, eventually
-from tests.lab.nas import Nas
+from tests.host.rig import Wire, eventually
 
-#: A machine on the LAN, one outside, and the Docker host by two of its addresses. On the host
-#: something listens on this port, and writes down who came.
-TARGETS, PORT = (POSTGRES, OUTSIDER, NAS, GATEWAY), 5001
 #: Packets a second: what newt tries, and below what a flood has shown nothing.
 PPS, ENOUGH = 9000, 5000
 SECONDS = 1800
+PORT = 5001
 BETWEEN_LOOKS = 0.05
 #: What a container's kernel sends of itself, before newt's first packet and after its last.
 A_FEW = 50
+
+#: Per program that floods: the packets that it has sent so far. One that ended is not in it.
+Look = Callable[[], Mapping[str, int]]
 
 
 class Flood:
@@ -52,37 +49,18 @@ class Flood:
         already = self.sent
         eventually(lambda: self.sent > already + ENOUGH, "newt floods", within=150)
 
-
-def start_flooding_newt(host: Host, *options: str) -> None:
-    host.start_flooding_newt(",".join(TARGETS), *options, port=PORT, seconds=SECONDS, pps=PPS)
-
-
-@contextlib.contextmanager
-def flooded(host: Host, *, rebooted: bool = False) -> Iterator[Flood]:
-    """Newt floods already; looks at what arrives during the block. When the host is ``rebooted``
-    meanwhile, the host's own service is asked what arrived there: a tap would not live."""
-    flood, log = Flood(), host.lab.log("nas")
-    with contextlib.ExitStack() as taps:
-        wires = [taps.enter_context(host.tapped_at(name)) for name in ("postgres", "outsider")]
-        if not rebooted:
-            wires.append(taps.enter_context(host.nas_tapped()))
-        mark = log.mark()
-        with _measured(host.nas, flood):
-            yield flood
-    watched = [target for target in TARGETS if target != GATEWAY or not rebooted]
-    for target, wire in itertools.product(watched, wires):
-        flood.arrived[target] += wire.ports.get(f"{target}:{PORT}", 0)
-        flood.last = max(flood.last, wire.last.get(f"{target}:{PORT}", 0.0))
-    if rebooted:  # the log does not tell the host's addresses apart
-        came = [entry.time for entry in log.arrivals(mark, source=NEWT)]
-        flood.arrived[NAS] += len(came)
-        flood.last = max(flood.last, *came, 0.0)
+    def seen(self, target: str, address: str, wire: Wire) -> None:
+        """Adds what was tapped of the packets to a target, which has this address."""
+        place = f"{address}:{PORT}"
+        self.arrived[target] += wire.ports.get(place, 0)
+        self.last = max(self.last, wire.last.get(place, 0.0))
 
 
 @contextlib.contextmanager
-def _measured(nas: Nas, flood: Flood) -> Iterator[None]:
+def measured(flood: Flood, look: Look) -> Iterator[None]:
+    """Counts what is sent during the block, and for how long."""
     over = threading.Event()
-    meter = threading.Thread(target=_measure, args=(nas, flood, over))
+    meter = threading.Thread(target=_measure, args=(flood, look, over))
     meter.start()
     try:
         yield
@@ -91,29 +69,33 @@ def _measured(nas: Nas, flood: Flood) -> Iterator[None]:
         meter.join()
 
 
-def _measure(nas: Nas, flood: Flood, over: threading.Event) -> None:
-    known, looked, pause = _plugs(nas), time.monotonic(), 0.0
+def _measure(flood: Flood, look: Look, over: threading.Event) -> None:
+    meter = Meter(flood, look(), time.monotonic())
     while not over.wait(BETWEEN_LOOKS):
-        plugs, now = _plugs(nas), time.monotonic()
-        sent = sum(count - known.get(name, 0) for name, count in plugs.items())
-        if known.keys() - plugs.keys():
-            pause = 0.0  # newt had ended; Docker takes its plug away some time later
-        if any(count > A_FEW for count in plugs.values()):
-            pause += now - looked
+        meter.read(look(), time.monotonic())
+    meter.end()
+
+
+class Meter:
+    """Adds up what single looks tell. Time in which no program ran is not the flood's, but a
+    program that was silent between two of its packets was slow."""
+
+    def __init__(self, flood: Flood, programs: Mapping[str, int], now: float) -> None:
+        self._flood = flood
+        self._known = programs
+        self._looked = now
+        self._silence = 0.0
+
+    def read(self, programs: Mapping[str, int], now: float) -> None:
+        sent = sum(count - self._known.get(name, 0) for name, count in programs.items())
+        if self._known.keys() - programs.keys():
+            self._silence = 0.0  # newt had ended; Docker takes its plug away some time later
+        if any(count > A_FEW for count in programs.values()):
+            self._silence += now - self._looked
         if sent > A_FEW:
-            flood.seconds, pause = flood.seconds + pause, 0.0
-        flood.sent += sent
-        known, looked = plugs, now
-    flood.seconds += pause
+            self._flood.seconds, self._silence = self._flood.seconds + self._silence, 0.0
+        self._flood.sent += sent
+        self._known, self._looked = programs, now
 
-
-def _plugs(nas: Nas) -> dict[str, int]:
-    """Packets that came out of each container on newt's bridge; it has a new plug at each start."""
-    init = nas.init_pid()
-    interfaces = Path(f"/proc/{init}/root/sys/class/net")
-    counted: dict[str, int] = {}
-    with contextlib.suppress(OSError):  # newt, Docker or the host is just going down
-        for plug in (interfaces / BRIDGE / "brif").iterdir():
-            count = interfaces / plug.name / "statistics/rx_packets"
-            counted[plug.name] = int(count.read_text())
-    return counted
+    def end(self) -> None:
+        self._flood.seconds += self._silence

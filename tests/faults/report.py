@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from tests.attack.report import Table
 from tests.attack.siege import FREE
-from tests.faults.faults import TIMER_SECONDS
+from tests.faults.finding import Finding, Verdict
 from tests.faults.flood import ENOUGH
-from tests.faults.trial import Finding, Verdict
+from tests.faults.host.faults import TIMER_SECONDS
 
 
 def table(findings: Sequence[Finding], names: Sequence[str]) -> Table:
@@ -78,7 +78,9 @@ def _why(finding: Finding) -> str:
         return f"it held, though it is listed as a limit: {finding.limit}"
     if finding.verdict is Verdict.BLANK:
         return f"without a cage the flood does not arrive everywhere: {_arrivals(finding)}"
-    return finding.wrong or f"of the flood there arrived {_arrivals(finding)}"
+    arrived = f"of the flood there arrived {_arrivals(finding)}"
+    told_anyway = not finding.wrong or flood.arrived.total()
+    return "; ".join(filter(None, (finding.wrong, arrived if told_anyway else "")))
 
 
 def _arrivals(finding: Finding) -> str:

@@ -9,10 +9,10 @@ import pytest
 
 from egress.limits import RELOAD
 from tests.attack.siege import FREE
-from tests.faults.faults import Window
-from tests.faults.flood import ENOUGH, TARGETS, Flood
-from tests.faults.report import conclusion, held_and_broken, table
-from tests.faults.trial import Finding, Verdict
+from tests.faults.finding import Finding, Verdict, Window
+from tests.faults.flood import ENOUGH, Flood
+from tests.faults.host.flood import TARGETS
+from tests.faults.report import conclusion, held_and_broken, table, told
 
 
 def flood(arrived: int = 0, *, rate: float = 2 * ENOUGH, last: float = 0.0) -> Flood:
@@ -27,6 +27,12 @@ WINDOW = Window(opened=100.0, closed=110.0)
 SEEN = replace(QUIET, flood=flood(5, last=104.5), window=WINDOW)
 
 
+def test_what_went_wrong_does_not_hide_what_arrived() -> None:
+    both = told(replace(QUIET, flood=flood(1), wrong="newt is not started"))
+    assert "BROKEN, newt is not started; of the flood there arrived 1 at 10.0.1.60" in both
+    assert told(replace(QUIET, wrong="not started")).endswith("BROKEN, not started")
+
+
 @pytest.mark.parametrize(
     ("finding", "verdict", "counts"),
     [
@@ -38,6 +44,8 @@ SEEN = replace(QUIET, flood=flood(5, last=104.5), window=WINDOW)
         (replace(QUIET, flood=flood(1), limit=RELOAD), Verdict.LIMIT, (0, 0)),
         (replace(QUIET, limit=RELOAD), Verdict.UNEXPECTED, (0, 1)),
         (replace(QUIET, flood=flood(1), limit=RELOAD, wrong="lost"), Verdict.BROKEN, (0, 1)),
+        (replace(SEEN, limit=RELOAD), Verdict.LIMIT, (0, 0)),
+        (replace(SEEN, limit=RELOAD, flood=flood(5, last=110.5)), Verdict.BROKEN, (0, 1)),
         (SEEN, Verdict.OPEN, (0, 0)),
         (replace(SEEN, flood=flood(5, last=110.5)), Verdict.BROKEN, (0, 1)),
         (replace(SEEN, flood=flood(0)), Verdict.BROKEN, (0, 1)),

@@ -16,6 +16,7 @@ from host.payload import Declaration
 from tests.attack.attacks import JELLYFIN
 from tests.attack.machines import CONFIGURATION
 from tests.attack.siege import reloaded
+from tests.faults.finding import Window
 from tests.host.moments import moments
 from tests.host.rig import CONTAINER, GITEA, NAS, POSTGRES, Host, declare, eventually, rule
 
@@ -42,14 +43,6 @@ for pid in $(grep -l -a -s 'sshd: roo[t]' /proc/[0-9]*/cmdline | cut -d / -f 3);
     kill -KILL "$pid"
 done
 """
-
-
-@dataclass(frozen=True)
-class Window:
-    """When the cage was opened, and when it was seen to stand again."""
-
-    opened: float
-    closed: float
 
 
 @dataclass(frozen=True)

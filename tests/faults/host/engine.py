@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tests.attack.siege import ARRANGEMENTS
 from tests.deployment import Deployment
 from tests.engine.prepare import prepare
-from tests.faults.flood import PORT, PPS, SECONDS, TARGETS, flooded
-from tests.faults.trial import SETTLE, WRONG, Finding
+from tests.faults.finding import Finding, found
+from tests.faults.flood import PORT, PPS, SECONDS
+from tests.faults.host.flood import TARGETS, flooded
 from tests.host.moments import moments
 from tests.host.rig import Host, eventually
 
@@ -47,18 +47,13 @@ def _suffer(host: Host, deployment: Deployment, name: str, settings: Mapping[str
     before = deployment.setting("egress")
     deployment.edit(docker={**deployment.setting("docker"), **settings})
     deployment.up()
-    wrong = ""
     flood_words = ["flood", ",".join(TARGETS), str(PORT), str(SECONDS), str(PPS)]
-    with host.newt_meanwhile(*flood_words), flooded(host) as flood:
-        flood.goes_on()
-        try:
-            _killed(host, deployment, [*before, ADDED])
-            flood.goes_on()
-            time.sleep(SETTLE)
-        except WRONG as error:
-            wrong = str(error)
+    with host.newt_meanwhile(*flood_words):
+        finding = found(
+            name, NAME, flooded(host), lambda: _killed(host, deployment, [*before, ADDED])
+        )
     deployment.edit(egress=before)
-    return Finding(name, NAME, flood, wrong=wrong)
+    return finding
 
 
 def _killed(host: Host, deployment: Deployment, egress: list[Any]) -> None:

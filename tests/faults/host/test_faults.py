@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.attack.siege import ARRANGEMENTS, Arrangement
-from tests.faults.faults import FAULTS, Fault
+from tests.faults.finding import Finding, Verdict
+from tests.faults.host.faults import FAULTS, Fault
+from tests.faults.host.trial import control, suffer
 from tests.faults.report import conclusion
-from tests.faults.trial import Finding, Verdict, control, suffer
 from tests.host.rig import Host
 
 pytestmark = pytest.mark.lab
