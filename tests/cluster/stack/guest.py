@@ -1,4 +1,6 @@
-"""A pod that somebody puts into newt's namespace: it knocks from its first instruction."""
+"""A pod that somebody puts into newt's namespace: it does what it is told to from its first
+instruction, knock for example.
+"""
 
 from __future__ import annotations
 
@@ -59,12 +61,29 @@ def guest(
     namespace: str = NAMESPACE,
     grace: int = 0,
 ) -> Iterator[Guest]:
-    """With such a pod, under Pod Security `restricted`; asked to go, it goes after `grace` s."""
+    """With such a pod that knocks on the doors."""
+    arguments = ["knock", str(seconds), *doors]
+    with invited(cluster, name, labels, arguments, namespace=namespace, grace=grace) as place:
+        yield Guest(cluster, place, doors)
+
+
+@contextmanager
+def invited(
+    cluster: Cluster,
+    name: str,
+    labels: Mapping[str, str],
+    arguments: Sequence[str],
+    *,
+    namespace: str = NAMESPACE,
+    grace: int = 0,
+) -> Iterator[Sequence[str]]:
+    """With such a pod, under Pod Security `restricted`; asked to go, it goes after `grace` s. Gives
+    its name and namespace as words for kubectl."""
     place = (name, f"--namespace={namespace}")
     container = {
         "name": name,
         "image": IMAGE,
-        "args": ["knock", str(seconds), *doors],
+        "args": list(arguments),
         "securityContext": CONTAINER_SECURITY,
     }
     manifest = {
@@ -80,7 +99,7 @@ def guest(
     }
     cluster.apply(json.dumps(manifest))
     try:
-        yield Guest(cluster, place, doors)
+        yield place
     finally:
         cluster.kubectl("delete", "pod", *place, "--ignore-not-found")
 
