@@ -72,7 +72,7 @@ bench: $(VENV)/.ready ## what the cage costs, beside no cage and the post's scri
 	@$(PYTHON) -m tests.bench
 
 .PHONY: faults
-faults: $(VENV)/.ready ## newt floods forbidden targets while all kinds of things happen to the Docker host
+faults: $(VENV)/.ready ## newt floods forbidden targets while all kinds of things happen to the Docker host, and in a cluster
 	@$(PYTHON) -m tests.faults
 
 .PHONY: evidence

@@ -28,6 +28,13 @@ class Limit:
         return f"{self.enforcer}: {self.text}"
 
 
+TAKEN_OFF = Limit(
+    CILIUM,
+    "When its program is taken off a pod's interface (`tc filter delete`), the pod is open until "
+    "its agent is started again; connections to its node that it tried meanwhile stay open until "
+    "the pod is replaced.",
+)
+
 LIMITS: tuple[Limit, ...] = (
     Limit(
         NO_ENFORCER,
@@ -51,6 +58,7 @@ LIMITS: tuple[Limit, ...] = (
         "A block matches neither pods nor nodes (documented), so none can be allowed by address.",
     ),
     Limit(CILIUM, "While the enforcer is down no pod starts."),
+    TAKEN_OFF,
     Limit(
         KUBE_NETWORK_POLICIES,
         "A pod's own node is exempt: its ssh, its kubelet, its node ports, and the Kubernetes "

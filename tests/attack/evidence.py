@@ -30,6 +30,10 @@ def versions(host: Host) -> str:
     return ", ".join(f"{name} {version}" for name, version in versions_by_name(host).items())
 
 
+def cluster_versions() -> str:
+    return f"Kubernetes {KUBERNETES}, Cilium {CILIUM}, kernel {platform.release()}"
+
+
 def of_host(
     measured_on: str,
     findings: Sequence[Finding],
@@ -52,7 +56,7 @@ def of_host(
 def of_cluster(findings: Sequence[Finding], table: report.Table) -> str:
     return "\n\n".join(
         (
-            f"Measured with Kubernetes {KUBERNETES}, Cilium {CILIUM}, kernel {platform.release()}.",
+            f"Measured with {cluster_versions()}.",
             f"```text\n{report.conclusion(findings, None)}\n```",
             report.markdown(table),
         )

@@ -1,8 +1,9 @@
-"""`make faults`: everything that could go wrong around the cage of a Docker host, under a flood.
+"""`make faults`: all that could go wrong around the cage, under a flood: a Docker host's, and then
+that in a cluster.
 
 First the flood without a cage, to know that it arrives, and then every fault in each arrangement.
-Ends with a table and `N held, M broken`; exit status 0 only if M is 0, and 3 when nothing could be
-measured here. `--evidence` writes what it found into docs/evidence.md.
+Ends with a table and `N held, M broken` for each of the two; exit status 0 only if both M are 0,
+and 3 when nothing could be measured here. `--evidence` writes what it found into docs/evidence.md.
 """
 
 from __future__ import annotations
@@ -11,54 +12,96 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from tests.attack import evidence
+from tests.attack.cluster import CAGED
 from tests.attack.machines import legacy
 from tests.attack.report import markdown, text
 from tests.attack.siege import ARRANGEMENTS, FREE
 from tests.faults import report
+from tests.faults.cluster import engine as cluster_engine
+from tests.faults.cluster import trial as cluster_trial
+from tests.faults.cluster.scene import Scene
 from tests.faults.finding import Finding
-from tests.faults.host import engine
-from tests.faults.host.trial import control, suffer
+from tests.faults.host import engine as host_engine
+from tests.faults.host import trial as host_trial
 from tests.host.rig import IMAGE, Host
 from tests.lab import Lab
 from tests.lab.fixtures import unavailable
+from tests.lab.kubernetes import Cluster
 
 DEFAULT_PREFIX = "ntfaults"
 NOT_MEASURED = 3
-COLUMNS = [each.name for each in (FREE, *ARRANGEMENTS)]
-PART = "faults"
+HOST_COLUMNS = [each.name for each in (FREE, *ARRANGEMENTS)]
+CLUSTER_COLUMNS = [FREE.name, CAGED]
 
 
-def faults(*, write: bool) -> int:
-    """The whole suite; returns the exit status."""
+@dataclass(frozen=True)
+class Part:
+    """What was found on one of the two; ``name`` is that of its part of docs/evidence.md."""
+
+    name: str
+    columns: Sequence[str]
+    measured_on: str
+    findings: Sequence[Finding]
+
+    def show(self) -> None:
+        table = report.table(self.findings, self.columns)
+        conclusion = report.conclusion(self.findings)
+        print(f"\n{text(table)}\n\nmeasured with {self.measured_on}\n{conclusion}", flush=True)
+
+    def write(self) -> None:
+        table = report.table(self.findings, self.columns)
+        measured = f"Measured with {self.measured_on}."
+        parts = (measured, f"```text\n{report.conclusion(self.findings)}\n```", markdown(table))
+        evidence.write(self.name, "\n\n".join(parts))
+
+
+def faults(*, with_host: bool, with_cluster: bool, write: bool) -> int:
+    """The whole suite, or one half of it; returns the exit status."""
+    broken = 0
     with Lab(os.environ.get("NEWT_LAB") or DEFAULT_PREFIX) as lab:
-        host = Host(lab)
-        host.sh(f"docker pull --quiet {IMAGE}")
-        measured_on = evidence.versions(host)
-        findings = list(_told(_on_host(host)))
-    table, conclusion = report.table(findings, COLUMNS), report.conclusion(findings)
-    print(f"\n{text(table)}\n\nmeasured with {measured_on}\n{conclusion}")
-    if write:
-        measured = f"Measured with {measured_on}."
-        parts = (measured, f"```text\n{conclusion}\n```", markdown(table))
-        evidence.write(PART, "\n\n".join(parts))
-    _, broken = report.held_and_broken(findings)
+        for part in _parts(lab, with_host=with_host, with_cluster=with_cluster):
+            part.show()
+            if write:
+                part.write()
+            broken += report.held_and_broken(part.findings)[1]
     return int(broken > 0)
 
 
+def _parts(lab: Lab, *, with_host: bool, with_cluster: bool) -> Iterator[Part]:
+    if with_host:
+        host = Host(lab)
+        host.sh(f"docker pull --quiet {IMAGE}")
+        measured_on = evidence.versions(host)
+        yield Part("faults", HOST_COLUMNS, measured_on, list(_told(_on_host(host))))
+    if with_cluster:
+        with Cluster(lab) as cluster:
+            found = list(_told(_in_cluster(lab, cluster)))
+        yield Part("cluster-faults", CLUSTER_COLUMNS, evidence.cluster_versions(), found)
+
+
 def _on_host(host: Host) -> Iterator[Finding]:
-    yield from control(host)
+    yield from host_trial.control(host)
     for arrangement in ARRANGEMENTS:
         if not arrangement.legacy:
-            yield from suffer(host, arrangement)
-    yield from engine.suffer(host)
+            yield from host_trial.suffer(host, arrangement)
+    yield from host_engine.suffer(host)
     with legacy(host):
-        yield from control(host)
+        yield from host_trial.control(host)
         for arrangement in ARRANGEMENTS:
             if arrangement.legacy:
-                yield from suffer(host, arrangement)
+                yield from host_trial.suffer(host, arrangement)
+
+
+def _in_cluster(lab: Lab, cluster: Cluster) -> Iterator[Finding]:
+    scene = Scene(lab, cluster)
+    with scene.namespace():
+        yield cluster_trial.control(scene)
+        yield from cluster_trial.suffer(scene)
+    yield cluster_engine.suffer(lab, cluster)
 
 
 def _told(findings: Iterator[Finding]) -> Iterator[Finding]:
@@ -71,12 +114,21 @@ def _told(findings: Iterator[Finding]) -> Iterator[Finding]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults")
-    parser.add_argument("--evidence", action="store_true", help="write docs/evidence.md")
+    half = parser.add_mutually_exclusive_group()
+    half.add_argument("--no-cluster", action="store_true", help="the Docker host alone")
+    half.add_argument("--no-host", action="store_true", help="the cluster alone")
+    parser.add_argument(
+        "--evidence", action="store_true", help="write what was measured into docs/evidence.md"
+    )
     options = parser.parse_args()
     if reason := unavailable():
         print(f"nothing was measured: {reason}")
         return NOT_MEASURED
-    return faults(write=options.evidence)
+    return faults(
+        with_host=not options.no_host,
+        with_cluster=not options.no_cluster,
+        write=options.evidence,
+    )
 
 
 if __name__ == "__main__":
