@@ -36,4 +36,6 @@ def test_the_flood_of_a_newt_without_a_policy_arrives_at_every_target(scene: Sce
 
 def test_nothing_arrives_whatever_happens_to_the_enforcer_and_to_newt(scene: Scene) -> None:
     found = list(suffer(scene, SHORT))
+    # First, and without a word of what was late: a leak gets no second try.
+    assert [each.fault for each in found if each.leaked] == []
     assert [each.verdict for each in found] == [Verdict.HELD] * len(SHORT), conclusion(found)

@@ -79,6 +79,12 @@ class Finding:
         return Verdict.BROKEN if arrived.total() else Verdict.HELD
 
     @property
+    def leaked(self) -> bool:
+        """Whether something arrived that nothing accounts for."""
+        accounted = self.arrangement == FREE.name or self.limit or self.window
+        return not accounted and self.flood.arrived.total() > 0
+
+    @property
     def open_for(self) -> float:
         """Seconds from the opening of the cage to the last packet that arrived."""
         return self.flood.last - self.window.opened if self.window else 0.0

@@ -60,6 +60,21 @@ def test_a_fault_has_one_verdict(
     assert held_and_broken([finding]) == counts
 
 
+@pytest.mark.parametrize(
+    ("finding", "leaked"),
+    [
+        (QUIET, False),
+        (replace(QUIET, flood=flood(1)), True),
+        (replace(QUIET, flood=flood(1), wrong="newt is not started"), True),
+        (replace(QUIET, flood=flood(1), limit=RELOAD), False),
+        (SEEN, False),
+        (replace(QUIET, arrangement=FREE.name, flood=flood(9)), False),
+    ],
+)
+def test_a_leak_is_one_whatever_else_went_wrong(finding: Finding, leaked: bool) -> None:
+    assert finding.leaked is leaked
+
+
 def test_a_control_that_arrives_at_all_targets_but_one_is_a_blank() -> None:
     partly = flood(9)
     partly.arrived[TARGETS[-1]] = 0

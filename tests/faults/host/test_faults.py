@@ -30,6 +30,8 @@ def named(*names: str) -> list[Fault]:
 
 def verdicts(findings: list[Finding]) -> dict[str, Verdict]:
     """What became of each fault; the reasons are shown where one was not as it should be."""
+    # First, and without a word of what was late: a leak gets no second try.
+    assert [finding.fault for finding in findings if finding.leaked] == []
     assert not any(finding.verdict.broken for finding in findings), conclusion(findings)
     return {finding.fault: finding.verdict for finding in findings}
 
