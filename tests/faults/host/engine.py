@@ -26,6 +26,8 @@ ADDED = {"name": "wiki", "host": "10.0.1.50", "port": 3001}
 HOLD = "touch /run/loaded; sleep 3"
 MOMENT = "when the program was replaced"
 KILLED = -9
+#: From the start of the engine until it has the host load rules, under a flood.
+PATIENCE = 180
 
 
 def suffer(host: Host) -> Iterator[Finding]:
@@ -65,15 +67,15 @@ def _killed(host: Host, deployment: Deployment, egress: list[Any]) -> None:
             command, stdout=subprocess.DEVNULL, env=deployment.environment, cwd=deployment.folder
         )
         try:
-            eventually(lambda: "loaded" in host.sh("ls /run"), "the rules are loaded", within=60)
+            eventually(lambda: "loaded" in host.sh("ls /run"), "the rules are loaded", within=PATIENCE)
         finally:
             update.kill()
             ended = update.wait(timeout=60)
             host.sh("rm -f /run/loaded")
+            deployment.pulumi("cancel", "--yes")  # the dead engine holds the stack's lock
         assert ended == KILLED, "the engine ended before it was killed"
         free = "flock -n /run/newt-egress.lock echo free || :"
         eventually(lambda: "free" in host.sh(free), "the program on the host ends")
-    deployment.pulumi("cancel", "--yes")  # the dead engine holds the stack's lock
     deployment.up()
     assert host.check()["state"] == "ok", "the next update did not mend it"
     deployment.preview("--expect-no-changes")
