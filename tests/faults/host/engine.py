@@ -67,7 +67,9 @@ def _killed(host: Host, deployment: Deployment, egress: list[Any]) -> None:
             command, stdout=subprocess.DEVNULL, env=deployment.environment, cwd=deployment.folder
         )
         try:
-            eventually(lambda: "loaded" in host.sh("ls /run"), "the rules are loaded", within=PATIENCE)
+            eventually(
+                lambda: "loaded" in host.sh("ls /run"), "the rules are loaded", within=PATIENCE
+            )
         finally:
             update.kill()
             ended = update.wait(timeout=60)
