@@ -54,8 +54,8 @@ def confirm_confined(
     while True:
         # Neither the pods of the proof, nor one that is on its way out.
         pods = [pod for pod in client.each(path, _as_is) if _is_newt(pod)]
-        digests = {_annotations(pod).get(DIGEST_ANNOTATION) for pod in pods}
-        if digests == {digest}:
+        others = [pod for pod in pods if _annotations(pod).get(DIGEST_ANNOTATION) != digest]
+        if pods and not others:
             return
         if time.monotonic() > deadline:
             break
@@ -65,6 +65,13 @@ def confirm_confined(
         raise Unconfined(
             f"kubernetes.chart: the release made no pod labelled {words} in {namespace}: this "
             "version of the chart names its pods otherwise, or rendered none; pin 1.5.0"
+        )
+    if len(others) < len(pods):
+        names = ", ".join(sorted(map(_name, others)))
+        raise Unconfined(
+            f"{names} in {namespace} is labelled {words} and may reach what newt may, but is not "
+            f"of this release: remove it, `kubectl delete pod {names.replace(',', '')} "
+            f"--namespace={namespace}`, or what makes it"
         )
     raise Unconfined(
         f"kubernetes.chart: newt's pods carry another policy's hash than {digest}: the chart does "
