@@ -1,8 +1,8 @@
 """``python -m suggest STACK``: what newt was refused, as entries for the allow-list.
 
 On a Docker host asks the host, over SSH as the stack says; changes nothing there. In a cluster
-reads flows from a file. Exit status: 0 the list is printed, 2 there is none to be had. See
-docs/suggest.md.
+reads flows from a file, which tell how often each entry was used, too. Exit status: 0 the list is
+printed, 2 there is none to be had. See docs/suggest.md.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from review import revisions, stacks
 from settings import policy
 from settings.docker import Docker
 from settings.stack import Settings
-from suggest import hubble
+from suggest import hubble, used
 from suggest.attempts import NotUnderstoodError, of_host
 from suggest.cluster import EXPLANATION, Cluster
 from suggest.entries import lines
@@ -61,6 +61,7 @@ def main(
     """``folder`` is the one of Pulumi.yaml."""
     options = _options(arguments)
     state = revisions.WorkingTree(folder, prefix="")
+    use: Sequence[str] = ()  # a Docker host's `newt-egress status` has counters
     try:
         project, settings = stacks.settings_of(options.stack, state)
         exposures = _exposures(options.blueprint or settings.blueprint.file, state)
@@ -71,9 +72,10 @@ def main(
             judged, names = _of_host(settings, owner, exposures, look)
             since = " within a day, or since its rules were loaded"
         elif options.flows:
-            namespace = settings.kubernetes.namespace
-            flows = hubble.attempts(_read(options.flows), namespace, datetime.now(UTC))
-            judged = grouped(flows, Cluster(settings).verdict_on)
+            namespace, now = settings.kubernetes.namespace, datetime.now(UTC)
+            flows = [*_read(options.flows)]
+            judged = grouped(hubble.attempts(flows, namespace, now), Cluster(settings).verdict_on)
+            use = [*used.lines(settings, hubble.connections(flows, namespace, now))]
             names, since = Names(settings, exposures=exposures), ", as far as the flows tell"
         else:
             namespace = settings.kubernetes.namespace
@@ -82,6 +84,8 @@ def main(
     except (stacks.NotLoadedError, NotUnderstoodError, _NothingToReadError) as error:
         say(f"suggest: {error}")
         return NOTHING_TO_READ
+    for line in use:
+        say(line)
     say(_WARNING.format(stack=options.stack, since=since).rstrip())
     for line in lines(judged, names) if judged else ("# Nothing.",):
         say(line)

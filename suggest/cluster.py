@@ -21,10 +21,11 @@ _SYSTEM = "kube-system"
 #: What to tell where nothing was read, because no API offers it.
 EXPLANATION = """\
 # A NetworkPolicy has no counters and no log, and the Kubernetes API offers nothing to read: how
-# often an entry was used is not known, and what was refused only the enforcer can tell.
+# often an entry was used, and what was refused, only the enforcer can tell.
 #   Cilium with Hubble switched on: its flows, which this program reads:
 #     kubectl -n kube-system exec ds/cilium -c cilium-agent -- hubble observe \\
-#       --verdict DROPPED --from-namespace {namespace} --last 1000 --output json >flows.json
+#       --type drop --type policy-verdict --from-namespace {namespace} --last 1000 \\
+#       --output json >flows.json
 #     (an agent knows the flows of its own node: ask the one on newt's)
 #     make suggest STACK={stack} FLOWS=flows.json
 #   kube-router (k3s): the node's kernel hands dropped packets to NFLOG group 100, for
@@ -49,7 +50,7 @@ class Cluster:
         return OFFERED if doubt is None else (Advice.DOUBTED, doubt)
 
     def _means(self, entry: Target, attempt: Attempt) -> bool:
-        return _is_at(entry, attempt.destination) and has_port(
+        return is_at(entry, attempt.destination) and has_port(
             entry.protocol, entry.port.ranges, attempt
         )
 
@@ -57,7 +58,7 @@ class Cluster:
         destination = attempt.destination
         for entry in self.settings.must_not_reach:
             meaning = entry.meaning
-            if self._means(entry, attempt) or (_is_at(entry, destination) and entry.port.names):
+            if self._means(entry, attempt) or (is_at(entry, destination) and entry.port.names):
                 yield f"mustNotReach {entry.name}"
             if (
                 isinstance(meaning, ServiceRef)
@@ -74,7 +75,7 @@ class Cluster:
     def _doubts(self, attempt: Attempt) -> Iterator[str]:
         destination = attempt.destination
         for entry in self.settings.must_not_reach:
-            if _is_at(entry, destination):
+            if is_at(entry, destination):
                 yield f"the target of mustNotReach {entry.name}, at another port"
         if not isinstance(destination, Pods):
             yield from outside(destination)
@@ -89,7 +90,7 @@ class Cluster:
         return self.settings.kubernetes.namespace
 
 
-def _is_at(entry: Target, destination: Address | Pods) -> bool:
+def is_at(entry: Target, destination: Address | Pods) -> bool:
     meaning = entry.meaning
     if isinstance(meaning, Pods):
         return isinstance(destination, Pods) and meaning.overlaps(destination)

@@ -62,10 +62,11 @@ def _target(judged: Judged) -> str:
 
 def _often(judged: Judged) -> str:
     packets = f"{judged.packets} packet{'' if judged.packets == 1 else 's'}"
-    return f"{'at least ' if judged.at_least else ''}{packets}, the last {_ago(judged.ago)} ago"
+    return f"{'at least ' if judged.at_least else ''}{packets}, the last {ago(judged.ago)} ago"
 
 
-def _ago(seconds: int) -> str:
+def ago(seconds: int) -> str:
+    """As much of it as somebody wants to know."""
     if seconds < _MINUTES_FROM:
         return f"{seconds} s"
     if seconds < _HOURS_FROM:

@@ -1,4 +1,5 @@
-"""Cilium's own record of refused packets: flows of Hubble, as JSON, one a line.
+"""Cilium's own record of what it refused and what it let through: flows of Hubble, as JSON, one a
+line.
 
 What ``hubble observe --output json`` prints, and what Cilium's exporter writes into its file. The
 names of the fields are those of Cilium's API (``api/v1/flow/flow.proto``, 1.15).
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 from egress.model import Address, Labels, Pods, Protocol
 from suggest.attempts import TELLING_LABELS, Attempt, NotUnderstoodError
 
-_DROPPED, _EGRESS = "DROPPED", "EGRESS"
+_DROPPED, _FORWARDED, _EGRESS = "DROPPED", "FORWARDED", "EGRESS"
 #: No policy allows it; one forbids it. Older versions have the numbers alone.
 _DENIED = frozenset({"POLICY_DENIED", "POLICY_DENY", 133, 181})
 _TRANSPORTS = {"TCP": Protocol.TCP, "UDP": Protocol.UDP}
@@ -26,19 +27,34 @@ _NAMESPACE = "k8s:io.kubernetes.pod.namespace="
 #: Neither pods nor the outside: nodes, and the API server on one.
 _ENTITIES = frozenset({"host", "remote-node", "kube-apiserver", "health", "ingress", "init"})
 _LABEL = re.compile(r"[A-Za-z0-9:._/=-]{1,500}")
-#: A packet that a policy drops is told of twice: as a verdict, and as a drop.
+#: A packet that a policy drops is told of twice: as a verdict, and as a drop. Of what it allows the
+#: first packet of a connection has a verdict.
 _VERDICT_EVENT = 5
+
+Flow = Mapping[str, Any]
 
 
 def attempts(lines: Iterable[str], namespace: str, now: datetime) -> Iterator[Attempt]:
     """What the pods in ``namespace`` were refused, one per flow. Raises ``NotUnderstoodError``."""
+    return _read(lines, lambda flow: _is_refused(flow, namespace), now)
+
+
+def connections(lines: Iterable[str], namespace: str, now: datetime) -> Iterator[Attempt]:
+    """What the policy of the pods in ``namespace`` let through, one per connection. Raises
+    ``NotUnderstoodError``."""
+    return _read(lines, lambda flow: _is_allowed(flow, namespace), now)
+
+
+def _read(
+    lines: Iterable[str], is_wanted: Callable[[Flow], bool], now: datetime
+) -> Iterator[Attempt]:
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
             message = json.loads(line)
             flow = message.get("flow", {})
-            if not _is_refused(flow, namespace):
+            if not is_wanted(flow):
                 continue
             yield from _attempts(flow, now)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -48,17 +64,29 @@ def attempts(lines: Iterable[str], namespace: str, now: datetime) -> Iterator[At
             ) from None
 
 
-def _is_refused(flow: Mapping[str, Any], namespace: str) -> bool:
+def _is_refused(flow: Flow, namespace: str) -> bool:
     return (
         flow.get("verdict") == _DROPPED
-        and flow.get("traffic_direction") == _EGRESS
         and bool(_DENIED & {flow.get("drop_reason_desc"), flow.get("drop_reason")})
         and flow.get("event_type", {}).get("type") != _VERDICT_EVENT
-        and flow.get("source", {}).get("namespace") == namespace
+        and _goes_out(flow, namespace)
     )
 
 
-def _attempts(flow: Mapping[str, Any], now: datetime) -> Iterator[Attempt]:
+def _is_allowed(flow: Flow, namespace: str) -> bool:
+    return (
+        flow.get("verdict") == _FORWARDED
+        and flow.get("event_type", {}).get("type") == _VERDICT_EVENT
+        and _goes_out(flow, namespace)
+    )
+
+
+def _goes_out(flow: Flow, namespace: str) -> bool:
+    source = flow.get("source", {})
+    return flow.get("traffic_direction") == _EGRESS and source.get("namespace") == namespace
+
+
+def _attempts(flow: Flow, now: datetime) -> Iterator[Attempt]:
     """Nothing for what has no ports: no entry could allow it."""
     for name, ports in flow.get("l4", {}).items():
         if name in _TRANSPORTS:

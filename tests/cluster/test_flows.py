@@ -1,4 +1,4 @@
-"""What Cilium tells of packets that it dropped is what `make suggest` reads."""
+"""What Cilium tells of dropped packets and of connections is what `make suggest` reads."""
 
 from __future__ import annotations
 
@@ -19,10 +19,14 @@ pytestmark = pytest.mark.lab
 
 NAMESPACE = "refused"
 NODE, STRANGER = "10.0.1.40", "10.0.1.70"  # there is no such machine as the second
+GITEA = {
+    "to": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "gitea"}}}],
+    "ports": [{"port": 3000, "protocol": "TCP"}],
+}
 
 
 def _objects(script: str) -> list[dict[str, Any]]:
-    """A pod behind a policy that allows nothing."""
+    """A pod behind a policy that allows gitea, and dials."""
     metadata = {"namespace": NAMESPACE}
     return [
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}},
@@ -30,7 +34,7 @@ def _objects(script: str) -> list[dict[str, Any]]:
             "apiVersion": "networking.k8s.io/v1",
             "kind": "NetworkPolicy",
             "metadata": {"name": "cage", **metadata},
-            "spec": {"podSelector": {}, "policyTypes": ["Egress"]},
+            "spec": {"podSelector": {}, "policyTypes": ["Egress"], "egress": [GITEA]},
         },
         {
             "apiVersion": "v1",
@@ -47,12 +51,13 @@ def _objects(script: str) -> list[dict[str, Any]]:
     ]
 
 
-def test_what_cilium_drops_becomes_entries_without_what_must_stay_shut(
+def test_what_cilium_drops_becomes_entries_and_what_it_allows_is_counted(
     cluster: Cluster, tmp_path: Path
 ) -> None:
     pods = json.loads(cluster.kubectl("get", "pods", "--all-namespaces", "--output=json"))
     ips = {pod["metadata"]["namespace"]: pod["status"]["podIP"] for pod in pods["items"]}
     targets = [
+        (ips["gitea"], 3000),
         (ips["gitea"], 22),
         (ips["databases"], 5432),
         (STRANGER, 80),
@@ -70,6 +75,8 @@ def test_what_cilium_drops_becomes_entries_without_what_must_stay_shut(
         cluster.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
     said = _suggested(tmp_path)
 
+    assert "#   gitea: 1, the last" in said
+    assert "#   printer: none" in said
     offered = {
         entry["name"]: entry.get("namespace", entry.get("host")) for entry in yaml.safe_load(said)
     }

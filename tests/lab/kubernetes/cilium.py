@@ -14,7 +14,8 @@ from .layout import CLUSTER_PODS, Layout
 
 CLANG = Path(__file__).with_name("clang.sh")
 STATE = "/run/cilium"
-#: What policies dropped, as Hubble tells it: JSON, a flow a line.
+#: What policies dropped and which connections they allowed, as Hubble tells it: JSON, a flow a
+#: line.
 FLOWS = f"{STATE}/flows.json"
 
 
@@ -85,8 +86,8 @@ def _agent(layout: Layout) -> list[str]:
         "--hubble-listen-address=",  # its own socket, and no port
         "--hubble-disable-tls=true",
         f"--hubble-export-file-path={FLOWS}",
-        # A list of JSON documents, and a field of CSV.
-        '--hubble-export-allowlist="{""verdict"":[""DROPPED""]}"',
+        # A list of JSON documents, as fields of CSV. The second are verdicts on connections.
+        '--hubble-export-allowlist="{""verdict"":[""DROPPED""]}","{""event_type"":[{""type"":5}]}"',
         "--enable-health-checking=false",
         "--enable-endpoint-health-checking=false",
         "--enable-local-redirect-policy=false",

@@ -26,6 +26,7 @@ from suggest.attempts import Attempt, NotUnderstoodError, of_host
 from suggest.judging import Advice, DockerHost, Judged, grouped
 from tests.unit.egress.strategies import bounded
 from tests.unit.settings.example import (
+    ABSENT,
     PREFIX,
     STACKS,
     cluster_stack,
@@ -318,6 +319,66 @@ def flows(folder: Path, *lines: str) -> str:
     return said
 
 
+def allowed(address: str, port: int, *labels: str, **changes: Any) -> str:
+    """The verdict on the first packet of a connection."""
+    verdict = {"verdict": "FORWARDED", "event_type": {"type": 5}}
+    return flow(address, port, *labels, **verdict | changes)
+
+
+def test_flows_tell_how_often_each_entry_was_used(folder: Path) -> None:
+    gitea = pods("gitea", **{"app.kubernetes.io/component": "gitea"})
+    said = flows(
+        folder,
+        allowed("10.42.0.4", 3000, *gitea),
+        allowed("10.42.0.4", 3000, *gitea),
+        allowed("10.42.0.2", 53, *pods("kube-system", **{"k8s-app": "kube-dns"}), transport="UDP"),
+        allowed("203.0.113.10", 443, "reserved:world"),
+        allowed("10.42.0.5", 8123, *pods("homeassistant", app="homeassistant")),
+        allowed("10.0.1.77", 80, "reserved:world"),
+        flow("10.0.1.70", 161, "reserved:world", transport="UDP"),
+    )
+    used, _, refused = said.partition("# What newt of")
+    assert [line.removeprefix("#   ").partition(", the last")[0] for line in used.splitlines()] == [
+        "# Connections that were allowed, as far as the flows tell:",
+        "dns: 1",
+        "pangolin: 1",
+        "gitea: 2",
+        "homeassistant: none",
+        "printer: none",
+        "10.0.1.77 80/tcp, of none that the file has now: 1",
+        "homeassistant/app=homeassistant 8123/tcp, of homeassistant?: 1",
+    ]
+    assert "10.0.1.70" in refused
+    assert "gitea" not in refused, "what was allowed was not refused"
+
+
+def test_addresses_that_are_looked_up_may_be_pangolins_or_a_names(folder: Path) -> None:
+    tree = cluster_stack({"pangolin.addresses": ABSENT})
+    tree["egress"].append({"name": "wiki", "host": "wiki.lan", "port": 443})
+    write(folder, "k3s-home", tree)
+    said = flows(folder, allowed("203.0.113.10", 443, "reserved:world"))
+    assert "203.0.113.10 443/tcp, of wiki?, pangolin?: 1, the last" in said
+    assert "#   pangolin: none" in said
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"traffic_direction": "INGRESS"},
+        {"source": {"namespace": "other"}},
+        # Each packet once more, where it was seen to pass.
+        {"event_type": {"type": 4}},
+        {"l4": {"ICMPv4": {"type": 8}}},
+    ],
+)
+def test_without_verdicts_on_connections_it_is_said_how_to_observe_them(
+    folder: Path, changes: dict[str, Any]
+) -> None:
+    said = flows(folder, allowed("203.0.113.10", 443, "reserved:world", **changes))
+    assert said.startswith("# How often an entry was used is not in these flows")
+    assert "--type policy-verdict" in said
+
+
 def test_without_flows_it_is_said_plainly_that_there_is_nothing_to_read(folder: Path) -> None:
     said = _complaint(folder, "k3s-home")
     assert "the Kubernetes API offers nothing to read" in said
@@ -348,6 +409,7 @@ def test_flows_of_hubble_become_entries_that_the_program_takes(folder: Path) -> 
     "changes",
     [
         {"verdict": "FORWARDED"},
+        {"verdict": "FORWARDED", "event_type": {"type": 5}},
         {"traffic_direction": "INGRESS"},
         {"drop_reason": 181, "drop_reason_desc": "CT_NO_MAP_FOUND"},
         {"source": {"namespace": "other"}},
