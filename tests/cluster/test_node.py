@@ -145,13 +145,15 @@ def visited(either: Cluster) -> Iterator[Cluster]:
 
 def test_the_node_is_ready_and_so_is_all_that_runs_on_it(either: Cluster) -> None:
     nodes = json.loads(either.kubectl("get", "nodes", "--output=json"))["items"]
-    pods = json.loads(either.kubectl("get", "pods", "--all-namespaces", "--output=json"))["items"]
-
     conditions = {each["type"]: each["status"] for each in nodes[0]["status"]["conditions"]}
     assert [node["metadata"]["name"] for node in nodes] == [either.node.name]
     assert conditions["Ready"] == "True"
-    assert {each["status"]["phase"] for each in pods} == {"Running"}
-    assert len(pods) == len(NEIGHBOURS) + 1, "the post's services and the DNS, nothing else"
+    phases = ("get", "pods", "--all-namespaces", "--output=jsonpath={.items[*].status.phase}")
+    expected = ["Running"] * (len(NEIGHBOURS) + 1)  # the post's services and the DNS
+    # What tests before this one put there may take a moment to go.
+    eventually(
+        lambda: either.kubectl(*phases).split() == expected, within=60, what="nothing else runs"
+    )
 
 
 def test_a_pod_reaches_every_service_and_the_lan_until_a_policy_says_otherwise(
