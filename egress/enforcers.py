@@ -6,9 +6,11 @@ documentation. The list is printed in the docs; a proof that runs into the exemp
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from egress.model import CLUSTER_CANARIES
+from egress import pods
+from egress.model import CLUSTER_CANARIES, Pods, Policy, PortRange, Rule
+from egress.pods import Answer, Connection, Peer, Verdict
 
 KUBE_ROUTER = "kube-router (k3s)"
 CILIUM = "Cilium"
@@ -27,6 +29,11 @@ class Limit:
     def __str__(self) -> str:
         return f"{self.enforcer}: {self.text}"
 
+
+#: Of those that every pod of a Deployment, DaemonSet or StatefulSet has.
+_NOT_OF_IDENTITY = frozenset(
+    {"pod-template-hash", "pod-template-generation", "controller-revision-hash"}
+)
 
 TAKEN_OFF = Limit(
     CILIUM,
@@ -56,6 +63,16 @@ LIMITS: tuple[Limit, ...] = (
     Limit(
         CILIUM,
         "A block matches neither pods nor nodes (documented), so none can be allowed by address.",
+    ),
+    Limit(
+        CILIUM,
+        "Before version 1.16 only the first port of a range is open (measured with 1.15); list "
+        "the ports one by one there.",
+    ),
+    Limit(
+        CILIUM,
+        "A target by labels that Cilium keeps out of a pod's identity, like `pod-template-hash`, "
+        "is nobody.",
     ),
     Limit(CILIUM, "While the enforcer is down no pod starts."),
     TAKEN_OFF,
@@ -97,3 +114,27 @@ EXEMPTION = (
     "to; use one that does not (Cilium, kube-router), or accept it by "
     "kubernetes.acceptNodeAccess: true"
 )
+
+
+def with_cilium(policy: Policy, connection: Connection) -> Verdict:
+    """The verdict where Cilium before 1.16 enforces the policy: it drops what the API leaves to the
+    enforcer, takes no block for a node either, and a range for its first port, and finds nobody by
+    a label that is not of a pod's identity. In the lab Cilium itself is held to this.
+    """
+    known = (rule for rule in policy.allowed if _finds_somebody(rule))
+    as_read = replace(policy, allowed=tuple(map(_without_ranges, known)))
+    verdict = pods.decide(as_read, connection)
+    if connection.peer is Peer.OWN_NODE:
+        return Verdict(Answer.DENIED, "for Cilium a node is in no block")
+    if verdict.answer is Answer.UP_TO_ENFORCER:
+        return Verdict(Answer.DENIED, "the API leaves it to Cilium, which drops it")
+    return verdict
+
+
+def _without_ranges(rule: Rule) -> Rule:
+    return replace(rule, ports=tuple(PortRange.single(ports.first) for ports in rule.ports))
+
+
+def _finds_somebody(rule: Rule) -> bool:
+    labels = rule.destination.labels if isinstance(rule.destination, Pods) else ()
+    return not _NOT_OF_IDENTITY & dict(labels).keys()

@@ -1,7 +1,7 @@
 """`make attack`: everything that could break the cage, on a Docker host and in a cluster.
 
-First the differential test, then every attack: without a cage, to know that it arrives, and in each
-arrangement. Ends with tables and `N held, M broken`; exit status 0 only if M is 0, and 3 when
+First the differential tests, then every attack: without a cage, to know that it arrives, and in
+each arrangement. Ends with tables and `N held, M broken`; exit status 0 only if M is 0, and 3 when
 nothing could be measured here. `--evidence` writes what it found into docs/evidence.md.
 """
 
@@ -12,10 +12,11 @@ import os
 import secrets
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
-from tests.attack import cluster, evidence, report
-from tests.attack.differential import MismatchError, Tally, compare
+from tests.attack import cluster, cluster_differential, differential, evidence, report
+from tests.attack.differential import MismatchError, Tally
 from tests.attack.machines import legacy, without_proxy
 from tests.attack.siege import (
     ARRANGEMENTS,
@@ -41,12 +42,18 @@ CLUSTER_COLUMNS = [FREE.name, cluster.CAGED]
 def attack(pairs: int, seed: int, *, with_cluster: bool, write: bool) -> int:
     """The whole suite; returns the exit status."""
     prefix = os.environ.get("NEWT_LAB") or DEFAULT_PREFIX
-    compared = _compared(pairs, seed, prefix)
+    on_bench = partial(differential.compare, pairs, seed, prefix)
+    compared = [_compared("on a Docker host", pairs, seed, on_bench)]
     with Lab(prefix) as lab:
         host = Host(lab)
         measured_on = evidence.versions(host)
         on_host = list(_told(_on_host(host)))
-        in_cluster = list(_told(_in_cluster(lab))) if with_cluster else []
+        in_cluster: list[Finding] = []
+        if with_cluster:
+            with Cluster(lab) as enforced, cluster.prepared(lab, enforced) as place:
+                on_node = partial(cluster_differential.compare, place, pairs, seed)
+                compared.append(_compared("in a cluster", pairs, seed, on_node))
+                in_cluster += _told(cluster.besiege(place))
     host_table = report.table(on_host, HOST_COLUMNS)
     cluster_table = report.table(in_cluster, CLUSTER_COLUMNS)
     print(f"\n{report.text(host_table)}\n")
@@ -55,20 +62,23 @@ def attack(pairs: int, seed: int, *, with_cluster: bool, write: bool) -> int:
     for name, limits in report.limits_shown(on_host, ARRANGEMENTS).items():
         print(f"known limits of {name}:\n{limits}")
     print(f"measured with {measured_on}")
-    print("\n".join(compared.lines))
-    print(report.conclusion([*on_host, *in_cluster], compared))
+    for each in compared:
+        print("\n".join(each.lines))
+    print(report.conclusion([*on_host, *in_cluster], *compared))
     if write:
-        evidence.write(evidence.HOST, evidence.of_host(measured_on, on_host, compared, host_table))
-        evidence.write(evidence.CLUSTER, evidence.of_cluster(in_cluster, cluster_table))
-    _, broken = report.held_and_broken([*on_host, *in_cluster], compared)
+        of_host, of_cluster = compared
+        evidence.write(evidence.HOST, evidence.of_host(measured_on, on_host, of_host, host_table))
+        text = evidence.of_cluster(in_cluster, of_cluster, cluster_table)
+        evidence.write(evidence.CLUSTER, text)
+    _, broken = report.held_and_broken([*on_host, *in_cluster], *compared)
     return int(broken > 0)
 
 
-def _compared(pairs: int, seed: int, prefix: str) -> report.Compared:
-    print(f"differential test: {pairs} pairs in each arrangement, seed {seed}", flush=True)
+def _compared(where: str, pairs: int, seed: int, compare: Callable[..., Tally]) -> report.Compared:
+    print(f"differential test {where}: {pairs} pairs in each arrangement, seed {seed}", flush=True)
     tally = Tally()
     try:
-        compare(pairs, seed, prefix, tally=tally)
+        compare(tally=tally)
     except MismatchError as error:
         print(error, flush=True)
         return report.Compared(seed, tally, str(error))
@@ -91,13 +101,6 @@ def _on_host(host: Host) -> Iterator[Finding]:
 
 def _on_machine(*, legacy: bool) -> list[Arrangement]:
     return [each for each in (FREE, *ARRANGEMENTS) if each.legacy is legacy]
-
-
-def _in_cluster(lab: Lab) -> Iterator[Finding]:
-    with Cluster(lab) as enforced:
-        place = cluster.Place(lab, enforced)
-        with place.prepared():
-            yield from cluster.besiege(place)
 
 
 def _told(findings: Iterable[Finding]) -> Iterator[Finding]:

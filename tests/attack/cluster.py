@@ -16,6 +16,7 @@ from typing import Any
 
 from egress.model import Policy
 from egress.network_policy import INSTANCE_LABEL, deny_all, newt_policy
+from egress.pods import Pod as Peer
 from tests.attack.assault import NET_RAW, NO_CAPABILITIES
 from tests.attack.attacks import (
     CONTAINER,
@@ -86,11 +87,13 @@ POLICY: Policy = policy(
 
 @dataclass(frozen=True)
 class Pod:
-    """Where a pod is: its addresses, and its network namespace on the node."""
+    """Where a pod is: its addresses, and its network namespace on the node; and what policies know
+    it by."""
 
     ipv4: str
     ipv6: str
     namespace: str
+    peer: Peer
 
 
 class Place:
@@ -118,10 +121,18 @@ class Place:
             self._kubectl("delete", "service", "node-port", "--namespace=monitoring")
 
     def cage(self) -> None:
+        self.allow(POLICY)
+        time.sleep(SETTLE_SECONDS)
+
+    def allow(self, policy: Policy) -> None:
+        """Returns before the enforcer has taken notice."""
         self._apply(
             network_policy("everybody", deny_all()),
-            network_policy("newt", newt_policy(POLICY, INSTANCE)),
+            network_policy("newt", newt_policy(policy, INSTANCE)),
         )
+
+    def uncage(self) -> None:
+        self._kubectl("delete", "networkpolicies", "--all", f"--namespace={NAMESPACE}")
         time.sleep(SETTLE_SECONDS)
 
     @contextlib.contextmanager
@@ -196,6 +207,13 @@ class Place:
         return self._cluster.kubectl(*words)
 
 
+@contextlib.contextmanager
+def prepared(lab: Lab, cluster: Cluster) -> Iterator[Place]:
+    place = Place(lab, cluster)
+    with place.prepared():
+        yield place
+
+
 def running_pods(cluster: Cluster) -> dict[str, Pod]:
     """By name; those of a Deployment by its name. One that is just going is not among them."""
     running = ("--all-namespaces", "--field-selector=status.phase=Running", "--output=json")
@@ -221,7 +239,10 @@ def running_pods(cluster: Cluster) -> dict[str, Pod]:
         owned = item["metadata"].get("ownerReferences")
         name = name.rsplit("-", 2)[0] if owned else name
         if ipv4 in by_address:
-            pods[name] = Pod(ipv4, ipv6, by_address[ipv4])
+            metadata = item["metadata"]
+            labels = tuple(sorted(metadata.get("labels", {}).items()))
+            peer = Peer(namespace=metadata["namespace"], labels=labels)
+            pods[name] = Pod(ipv4, ipv6, by_address[ipv4], peer)
     return pods
 
 

@@ -53,11 +53,12 @@ def of_host(
     )
 
 
-def of_cluster(findings: Sequence[Finding], table: report.Table) -> str:
+def of_cluster(findings: Sequence[Finding], compared: report.Compared, table: report.Table) -> str:
+    last = report.conclusion(findings, compared)
     return "\n\n".join(
         (
             f"Measured with {cluster_versions()}.",
-            f"```text\n{report.conclusion(findings, None)}\n```",
+            "```text\n" + "\n".join((*compared.lines, last)) + "\n```",
             report.markdown(table),
         )
     )

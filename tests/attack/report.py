@@ -15,7 +15,7 @@ ARRIVED, BLANK = "arrived", "BLANK"
 
 @dataclass(frozen=True)
 class Compared:
-    """The differential test; ``mismatch`` says how model and kernel differ, if they do."""
+    """A differential test; ``mismatch`` says how model and kernel differ, if they do."""
 
     seed: int
     tally: Tally
@@ -33,7 +33,7 @@ class Compared:
         yield from self.mismatch.splitlines() or ["  the kernel gave the model's verdict in all"]
 
 
-def held_and_broken(findings: Sequence[Finding], compared: Compared | None) -> tuple[int, int]:
+def held_and_broken(findings: Sequence[Finding], *compared: Compared) -> tuple[int, int]:
     """How many attacks held and how many broke; a blank and a mismatch count as broken, a known
     limit as neither. What never arrives without a cage either did not show that one holds."""
     proved = {f.attack for f in findings if f.arrangement == FREE.name and f.arrived}
@@ -45,11 +45,11 @@ def held_and_broken(findings: Sequence[Finding], compared: Compared | None) -> t
             held += finding.attack in proved
         else:
             broken += finding.verdict.counts
-    return held, broken + (compared is not None and compared.mismatch != "")
+    return held, broken + sum(each.mismatch != "" for each in compared)
 
 
-def conclusion(findings: Sequence[Finding], compared: Compared | None) -> str:
-    held, broken = held_and_broken(findings, compared)
+def conclusion(findings: Sequence[Finding], *compared: Compared) -> str:
+    held, broken = held_and_broken(findings, *compared)
     limits = sum(finding.verdict is Verdict.LIMIT for finding in findings)
     return f"{limits} known limits, not counted\n{held} held, {broken} broken"
 
