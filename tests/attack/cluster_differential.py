@@ -270,10 +270,14 @@ def _volley(draw: random.Random, targets: Sequence[Target], policy: Policy) -> l
 
 
 def _aimed(draw: random.Random, targets: Sequence[Target], policy: Policy) -> Shot:
-    target, protocol = draw.choice(targets), draw.choice(("tcp", "udp"))
-    ranges = [ports for each in policy.allowed for ports in each.ports]
-    if not ranges:
-        return Shot(target, protocol, draw.choice(PORTS))
-    ports = draw.choice(ranges)
-    edges = (ports.first - 1, ports.first, ports.last, ports.last + 1)
-    return Shot(target, protocol, draw.choice(edges))
+    """At the edges of a rule, and where it lets something through if it does."""
+    protocol, port = draw.choice(("tcp", "udp")), draw.choice(PORTS)
+    if policy.allowed:
+        aim = draw.choice(policy.allowed)
+        if aim.protocol is not Protocol.ANY:
+            protocol = aim.protocol.value
+        if aim.ports:
+            ports = draw.choice(aim.ports)
+            port = draw.choice((ports.first - 1, ports.first, ports.first, ports.last + 1))
+    hit = [each for each in targets if _allows(policy, Shot(each, protocol, port))]
+    return Shot(draw.choice(hit or targets), protocol, port)

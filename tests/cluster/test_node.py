@@ -162,7 +162,7 @@ def test_a_pod_reaches_every_service_and_the_lan_until_a_policy_says_otherwise(
     marks = {name: visited.log(name).mark() for name in SERVICES}
     printer = lab.log("printer").mark()
 
-    assert opened(visited, DOORS) == DOORS
+    eventually(lambda: opened(visited, DOORS) == DOORS, within=30, what="every door opens")
 
     address = visited.kubectl(
         *("get", "pod", CLIENT, f"--namespace={NAMESPACE}", "--output=jsonpath={.status.podIP}")
@@ -187,7 +187,7 @@ def test_only_with_an_enforcer_does_a_policy_do_anything(visited: Cluster) -> No
         assert [log for log, mark in marks.items() if visited.log(log).arrivals(mark)] == []
     else:
         time.sleep(2)  # an enforcer needs less
-        assert opened(visited, DOORS) == DOORS
+        eventually(lambda: opened(visited, DOORS) == DOORS, within=30, what="every door opens")
 
 
 def test_cilium_opens_no_port_by_a_name_that_pods_give_to_different_numbers(
