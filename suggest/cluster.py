@@ -41,7 +41,7 @@ class Cluster:
     settings: KubernetesSettings
 
     def verdict_on(self, attempt: Attempt) -> Verdict:
-        if any(self._means(entry, attempt) for entry in self.settings.egress):
+        if any(means(entry, attempt) for entry in self.settings.egress):
             return Advice.ALLOWED, "the stack file allows it by now"
         never = next(self._never(attempt), None)
         if never is not None:
@@ -49,16 +49,11 @@ class Cluster:
         doubt = next(self._doubts(attempt), None)
         return OFFERED if doubt is None else (Advice.DOUBTED, doubt)
 
-    def _means(self, entry: Target, attempt: Attempt) -> bool:
-        return is_at(entry, attempt.destination) and has_port(
-            entry.protocol, entry.port.ranges, attempt
-        )
-
     def _never(self, attempt: Attempt) -> Iterator[str]:
         destination = attempt.destination
         for entry in self.settings.must_not_reach:
             meaning = entry.meaning
-            if self._means(entry, attempt) or (is_at(entry, destination) and entry.port.names):
+            if means(entry, attempt) or (_is_at(entry, destination) and entry.port.names):
                 yield f"mustNotReach {entry.name}"
             if (
                 isinstance(meaning, ServiceRef)
@@ -75,7 +70,7 @@ class Cluster:
     def _doubts(self, attempt: Attempt) -> Iterator[str]:
         destination = attempt.destination
         for entry in self.settings.must_not_reach:
-            if is_at(entry, destination):
+            if _is_at(entry, destination):
                 yield f"the target of mustNotReach {entry.name}, at another port"
         if not isinstance(destination, Pods):
             yield from outside(destination)
@@ -90,7 +85,14 @@ class Cluster:
         return self.settings.kubernetes.namespace
 
 
-def is_at(entry: Target, destination: Address | Pods) -> bool:
+def means(entry: Target, attempt: Attempt) -> bool:
+    """Whether the entry is of the attempt's target and port, as far as the stack file tells."""
+    return _is_at(entry, attempt.destination) and has_port(
+        entry.protocol, entry.port.ranges, attempt
+    )
+
+
+def _is_at(entry: Target, destination: Address | Pods) -> bool:
     meaning = entry.meaning
     if isinstance(meaning, Pods):
         return isinstance(destination, Pods) and meaning.overlaps(destination)

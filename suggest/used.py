@@ -13,9 +13,8 @@ from egress.model import DNS_PORT, DNS_RULE, PANGOLIN_RULE, Pods
 from settings.cluster_types import ServiceRef
 from settings.stack import KubernetesSettings
 from suggest.attempts import Attempt
-from suggest.cluster import is_at
+from suggest.cluster import means
 from suggest.entries import ago
-from suggest.judging import has_port
 
 _NONE = """\
 # How often an entry was used is not in these flows; observe them with --type policy-verdict."""
@@ -44,9 +43,7 @@ def lines(settings: KubernetesSettings, allowed: Iterable[Attempt]) -> Iterator[
 
 def _named(settings: KubernetesSettings, connection: Attempt) -> Iterator[str]:
     for entry in settings.egress:
-        if is_at(entry, connection.destination) and has_port(
-            entry.protocol, entry.port.ranges, connection
-        ):
+        if means(entry, connection):
             yield entry.name
     if _is_dns(settings, connection):
         yield DNS_RULE

@@ -50,7 +50,7 @@ def attack(pairs: int, seed: int, *, with_cluster: bool, write: bool) -> int:
         on_host = list(_told(_on_host(host)))
         in_cluster: list[Finding] = []
         if with_cluster:
-            with Cluster(lab) as enforced, cluster.prepared(lab, enforced) as place:
+            with Cluster(lab) as enforced, cluster.Place(lab, enforced).prepared() as place:
                 on_node = partial(cluster_differential.compare, place, pairs, seed)
                 compared.append(_compared("in a cluster", pairs, seed, on_node))
                 in_cluster += _told(cluster.besiege(place))

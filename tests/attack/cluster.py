@@ -105,7 +105,7 @@ class Place:
         self.pods: dict[str, Pod] = {}
 
     @contextlib.contextmanager
-    def prepared(self) -> Iterator[None]:
+    def prepared(self) -> Iterator[Place]:
         """With newt's namespace; afterwards it is empty, which is quicker than to remove it."""
         metadata = {"name": NAMESPACE}
         self._apply({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
@@ -115,7 +115,7 @@ class Place:
             for name in (NEWT, STRAY, OWN):
                 self._cluster.wait(f"pod/{name}", "condition=Ready", NAMESPACE)
             self.pods = running_pods(self._cluster)
-            yield
+            yield self
         finally:
             self._kubectl("delete", "pods,networkpolicies", "--all", f"--namespace={NAMESPACE}")
             self._kubectl("delete", "service", "node-port", "--namespace=monitoring")
@@ -205,13 +205,6 @@ class Place:
 
     def _kubectl(self, *words: str) -> str:
         return self._cluster.kubectl(*words)
-
-
-@contextlib.contextmanager
-def prepared(lab: Lab, cluster: Cluster) -> Iterator[Place]:
-    place = Place(lab, cluster)
-    with place.prepared():
-        yield place
 
 
 def running_pods(cluster: Cluster) -> dict[str, Pod]:

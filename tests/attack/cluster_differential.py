@@ -40,7 +40,7 @@ from tests.attack.cluster import (
     OWN,
     Place,
 )
-from tests.attack.differential import MismatchError, Tally
+from tests.attack.differential import MismatchError, Tally, rules_text, with_a_rule_less
 from tests.host.rig import (
     NEEDLE,
     OUTSIDER,
@@ -52,6 +52,7 @@ from tests.host.rig import (
     eventually,
 )
 from tests.unit.egress.cluster_cases import rule
+from tests.unit.egress.strategies import policy_of
 
 #: Connections under one policy: to apply it is what takes time.
 VOLLEY = 100
@@ -177,8 +178,7 @@ class Trial:
         improved = True
         while improved:
             improved = False
-            for n in range(len(policy.allowed)):
-                fewer = replace(policy, allowed=policy.allowed[:n] + policy.allowed[n + 1 :])
+            for fewer in with_a_rule_less(policy):
                 if self.wrong(fewer, [shot]):
                     policy, improved = fewer, True
                     break
@@ -186,13 +186,12 @@ class Trial:
 
     def told(self, policy: Policy, shot: Shot) -> str:
         verdict = with_cilium(policy, shot.connection)
-        rules = "\n".join(f"  {rule}" for rule in policy.allowed) or "  nothing"
         again = bool(self.wrong(policy, [shot]))
         alone = "" if again else "\nThis happened among others, and not when it was alone."
         passes = "lets pass" if verdict.answer is Answer.ALLOWED else "drops"
         return (
             f"{CAGED}: the model {passes}, and Cilium does not,\n  {shot} ({shot.target.peer})\n"
-            f"The model says: {verdict.reason}. The policy allows\n{rules}{alone}"
+            f"The model says: {verdict.reason}. The policy allows\n{rules_text(policy)}{alone}"
         )
 
     def _put_in_force(self, policy: Policy) -> None:
@@ -228,8 +227,7 @@ def _allows(policy: Policy, shot: Shot) -> bool:
 
 
 def _policy(draw: random.Random, targets: Sequence[Target]) -> Policy:
-    allowed = tuple(_rule(draw, targets, n) for n in range(draw.randint(0, MOST_RULES)))
-    return Policy(allowed=allowed, forbidden=(), resolvers=(), endpoint=None)
+    return policy_of(*(_rule(draw, targets, n) for n in range(draw.randint(0, MOST_RULES))))
 
 
 def _rule(draw: random.Random, targets: Sequence[Target], number: int) -> Rule:

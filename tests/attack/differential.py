@@ -217,14 +217,14 @@ class Trial:
         alone = "" if again else "\nThis happened among other packets, and not when it was alone."
         return (
             f"{arrangement.name}: the model {told}, and the kernel does not,\n  {shot}\n"
-            f"The model says: {verdict.reason}. The policy allows\n{_rules(wrong.policy)}{alone}"
+            f"The model says: {verdict.reason}. The policy allows\n"
+            f"{rules_text(wrong.policy)}{alone}"
         )
 
 
 def _simpler(volley: Volley) -> Iterator[Volley]:
-    rules, (shot,) = volley.policy.allowed, volley.shots
-    for n in range(len(rules)):
-        fewer = replace(volley.policy, allowed=(*rules[:n], *rules[n + 1 :]))
+    (shot,) = volley.shots
+    for fewer in with_a_rule_less(volley.policy):
         yield replace(volley, policy=fewer)
     if volley.log_drops:
         yield replace(volley, log_drops=False)
@@ -234,7 +234,13 @@ def _simpler(volley: Volley) -> Iterator[Volley]:
         yield replace(volley, shots=(replace(shot, manner=Manner.FRESH),))
 
 
-def _rules(policy: Policy) -> str:
+def with_a_rule_less(policy: Policy) -> Iterator[Policy]:
+    rules = policy.allowed
+    for n in range(len(rules)):
+        yield replace(policy, allowed=(*rules[:n], *rules[n + 1 :]))
+
+
+def rules_text(policy: Policy) -> str:
     return "\n".join(f"  {rule}" for rule in policy.sorted_rules) or "  nothing"
 
 

@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 
 from egress import iptables, nftables
-from egress.model import Policy, Rule
+from egress.model import Rule
 from tests.bench.figures import (
     CONNECT,
     FREE,
@@ -35,6 +35,7 @@ from tests.bench.samples import Samples
 from tests.bench.targets import PORT, arguments, fillers
 from tests.host.rig import BRIDGE, NEWT, PANGOLIN, declare, rule
 from tests.lab.commands import check
+from tests.unit.egress.strategies import policy_of
 
 SIZES = {
     IPTABLES: (0, 10, 100, 500),
@@ -145,13 +146,13 @@ class NewtsPath:
                 yield Rules(arrangement, size, *render[arrangement]((*fillers(size), *MEASURED)))
 
     def _iptables(self, listed: Sequence[Rule]) -> Iterator[Callable[[], object]]:
-        ruleset = iptables.render(_policy(listed), declare(arrangement=IPTABLES).cage)
+        ruleset = iptables.render(policy_of(*listed), declare(arrangement=IPTABLES).cage)
         jumps = "".join(f"-I {jump}\n" for jump in ruleset.jumps4)
         for text in (ruleset.rules4.removesuffix("COMMIT\n") + jumps + "COMMIT\n", ruleset.rules4):
             yield partial(self._on_host, ["iptables-restore", "--noflush"], text)
 
     def _nftables(self, listed: Sequence[Rule]) -> Iterator[Callable[[], object]]:
-        text = nftables.render(_policy(listed), declare(arrangement=NFTABLES).cage)
+        text = nftables.render(policy_of(*listed), declare(arrangement=NFTABLES).cage)
         for _ in ("load", "change"):
             yield partial(self._on_host, ["nft", "-f", "-"], text)
 
@@ -222,7 +223,3 @@ class NewtsPath:
         for name in self._names.values():
             if (Path("/run/netns") / name).exists():
                 check(["ip", "netns", "delete", name])
-
-
-def _policy(listed: Sequence[Rule]) -> Policy:
-    return Policy(allowed=tuple(listed), forbidden=(), resolvers=(), endpoint=None)

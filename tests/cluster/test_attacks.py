@@ -9,7 +9,7 @@ import pytest
 
 from egress import pods
 from tests.attack import cluster_differential
-from tests.attack.cluster import CAGED, Place, besiege, prepared
+from tests.attack.cluster import CAGED, Place, besiege
 from tests.attack.cluster_differential import compare
 from tests.attack.differential import MismatchError
 from tests.attack.siege import FREE, Verdict
@@ -23,7 +23,7 @@ PAIRS = 180
 
 @pytest.fixture
 def place(lab: Lab, cluster: Cluster) -> Iterator[Place]:
-    with prepared(lab, cluster) as place:
+    with Place(lab, cluster).prepared() as place:
         yield place
 
 
