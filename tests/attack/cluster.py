@@ -57,7 +57,7 @@ NAMESPACE, INSTANCE = "attacked", "newt"
 NEWT, STRAY, OWN = "newt", "stray", "own"
 IMAGE, KNOCKER = "lab/busybox:1", "lab/pod:1"
 KNOCK_SECONDS = 2
-NODE = "10.0.1.40"
+NODE, NODE_V6 = "10.0.1.40", "fd10:1::40"
 API_PORT, KUBELET_PORT, PROXY_PORT, NODE_PORT = 6443, 10250, 10256, 30080
 GRAFANA, DATABASE, GITEA, DNS = "grafana", "postgres", "gitea", "coredns"
 CAGED = f"Cilium {CILIUM}"
@@ -268,6 +268,8 @@ def attacks(place: Place) -> tuple[Attack, ...]:
         _tcp("a node port", NODE, NODE_PORT, GRAFANA, pods[GRAFANA].ipv4, 3000),
         _udp("the node over UDP", NODE, 5001, LOCAL),
         _ping("a ping to the node", NODE, LOCAL),
+        _tcp("the node over IPv6", NODE_V6, API_PORT, LOCAL),
+        _udp("the node over UDP and IPv6", NODE_V6, 5001, LOCAL),
         # the LAN and beyond
         _tcp("a LAN service", POSTGRES, 5432),
         _udp("a LAN service over UDP", POSTGRES, 5432),
@@ -366,7 +368,8 @@ def _fired(
         wire = wires[attack.at if attack.shows == CONTAINER else attack.shows]
         arrives = attack.details.get("arrives")
         if attack.shows == LOCAL:  # where others knock, too
-            arrives = f"{place.pods[source].ipv4} > {arrives}"
+            pod = place.pods[source]
+            arrives = f"{pod.ipv6 if ':' in attack.address else pod.ipv4} > {arrives}"
         arrived = f"{NEEDLE}{number}" in wire.seen or arrives in wire.ports
         refused = REFUSED in answers[attack.name]
         yield Finding(arrangement, circumstance, attack.name, arrived, refused=refused)

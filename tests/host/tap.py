@@ -24,6 +24,7 @@ from contextlib import suppress
 ETH_P_ALL, ETHERTYPE_IPV4, ETHERTYPE_IPV6 = 3, 0x0800, 0x86DD
 LOCAL = "local"
 PROTOCOLS = (socket.IPPROTO_ICMP, 4, socket.IPPROTO_TCP, socket.IPPROTO_UDP, 47, 132)
+PROTOCOLS_V6 = (socket.IPPROTO_ICMPV6, socket.IPPROTO_TCP, socket.IPPROTO_UDP)
 SO_RCVBUFFORCE = 33  # not in Python's socket module
 BUFFER = 16 << 20  # a flood must not be lost here: what is not seen would count as not sent
 
@@ -31,24 +32,21 @@ BUFFER = 16 << 20  # a flood must not be lost here: what is not seen would count
 def target(frame: bytes) -> tuple[str, list[str]]:
     """The address that a frame goes to; and address:port, also with its source, if there is one."""
     (kind,) = struct.unpack_from("!H", frame, 12)
-    if kind == ETHERTYPE_IPV4:
+    if kind in (ETHERTYPE_IPV4, ETHERTYPE_IPV6):
         return target_of_packet(frame[14:])
-    if kind == ETHERTYPE_IPV6:
-        address = socket.inet_ntop(socket.AF_INET6, frame[38:54])
-        if frame[20] not in (socket.IPPROTO_TCP, socket.IPPROTO_UDP) or len(frame) < 58:
-            return address, []
-        source = socket.inet_ntop(socket.AF_INET6, frame[22:38])
-        return address, ports_of(source, f"[{address}]", frame, 56)
     return f"ethertype {kind:#06x}", []
 
 
 def target_of_packet(packet: bytes) -> tuple[str, list[str]]:
-    address = socket.inet_ntop(socket.AF_INET, packet[16:20])
-    ports = (packet[0] & 0xF) * 4 + 2
-    if packet[9] not in (socket.IPPROTO_TCP, socket.IPPROTO_UDP) or len(packet) < ports + 2:
+    if packet[0] >> 4 == 6:
+        source, address = (socket.inet_ntop(socket.AF_INET6, packet[n : n + 16]) for n in (8, 24))
+        protocol, ports, written = packet[6], 42, f"[{address}]"
+    else:
+        source, address = (socket.inet_ntop(socket.AF_INET, packet[n : n + 4]) for n in (12, 16))
+        protocol, ports, written = packet[9], (packet[0] & 0xF) * 4 + 2, address
+    if protocol not in (socket.IPPROTO_TCP, socket.IPPROTO_UDP) or len(packet) < ports + 2:
         return address, []
-    source = socket.inet_ntop(socket.AF_INET, packet[12:16])
-    return address, ports_of(source, address, packet, ports)
+    return address, ports_of(source, written, packet, ports)
 
 
 def ports_of(source: str, address: str, data: bytes, place: int) -> list[str]:
@@ -60,10 +58,28 @@ def taps(interface: str) -> Iterator[socket.socket]:
     if interface == LOCAL:
         for protocol in PROTOCOLS:
             yield socket.socket(socket.AF_INET, socket.SOCK_RAW, protocol)
+        for protocol in PROTOCOLS_V6:
+            tap = socket.socket(socket.AF_INET6, socket.SOCK_RAW, protocol)
+            tap.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+            yield tap
         return
     tap = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
     tap.bind((interface, ETH_P_ALL))
     yield tap
+
+
+def received(tap: socket.socket) -> bytes | None:
+    """The next frame, or packet where the kernel took it for its own; None for an outgoing one."""
+    if tap.family == socket.AF_PACKET:
+        frame, origin = tap.recvfrom(65536)
+        return None if origin[2] == socket.PACKET_OUTGOING else frame
+    if tap.family == socket.AF_INET:
+        return tap.recv(65536)
+    # Of IPv6 the kernel gives what is behind the header, and where it went to beside it.
+    data, [(_, _, information)], _, origin = tap.recvmsg(65536, socket.CMSG_SPACE(20))
+    source = socket.inet_pton(socket.AF_INET6, origin[0].partition("%")[0])
+    head = struct.pack("!IHBB", 6 << 28, len(data), tap.proto, 0)
+    return head + source + information[:16] + data
 
 
 def main() -> None:
@@ -87,8 +103,8 @@ def main() -> None:
         for tap in listeners:
             with suppress(BlockingIOError):
                 while True:
-                    frame, origin = tap.recvfrom(65536)
-                    if interface != LOCAL and origin[2] == socket.PACKET_OUTGOING:
+                    frame = received(tap)
+                    if frame is None:
                         continue
                     address, found_ports = where(frame)
                     targets[address] += 1
