@@ -19,7 +19,7 @@ from tests.attack import evidence
 from tests.attack.cluster import CAGED
 from tests.attack.machines import legacy
 from tests.attack.report import markdown, text
-from tests.attack.siege import ARRANGEMENTS, FREE
+from tests.attack.siege import ARRANGEMENTS, FREE, Arrangement
 from tests.faults import report
 from tests.faults.cluster import engine as cluster_engine
 from tests.faults.cluster import trial as cluster_trial
@@ -84,16 +84,17 @@ def _parts(lab: Lab, *, with_host: bool, with_cluster: bool) -> Iterator[Part]:
 
 
 def _on_host(host: Host) -> Iterator[Finding]:
-    yield from host_trial.control(host)
-    for arrangement in ARRANGEMENTS:
-        if not arrangement.legacy:
-            yield from host_trial.suffer(host, arrangement)
-    yield from host_engine.suffer(host)
+    yield from _with_the_tools(host, [each for each in ARRANGEMENTS if not each.legacy])
     with legacy(host):
-        yield from host_trial.control(host)
-        for arrangement in ARRANGEMENTS:
-            if arrangement.legacy:
-                yield from host_trial.suffer(host, arrangement)
+        yield from _with_the_tools(host, [each for each in ARRANGEMENTS if each.legacy])
+
+
+def _with_the_tools(host: Host, arrangements: Sequence[Arrangement]) -> Iterator[Finding]:
+    """In the arrangements that the iptables of this host has."""
+    yield from host_trial.control(host)
+    for arrangement in arrangements:
+        yield from host_trial.suffer(host, arrangement)
+    yield from host_engine.suffer(host, arrangements)
 
 
 def _in_cluster(lab: Lab, cluster: Cluster) -> Iterator[Finding]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tests.attack.siege import ARRANGEMENTS
+from tests.attack.siege import Arrangement
 from tests.deployment import Deployment
 from tests.engine.prepare import prepare
 from tests.faults.finding import Finding, found
@@ -30,17 +30,16 @@ KILLED = -9
 PATIENCE = 180
 
 
-def suffer(host: Host) -> Iterator[Finding]:
-    """Deploys the example stack in each arrangement that iptables-nft and nftables have, and
-    kills the engine in an update of each."""
+def suffer(host: Host, arrangements: Sequence[Arrangement]) -> Iterator[Finding]:
+    """Deploys the example stack in each of the arrangements, and kills the engine in an update of
+    each."""
     deployment = Deployment(host.lab, prepare("auto"))
     deployment.check_out()
     deployment.configure()
     deployment.up()
     try:
-        for arrangement in ARRANGEMENTS:
-            if arrangement.rules and not arrangement.legacy:
-                yield _suffer(host, deployment, arrangement.name, SETTINGS[arrangement.rules])
+        for arrangement in arrangements:
+            yield _suffer(host, deployment, arrangement.name, SETTINGS[arrangement.rules])
     finally:
         deployment.remove()
 
