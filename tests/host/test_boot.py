@@ -48,6 +48,8 @@ def test_after_a_reboot_a_flooding_newt_that_docker_starts_finds_the_rules_in_fo
     host.apply(declare(NAMED, arrangement=arrangement, persistence="systemd"))
     host.create_network()
     host.start_flooding_newt(POSTGRES, "--restart", "unless-stopped")
+    # its first look-up came with `apply`, and may still be under way
+    host.sh("systemctl stop newt-egress-refresh.timer newt-egress-refresh.service")
     mark = host.lab.dns.mark()
 
     with host.tapped_at("postgres") as wire:
