@@ -272,10 +272,11 @@ def test_a_host_without_the_guard_is_not_proved(host: Host) -> None:
     assert "newt-egress is not on this host: deploy the firewall first" in done.stderr
 
 
-def test_a_newt_that_does_not_stay_up_fails_the_proof(host: Host) -> None:
+@pytest.mark.parametrize("command", [["false"], ["sleep", "1"]])
+def test_a_newt_that_does_not_stay_up_fails_the_proof(host: Host, command: list[str]) -> None:
     host.apply(declare())
     host.create_network()
-    host.start_newt(command=["false"])
+    host.start_newt(command=command)
 
     done = host.prove("enforce", *HOLDS, check=False)
 
