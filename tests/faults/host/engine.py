@@ -39,7 +39,8 @@ def suffer(host: Host, arrangements: Sequence[Arrangement]) -> Iterator[Finding]
     deployment.up()
     try:
         for arrangement in arrangements:
-            yield _suffer(host, deployment, arrangement.name, SETTINGS[arrangement.rules])
+            if arrangement.rules:
+                yield _suffer(host, deployment, arrangement.name, SETTINGS[arrangement.rules])
     finally:
         deployment.remove()
 
