@@ -7,7 +7,8 @@ STACK ?= nas
 PLUGINS ?= auto
 BASE ?= $(shell git symbolic-ref --quiet --short refs/remotes/origin/HEAD || echo main)
 HEAD ?= HEAD
-JOBS ?= 3
+JOBS ?= 5
+CACHE := $(or $(NEWT_TUNNEL_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/newt-tunnel)
 # Each `pulumi up` lists what is installed; the pip that comes with Python 3.11 takes twice as long.
 PIP := pip==26.3
 SHELL_SCRIPTS := forge/install host/newt-egress host/newt-proof pod/newt-gate pod/newt-probe $(shell find tests .ci -name '*.sh') .ci/run
@@ -17,7 +18,7 @@ SHELL_SCRIPTS := forge/install host/newt-egress host/newt-proof pod/newt-gate po
 .PHONY: help
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "  variables: STACK=nas|k3s-home  PLUGINS=auto|official|standin (make demo)  JOBS=3 AGAIN=yes (make test)"
+	@echo "  variables: STACK=nas|k3s-home  PLUGINS=auto|official|standin (make demo)  JOBS=5 AGAIN=yes (make test)"
 	@echo "  make demo STACK=k3s-home in a cluster of yours: KUBECONFIG=FILE [ADDRESS=this machine's,"
 	@echo "  as pods reach it] [ACCEPT_NODE_ACCESS=yes, for an enforcer that exempts its own node]"
 
@@ -60,7 +61,7 @@ unit: $(VENV)/.ready ## the tests that need no root and no lab
 lint: $(VENV)/.ready ## ruff, mypy, shellcheck
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
-	@$(VENV)/bin/mypy .
+	@$(VENV)/bin/mypy --cache-dir $(CACHE)/mypy .
 	@$(VENV)/bin/shellcheck $(SHELL_SCRIPTS)
 
 .PHONY: attack

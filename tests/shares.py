@@ -1,4 +1,4 @@
-"""Which tests stay together when several processes share them (`pytest -n 3`).
+"""Which tests stay together when several processes share them (`pytest -n 5`).
 
 Tests of one share use the same daemons, so one process runs them, one after the other. Any other
 module is a share of its own.

@@ -1,9 +1,10 @@
-"""What the tests run *on* is not tested again while nothing of it has changed.
+"""What passed here is not tested again while nothing that decides about it has changed.
 
-The lab, the engine and the stand-ins have tests of their own, which take a third of the time. They
-import nothing of the product, so that they passed is remembered in the cache, as `go test` does it
-for a package, under the hash of all that decides it: these folders, the pinned packages, and the
-programs of this machine. Only a run of everything remembers; `--again` leaves out nothing.
+The lab, the engine and the stand-ins have tests of their own; so have the rules and the programs
+on a Docker host, with real packets. Each takes a good part of the time and stands on a few folders
+only, so that they passed is remembered in the cache, as `go test` does it for a package, under the
+hash of all that decides it: these folders, the pinned packages, and the programs of this machine.
+Only a run of everything remembers; `--again` leaves out nothing.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import platform
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +21,56 @@ import pytest
 from tests import cache
 
 REPOSITORY = Path(__file__).parents[1]
-FOLDERS = ("tests/engine", "tests/lab", "tests/standins")
-#: Tests in another folder, of what is in these.
-MODULES = ("tests/cluster/test_node.py",)
-DECIDES = (
-    *FOLDERS,
-    *MODULES,
-    *("tests/__init__.py", "tests/cache.py", "tests/conftest.py", "tests/cluster/conftest.py"),
+#: Decides about any test.
+COMMON = (
+    *("tests/__init__.py", "tests/cache.py", "tests/conftest.py"),
     *("requirements.txt", "requirements-dev.txt", "policies/requirements.txt", "pyproject.toml"),
 )
 #: Debian's list of what is installed: Docker, sshd, iptables.
 PACKAGES = Path("/var/lib/dpkg/status")
+
+
+@dataclass(frozen=True)
+class Group:
+    """Tests (folders end in a slash) that pass while `decides` stays the same."""
+
+    tests: tuple[str, ...]
+    decides: tuple[str, ...]
+    #: Of `tests`, what stands on more than that.
+    but: tuple[str, ...] = ()
+
+    def has(self, module: str) -> bool:
+        named = any(
+            module.startswith(each) if each.endswith("/") else module == each for each in self.tests
+        )
+        return named and module not in self.but
+
+    def digest(self) -> str:
+        """The hash of all that decides whether they pass."""
+        machine = " ".join((platform.release(), platform.machine(), platform.python_version()))
+        packages = [PACKAGES] if PACKAGES.exists() else []
+        files = (REPOSITORY / name for name in (*COMMON, *self.decides))
+        return cache.digest([*files, *packages, machine])
+
+
+#: What the tests run on: imports nothing of the product.
+GROUND = Group(
+    tests=("tests/engine/", "tests/lab/", "tests/standins/", "tests/cluster/test_node.py"),
+    decides=(
+        *("tests/engine", "tests/lab", "tests/standins"),
+        *("tests/cluster/test_node.py", "tests/cluster/conftest.py"),
+    ),
+)
+#: The rules, and the programs that the Docker host runs.
+HOST = Group(
+    tests=("tests/host/", "tests/faults/host/"),
+    decides=(
+        *("egress", "host", "tests/host", "tests/faults", "tests/attack", "tests/lab"),
+        *("tests/unit/egress/cases.py", "tests/unit/egress/strategies.py"),
+    ),
+    but=("tests/host/test_suggest.py",),
+)
+GROUPS = (GROUND, HOST)
 
 
 class Unchanged:
@@ -39,10 +80,12 @@ class Unchanged:
         self._outcomes: defaultdict[str, set[str]] = defaultdict(set)
         worker: Mapping[str, Any] | None = getattr(config, "workerinput", None)
         remembers = worker is None and _everything(config)
-        self._folder = cache.root() / "passed" / digest() if remembers else None
+        passed = cache.root() / "passed"
+        self._folders = {group: passed / group.digest() for group in GROUPS} if remembers else {}
         self._left_out: set[str] = set(worker["left_out"] if worker else ())
-        if self._folder and not config.option.again:
-            self._left_out = {mark.name.replace("--", "/") for mark in self._folder.glob("*")}
+        if not config.option.again:
+            marks = (mark for folder in self._folders.values() for mark in folder.glob("*"))
+            self._left_out |= {mark.name.replace("--", "/") for mark in marks}
 
     def pytest_configure_node(self, node: Any) -> None:
         node.workerinput["left_out"] = sorted(self._left_out)
@@ -50,8 +93,8 @@ class Unchanged:
     def pytest_report_header(self) -> list[str]:
         if not self._left_out:
             return []
-        modules = f"{len(self._left_out)} modules with tests of the lab, engine and stand-ins"
-        return [f"unchanged since they passed here, so not run: {modules} (--again runs them)"]
+        modules = f"{len(self._left_out)} modules with tests"
+        return [f"{modules} are not run: they passed here, and what they stand on is unchanged"]
 
     def pytest_collection_modifyitems(
         self, config: pytest.Config, items: list[pytest.Item]
@@ -64,28 +107,19 @@ class Unchanged:
         self._outcomes[module_of(report.nodeid)].add(report.outcome)
 
     def pytest_sessionfinish(self, exitstatus: int) -> None:
-        if self._folder is None or exitstatus not in (0, pytest.ExitCode.TESTS_FAILED):
+        if exitstatus not in (0, pytest.ExitCode.TESTS_FAILED):
             return
-        self._folder.mkdir(parents=True, exist_ok=True)
-        for module in passed(self._outcomes):
-            (self._folder / module.replace("/", "--")).touch()
+        for group, folder in self._folders.items():
+            folder.mkdir(parents=True, exist_ok=True)
+            for module in passed(group, self._outcomes):
+                (folder / module.replace("/", "--")).touch()
 
 
-def passed(outcomes: Mapping[str, Iterable[str]]) -> list[str]:
+def passed(group: Group, outcomes: Mapping[str, Iterable[str]]) -> list[str]:
     """The modules to remember, by the outcomes of their tests: all have to have passed, at once."""
     return sorted(
-        module
-        for module, all_ in outcomes.items()
-        if set(all_) == {"passed"}
-        and (module in MODULES or module.startswith(tuple(f"{each}/" for each in FOLDERS)))
+        module for module, all_ in outcomes.items() if set(all_) == {"passed"} and group.has(module)
     )
-
-
-def digest() -> str:
-    """The hash of all that decides whether they pass."""
-    machine = " ".join((platform.release(), platform.machine(), platform.python_version()))
-    packages = [PACKAGES] if PACKAGES.exists() else []
-    return cache.digest([*(REPOSITORY / name for name in DECIDES), *packages, machine])
 
 
 def module_of(nodeid: str) -> str:

@@ -7,20 +7,16 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-import yaml
 
 from egress.cage import REMEMBERED_DROPS
 from egress.proof import Probe
-from suggest.__main__ import LISTED, main
 from tests.host.rig import (
     COMPLETE,
     GITEA,
     HOMEASSISTANT,
     IMAGE,
-    NAS,
     NETWORK,
     POSTGRES,
     ROUTER,
@@ -28,7 +24,6 @@ from tests.host.rig import (
     declare,
     rule,
 )
-from tests.unit.settings.example import stack
 
 pytestmark = pytest.mark.lab
 
@@ -170,30 +165,6 @@ def test_the_memory_is_switched_on_and_off_by_what_is_declared(
     assert "drops" not in host.rules(), "something of the memory stays"
     assert host.egress("refused", check=False).returncode != 0
     assert host.check()["state"] == "ok"
-
-
-def test_suggest_reads_what_a_real_host_answers(
-    caged: Host, arrangement: str, tmp_path: Path
-) -> None:
-    caged.apply(declare(NAMED, arrangement=arrangement, log_drops=True))
-    caged.dial((POSTGRES, 5432), (GITEA, 22), (HOMEASSISTANT, 80), (NAS, 22))
-    tree = stack({"docker.logDrops": True})
-    config = {f"newt-tunnel:{key}": value for key, value in tree.items()}
-    (tmp_path / "Pulumi.nas.yaml").write_text(yaml.safe_dump({"config": config}))
-    (tmp_path / "Pulumi.yaml").write_text("name: newt-tunnel\n")
-    said: list[str] = []
-
-    status = main(["nas"], tmp_path, said.append, lambda _, command: caged.sh(command))
-
-    text = "\n".join(said)
-    assert status == LISTED, text
-    offered = {entry["name"]: (entry["host"], entry["port"]) for entry in yaml.safe_load(text)}
-    assert offered == {
-        "gitea-22": (GITEA, 22),
-        "homeassistant.lan-80": ("homeassistant.lan", 80),
-    }
-    assert f"{POSTGRES} 5432/tcp: mustNotReach postgres" in text
-    assert f"{NAS} 22/tcp: is the Docker host's own SSH" in text
 
 
 def test_whoever_shares_newts_network_is_told_of_and_nothing_is_repaired(caged: Host) -> None:
