@@ -2,7 +2,7 @@
 
 Owns where built things live, when one is missing, and that a half-built one is never seen. It does
 not know what is built, nor does it ever delete: a changed input gives a new directory, and
-`make clean-cache` (or `rm -r` on the root) removes old ones.
+`rm -r` on the root removes all of them.
 
 The name of a directory is the hash of *all* inputs, so whatever decides the result belongs among
 them: source files and lock files as `Path`s; versions, flags and the tool chain
