@@ -11,9 +11,10 @@ from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 # What takes longest comes first, so that no process is left alone with it at the end. On one
 # process each of these must end before the next begins: in `stack` the stack is taken down at the
 # end, one site of Pangolin's has one newt, and a cluster one stack.
-FIRST = ("stack changed", "stack", "cluster", "cluster stack")
-#: So many updates that another process does them meanwhile, with a stack of its own.
+FIRST = ("stack changed", "stack used", "stack", "cluster", "cluster stack")
+#: So many updates that other processes do them meanwhile, each with a stack of its own.
 CHANGED = ("test_arrangements.py", "test_drift.py")
+USED = ("test_forge_job.py", "test_hostile.py", "test_secrets.py", "test_users.py")
 #: Folders with long modules.
 LONG = ("standins", "faults")
 
@@ -24,7 +25,9 @@ def share(nodeid: str) -> str:
     suite, *inner = PurePosixPath(module).parts[1:]
     match suite:
         case "stack":
-            return "stack changed" if inner[0] in CHANGED else suite
+            if inner[0] in CHANGED:
+                return "stack changed"
+            return "stack used" if inner[0] in USED else suite
         case "cluster":
             return "cluster stack" if inner[0] == "stack" else suite
         case "lab":

@@ -9,6 +9,10 @@ def test_what_deploys_the_same_stack_shares_a_process() -> None:
     assert share(f"{life}::test_x") != share(f"{node}::test_y")
     changed = share("tests/stack/test_arrangements.py::test_x")
     assert changed == share("tests/stack/test_drift.py::test_y") != share("tests/stack/test_end.py")
+    used = share("tests/stack/test_users.py::test_x")
+    assert (
+        changed != used == share("tests/stack/test_hostile.py") != share("tests/stack/test_end.py")
+    )
     assert share("tests/host/test_boot.py::test_x") == "tests/host/test_boot.py"
 
 
