@@ -2,12 +2,13 @@
 
 What counts is the command, not the package: a machine with Docker from elsewhere keeps it. The
 services that come with the packages do not start on the machine, neither now nor at its next boot,
-and those it already runs are left alone.
+and those it already runs are left alone. Of several processes one installs, and the others wait.
 """
 
+import fcntl
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -43,6 +44,9 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 POLICY = Path("/usr/sbin/policy-rc.d")
 UNITS = Path("/etc/systemd/system")
 INSTALL_TIMEOUT = 900.0
+#: Held while packages are installed: of apt-get's own locks `update` waits for none, and the policy
+#: that keeps services off is one for the whole machine.
+LOCK = Path("/run/newt-tunnel-packages.lock")
 
 
 def missing(needed: Mapping[str, str] = NEEDED) -> list[str]:
@@ -51,16 +55,24 @@ def missing(needed: Mapping[str, str] = NEEDED) -> list[str]:
 
 def ensure(say: Callable[[str], None], needed: Mapping[str, str] = NEEDED) -> None:
     """Installs what is missing; where it cannot, one error that names all of it."""
-    packages = missing(needed)
-    if not packages:
+    if not missing(needed):
         return
-    names = " ".join(packages)
     if not shutil.which("apt-get") or os.geteuid() != 0:
+        names = " ".join(missing(needed))
         raise LabError(
             f"the lab needs these Debian packages: {names}; as root on Debian or Ubuntu it "
             "installs them itself, elsewhere install what brings their commands"
         )
-    say(f"installing Debian packages with apt-get: {names}")
+    with LOCK.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if packages := missing(needed):  # still, or another process has installed them meanwhile
+            _install(say, packages)
+    if still := missing(needed):
+        raise LabError(f"apt-get has installed them, yet these bring no command: {still}")
+
+
+def _install(say: Callable[[str], None], packages: Sequence[str]) -> None:
+    say(f"installing Debian packages with apt-get: {' '.join(packages)}")
     enabled = _enabled_units()
     with services_stay_off():
         options = ["--yes", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=120"]
@@ -71,8 +83,6 @@ def ensure(say: Callable[[str], None], needed: Mapping[str, str] = NEEDED) -> No
     if new := sorted(_enabled_units() - enabled):
         say(f"these are not to start when this machine boots: {' '.join(new)}")
         check(["systemctl", "disable", *new])
-    if still := missing(needed):
-        raise LabError(f"apt-get installed {names}, yet these bring no command: {still}")
 
 
 def _enabled_units() -> set[str]:

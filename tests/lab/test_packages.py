@@ -1,5 +1,7 @@
 """Installing what the lab needs: one clear error where it cannot, and no service started."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -15,13 +17,40 @@ def test_what_cannot_be_installed_is_named_in_one_error(monkeypatch: pytest.Monk
         packages.ensure(print)
 
 
-def test_nothing_is_said_or_done_when_nothing_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_said_or_done_when_nothing_is_missing() -> None:
     said: list[str] = []
-    monkeypatch.setattr(packages, "NEEDED", {"coreutils": "true"})
 
-    packages.ensure(said.append)
+    packages.ensure(said.append, {"coreutils": "true"})
 
     assert said == []
+
+
+def test_of_several_processes_on_a_new_machine_one_installs_and_the_others_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command, runs = tmp_path / "brought", tmp_path / "runs"
+    runs.mkdir()
+    apt_get = tmp_path / "apt-get"
+    # As apt-get is: two at once fail, and what is installed is there at the end only.
+    apt_get.write_text(
+        f"#!/bin/sh\nset -e\nmkdir {runs}/now\ntouch {runs}/$1.$$\nsleep 0.3\nrmdir {runs}/now\n"
+        f"[ $1 = update ] || install -m 755 /bin/true {command}\n"
+    )
+    apt_get.chmod(0o755)
+    for name, value in (("POLICY", tmp_path / "policy-rc.d"), ("LOCK", tmp_path / "lock")):
+        monkeypatch.setattr(packages, name, value)
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+
+    with ThreadPoolExecutor(5) as pool:
+        installing = [
+            pool.submit(packages.ensure, lambda _: None, {"a-package": str(command)})
+            for _ in range(5)
+        ]
+        for each in installing:
+            each.result()
+
+    assert sorted(run.stem for run in runs.iterdir()) == ["install", "update"]
 
 
 @pytest.mark.parametrize("before", [None, "#!/bin/sh\nexit 0\n"])
