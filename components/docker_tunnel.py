@@ -125,7 +125,6 @@ class DockerTunnel(pulumi.ComponentResource):
                 "reach": self.reach,
                 "host": self.host,
                 "firewall": self.firewall,
-                "proof": self.proof,
                 "verify": self.verify,
                 # For the policy pack: outputs make no resource of anybody's run again.
                 **advice.facts(settings),

@@ -67,7 +67,8 @@ class EgressProof(pulumi.ComponentResource):
         self.results = command.stdout.apply(
             lambda table: [result.as_row() for result in parse(table)]
         )
-        self.register_outputs({"results": self.results})
+        # The table is an output of the stack; each further copy would cost every preview its time.
+        self.register_outputs({})
 
 
 def _script(args: EgressProofArgs) -> str:

@@ -132,7 +132,6 @@ class KubernetesTunnel(pulumi.ComponentResource):
                 "reach": self.reach,
                 "host": self.host,
                 "firewall": self.firewall,
-                "proof": self.proof,
                 "verify": self.verify,
                 # For the policy pack: outputs make no resource of anybody's run again.
                 **advice.facts(settings),
