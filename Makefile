@@ -13,6 +13,9 @@ CACHE := $(or $(NEWT_TUNNEL_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/newt-t
 PIP := pip==26.3
 SHELL_SCRIPTS := forge/install host/newt-egress host/newt-proof pod/newt-gate pod/newt-probe $(shell find tests .ci -name '*.sh') .ci/run
 
+# Set on some machines. Then every program compiles all that it imports anew: three times as slow.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 
 .PHONY: help

@@ -74,11 +74,13 @@ class Workstation(Node):
             file.write(f"{host} {key}\n")
 
     def environment(self) -> dict[str, str]:
-        """The caller's environment, without what belongs to the caller's own home and Pulumi."""
+        """The caller's environment, without what belongs to the caller's own home, Pulumi and
+        Python.
+        """
         kept = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith(("PULUMI_", "SSH_", "DOCKER_", "XDG_"))
+            if not name.startswith(("PULUMI_", "SSH_", "DOCKER_", "XDG_", "PYTHON"))
         }
         return {
             **kept,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.lab import packages
 from tests.standins.controlplane import ControlPlane, control_plane
 from tests.standins.dockerhost import DockerHost, docker_host
 from tests.standins.sshd import Sshd, sshd
@@ -21,6 +22,8 @@ DAEMONS = ("dockerd", "docker", "nsenter", "setpriv", "busybox")
 def _require(*programs: str) -> None:
     if sys.platform != "linux" or os.geteuid() != 0:
         pytest.skip("needs root on Linux: it starts daemons of its own")
+    if shutil.which("apt-get"):
+        packages.ensure(print)
     path = os.pathsep.join([os.environ["PATH"], "/usr/sbin", "/sbin"])
     if missing := [program for program in programs if shutil.which(program, path=path) is None]:
         pytest.skip(f"needs {', '.join(missing)}")

@@ -60,6 +60,7 @@ def control_plane(directory: Path) -> Iterator[ControlPlane]:
     namespace = f"sk-{os.getpid()}"
     inside = ("nsenter", f"--net=/run/netns/{namespace}", "--")
     programs = binaries.node()
+    binaries.helm()  # the stand-in would build it inside, where no module can be had
     with contextlib.ExitStack() as stack:
         _ip("netns", "add", namespace)
         stack.callback(_ip, "netns", "del", namespace)
