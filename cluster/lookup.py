@@ -38,7 +38,7 @@ from settings.policy import (
     resolved_endpoint,
     server_rules,
 )
-from settings.stack import KubernetesSettings
+from settings.stack import KubernetesSettings, Proof
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,6 +134,7 @@ class _LookUp:
         self._findings += _overlaps(allowed, forbidden)
         policy = None
         gate_canary = None
+        probes: tuple[Probe, ...] = ()
         if not self._has_errors:
             policy = Policy(
                 allowed=allowed,
@@ -145,18 +146,20 @@ class _LookUp:
                 kubernetes.gate_canary, kubernetes.cluster_dns, policy, self._snapshot
             )
             self._findings += findings
+            probes = cluster_proof.plan(
+                policy,
+                self._dialled,
+                api=self._snapshot.api_service,
+                nodes=self._snapshot.node_addresses,
+            )
+            self._findings += _too_long(probes, self._settings.proof)
         if policy is None or self._has_errors:
             return Lookup(policy=None, findings=tuple(self._findings), snapshot=self._snapshot)
         return Lookup(
             policy=policy,
             findings=tuple(self._findings),
             gate_canary=gate_canary,
-            probes=cluster_proof.plan(
-                policy,
-                self._dialled,
-                api=self._snapshot.api_service,
-                nodes=self._snapshot.node_addresses,
-            ),
+            probes=probes,
             resolved=self._resolved,
             snapshot=self._snapshot,
         )
@@ -278,3 +281,14 @@ def _overlaps(allowed: tuple[Rule, ...], forbidden: Iterable[Rule]) -> Iterator[
             Policy(allowed=allowed, forbidden=(rule,), resolvers=(), endpoint=None)
         except PolicyError as problem:
             yield error(problem.key, f"{problem.value}: {problem.remedy}")
+
+
+def _too_long(plan: tuple[Probe, ...], mode: Proof) -> Iterator[Finding]:
+    size = len(cluster_proof.render(plan).encode())
+    if mode is not Proof.OFF and size > cluster_proof.LONGEST_PLAN:
+        yield error(
+            "egress",
+            f"the proof has {len(plan)} things to try, in {size} bytes, and takes "
+            f"{cluster_proof.LONGEST_PLAN}; write blocks (cidr) or port ranges instead of some, or "
+            "share the list between several stacks",
+        )

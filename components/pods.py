@@ -21,21 +21,31 @@ CONTAINER_SECURITY: dict[str, Any] = {
 POD_SECURITY: dict[str, Any] = {"fsGroup": NOBODY}
 TMP_VOLUME: dict[str, Any] = {"name": TMP, "emptyDir": {"medium": "Memory", "sizeLimit": "16Mi"}}
 TMP_MOUNT: dict[str, Any] = {"name": TMP, "mountPath": "/tmp"}
-SMALL: dict[str, Any] = {
-    "requests": {"cpu": "10m", "memory": "16Mi"},
-    "limits": {"memory": "32Mi"},
-}
+#: MiB, for a program that does one thing at a time.
+SMALL = 32
 
 
-def shell_container(name: str, image: str, script: str, env: dict[str, str]) -> dict[str, Any]:
-    """A container of newt's own image that runs ``script``; plain values in ``env``."""
+def resources(memory: int) -> dict[str, Any]:
+    """Next to nothing, and ``memory`` MiB at the most."""
+    return {
+        "requests": {"cpu": "10m", "memory": "16Mi"},
+        "limits": {"memory": f"{memory}Mi"},
+    }
+
+
+def shell_container(
+    name: str, image: str, script: str, env: dict[str, str], *, memory: int = SMALL
+) -> dict[str, Any]:
+    """A container of newt's own image that runs ``script``; plain values in ``env``, ``memory`` in
+    MiB.
+    """
     return {
         "name": name,
         "image": image,
         "command": ["/bin/sh", "-c", script],
         "env": [{"name": key, "value": value} for key, value in sorted(env.items())],
         "securityContext": CONTAINER_SECURITY,
-        "resources": SMALL,
+        "resources": resources(memory),
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": [TMP_MOUNT],
     }

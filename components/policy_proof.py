@@ -17,12 +17,15 @@ import pulumi_kubernetes as kubernetes
 from cluster.ours import OWNER
 from components.egress_policy import RESTRICTED
 from components.pods import POD_SECURITY, TMP_VOLUME, shell_container
+from egress import cluster_proof
 from egress.enforcers import EXEMPTIBLE, EXEMPTION
 from egress.network_policy import DIGEST_ANNOTATION
 from egress.proof import Probe
 from pod import PROBE
 
 SECONDS = 180
+#: MiB: twice what the probes take that newt-probe makes at once (AT_ONCE).
+MEMORY = 96
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,9 +119,10 @@ class PolicyProof(pulumi.ComponentResource):
                 "EXEMPTIBLE": " ".join(EXEMPTIBLE),
                 "EXEMPTION": EXEMPTION,
                 "MODE": args.mode,
-                "PLAN": "\n".join(probe.line for probe in args.plan),
+                "PLAN": cluster_proof.render(args.plan),
                 "ROLE": role,
             },
+            memory=MEMORY,
         )
         node = {"name": "NODE", "valueFrom": {"fieldRef": {"fieldPath": "status.hostIP"}}}
         container["env"].append(node)

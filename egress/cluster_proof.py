@@ -25,6 +25,8 @@ from egress.proof import FOREIGN_RESOLVER, HTTP_PORT, METADATA, SSH_PORT, Probe
 KUBELET_PORT = 10250
 #: Stands for the node that the pod runs on, which only the pod knows.
 OWN_NODE = "@{node}"
+#: Bytes. The plan travels in the environment, where Linux takes 128 KiB for a variable at the most.
+LONGEST_PLAN = 128 * 1024 - len("PLAN=") - 1
 
 
 @dataclass(frozen=True, order=True)
@@ -76,6 +78,11 @@ def plan(
         if (probe.address, probe.protocol, probe.port) not in tried
     ]
     return tuple(dict.fromkeys(probes))
+
+
+def render(plan: Iterable[Probe]) -> str:
+    """The plan as ``pod/newt-probe`` reads it."""
+    return "\n".join(probe.line for probe in plan)
 
 
 def _at_address(rule: Rule, *, must_reach: bool) -> Iterator[Probe]:

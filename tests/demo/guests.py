@@ -15,7 +15,7 @@ from typing import Any
 from urllib3.exceptions import HTTPError
 
 from cluster.ours import OWNER
-from components.pods import CONTAINER_SECURITY, SMALL
+from components.pods import CONTAINER_SECURITY, SMALL, resources
 from tests.demo.image import SERVER
 from tests.lab.commands import LabError
 from tests.lab.kubernetes.neighbours import NEIGHBOURS, PORT_NAME, Neighbour
@@ -234,7 +234,7 @@ def _pod(neighbour: Neighbour, image: str) -> dict[str, Any]:
         "command": [SERVER, "serve", neighbour.name, "/dev/stdout", f":{neighbour.port}"],
         "ports": [{"name": PORT_NAME, "containerPort": neighbour.port}],
         "securityContext": CONTAINER_SECURITY,
-        "resources": SMALL,
+        "resources": resources(SMALL),
     }
     return {
         "metadata": {"name": neighbour.name, "labels": {LABEL: "target", **neighbour.selector}},

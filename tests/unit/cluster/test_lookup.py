@@ -217,6 +217,26 @@ def test_a_block_is_listed_and_not_knocked_at() -> None:
     assert "reach tcp 10.0.7.0/24 80,443 a" in [probe.line for probe in found.probes]
 
 
+def many(count: int) -> list[dict[str, Any]]:
+    return [
+        {"name": f"service-number-{n}", "host": "10.0.1.50", "port": 1000 + n} for n in range(count)
+    ]
+
+
+def test_a_plan_that_no_process_can_be_handed_is_an_error_that_says_what_to_do() -> None:
+    found = looked_up(many(3000))
+    assert found.policy is None
+    (line,) = map(str, found.errors)
+    assert line.startswith("egress: the proof has 30")
+    assert "in 134245 bytes, and takes 131066" in line
+    assert "write blocks (cidr) or port ranges" in line
+    assert len(looked_up(many(2000)).probes) > 2000
+
+
+def test_without_a_proof_a_list_may_be_longer() -> None:
+    assert looked_up(many(3000), proof="off").policy is not None
+
+
 def test_a_second_look_finds_the_same_although_pods_have_moved() -> None:
     moved = replace(
         HOME,

@@ -166,6 +166,22 @@ def test_the_reason_and_the_failing_rows_survive_what_is_kept_of_a_log(network: 
     assert len(end.encode()) <= KEPT, "nothing of it is cut off"
 
 
+def test_a_long_plan_is_tried_whole_and_a_few_at_a_time(network: Path) -> None:
+    """In a pod with little memory; all at once they were killed."""
+    running, counted = network / "running", network / "counted"
+    running.mkdir()
+    (network / "nc").write_text(
+        f"#!/bin/sh\ntouch {running}/$$\nls {running} | wc -l >>{counted}\nsleep 0.05\n"
+        f"rm {running}/$$\nexit 1\n"
+    )
+    plan = [forbid(f"closed-{n}", "10.0.1.9", 1000 + n) for n in range(200)]
+    said = probe(network, *plan)
+    assert said.status == 0
+    assert [row.name for row in said.rows] == [one.name for one in plan]
+    most = max(map(int, counted.read_text().split()))
+    assert 1 < most <= 48
+
+
 def test_a_warning_says_so_and_lets_newt_start(network: Path) -> None:
     said = probe(network, GRAFANA, opened=[("10.43.0.60", 3000)], mode="warn")
     assert said.status == 0
