@@ -1,10 +1,10 @@
 """What passed here is not tested again while nothing that decides about it has changed.
 
 The lab, the engine and the stand-ins have tests of their own; so have the rules and the programs
-on a Docker host, with real packets. Each takes a good part of the time and stands on a few folders
-only, so that they passed is remembered in the cache, as `go test` does it for a package, under the
-hash of all that decides it: these folders, the pinned packages, and the programs of this machine.
-Only a run of everything remembers; `--again` leaves out nothing.
+on a Docker host, and the stacks as a whole, with real packets. That they passed is remembered in
+the cache, as `go test` does it for a package, under the hash of all that decides it: the folders
+that they stand on, the pinned packages, and the programs of this machine. Only a run of everything
+remembers. What draws something new each time is never remembered; `--again` leaves out nothing.
 """
 
 from __future__ import annotations
@@ -70,7 +70,21 @@ HOST = Group(
     ),
     but=("tests/host/test_suggest.py",),
 )
-GROUPS = (GROUND, HOST)
+#: Both stacks, deployed and lived with: stands on everything but documents and unit tests.
+STACKS = Group(
+    tests=("tests/stack/", "tests/cluster/", "tests/host/test_suggest.py"),
+    decides=(
+        *("Makefile", "Pulumi.yaml", "__main__.py", "adopt", "blueprint", "cluster", "components"),
+        *("egress", "forge", "host", "pod", "policies", "review", "settings", "stacks", "suggest"),
+        *("tests/attack", "tests/cluster", "tests/demo", "tests/deployment.py", "tests/engine"),
+        *("tests/faults", "tests/host", "tests/lab", "tests/stack", "tests/standins"),
+        *("tests/unit/egress/cases.py", "tests/unit/egress/cluster_cases.py"),
+        *("tests/unit/egress/strategies.py", "tests/unit/settings/example.py"),
+    ),
+    # The node is the ground's, and the attacks are drawn anew.
+    but=("tests/cluster/test_node.py", "tests/cluster/test_attacks.py"),
+)
+GROUPS = (GROUND, HOST, STACKS)
 
 
 class Unchanged:

@@ -56,7 +56,9 @@ def bench(rounds: int) -> Figures:
         with engine.Stacks(lab, environment) as stacks:
             _repeat("pulumi", stacks.measure, samples, rounds)
         with cluster.ClusterStack(lab, environment) as stack:
-            _repeat("pulumi in a cluster", stack.measure, samples, rounds)
+            for size in engine.PREVIEW_SIZES:
+                stack.deploy(size)
+                _repeat(f"pulumi in a cluster, {size} targets", stack.measure, samples, rounds)
     return Figures(measured_on, samples.figures)
 
 

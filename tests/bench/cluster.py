@@ -1,4 +1,6 @@
-"""What a preview of a cluster's stack costs, beside an empty program's; and the look-ups in it."""
+"""What a preview of a cluster's stack costs, and the look-ups in it: beside an empty program's, and
+beside that of one that only lists the same resources.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +8,9 @@ import contextlib
 import time
 from collections.abc import Mapping
 
-from tests.bench.engine import Empty
-from tests.bench.figures import CLUSTER_PREVIEW, EMPTY, LOOK_UPS, OURS
+from tests.bench import bare
+from tests.bench.engine import Beside, entries
+from tests.bench.figures import BARE, CLUSTER_PREVIEW, EMPTY, LOOK_UPS, OURS
 from tests.bench.samples import Samples
 from tests.demo.k3s_home import for_cluster
 from tests.lab import Lab
@@ -42,6 +45,8 @@ class ClusterStack:
 
     def __init__(self, lab: Lab, engine: Mapping[str, str]) -> None:
         self._lab, self._engine = lab, engine
+        self._empty = Beside(lab.workstation, engine, "empty")
+        self._bare = Beside(lab.workstation, engine, "bare")
         self._held = contextlib.ExitStack()
 
     def __enter__(self) -> ClusterStack:
@@ -52,13 +57,12 @@ class ClusterStack:
             self._ours.check_out()
             self._ours.configure_cluster(self._kubeconfig)
             self._held.callback(self._ours.remove)
-            self._ours.up()
-            self._empty = Empty(self._lab, self._engine, _EMPTY_PROGRAM)
-            self._empty.check_out()
-            self._empty.pulumi("stack", "init", self._empty.stack)
+            self._empty.write(_EMPTY_PROGRAM)
             self._held.callback(self._empty.remove)
             self._empty.set_secret("kubeconfig", self._kubeconfig)
             self._empty.up()
+            self._bare.write(bare.PROGRAM)
+            self._held.callback(bare.forget, self._bare)
         except BaseException:
             self._held.close()
             raise
@@ -67,16 +71,26 @@ class ClusterStack:
     def __exit__(self, *_: object) -> None:
         self._held.close()
 
+    def deploy(self, size: int) -> None:
+        """Another allow-list, of so many targets."""
+        self._size = size
+        self._ours.edit(egress=entries(size))
+        self._ours.up()
+        bare.list_resources(self._ours, self._bare)
+
     def measure(self, samples: Samples) -> None:
         """One round."""
-        started = time.monotonic()
-        self._empty.preview("--expect-no-changes")
-        between = time.monotonic()
-        self._ours.preview("--expect-no-changes")
-        samples.add(CLUSTER_PREVIEW, EMPTY, None, "s", between - started)
-        samples.add(CLUSTER_PREVIEW, OURS, None, "s", time.monotonic() - between)
+        for arrangement, stack in (
+            (EMPTY, self._empty),
+            (BARE, self._bare),
+            (OURS, self._ours),
+        ):
+            started = time.monotonic()
+            stack.preview("--expect-no-changes")
+            seconds = time.monotonic() - started
+            samples.add(CLUSTER_PREVIEW, arrangement, self._size, "s", seconds)
         look_ups = self._seconds(_LOOK_UPS) - self._seconds(_NO_LOOK)
-        samples.add(LOOK_UPS, OURS, None, "s", look_ups)
+        samples.add(LOOK_UPS, OURS, self._size, "s", look_ups)
 
     def _seconds(self, program: str) -> float:
         started = time.monotonic()

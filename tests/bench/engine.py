@@ -20,6 +20,7 @@ from tests.bench.samples import Samples
 from tests.deployment import Checkout, Deployment
 from tests.lab import Lab
 from tests.lab.topology import NAS_ADDRESS
+from tests.lab.workstation import Workstation
 from tests.stack.observe import on_nas, wait_for_tunnel
 
 UP_SIZES = (10, 100, 500)
@@ -27,8 +28,8 @@ PREVIEW_SIZES = (10, 500)
 #: Ports of one machine that answers at once that nothing listens there: the proof need not wait.
 _ADDRESS, _FIRST_PORT = "10.0.1.50", 10000
 _ACCEPTED = "journalctl --unit ssh --no-pager | grep -c 'Accepted publickey' || :"
-_EMPTY_PROJECT = (
-    "name: empty\nruntime: {name: python, options: {toolchain: pip, virtualenv: .venv}}\n"
+_PROJECT = (
+    "name: {name}\nruntime: {{name: python, options: {{toolchain: pip, virtualenv: .venv}}}}\n"
 )
 _EMPTY_PROGRAM = f"""\
 import pulumi_command
@@ -40,24 +41,19 @@ pulumi_docker.Provider("docker", host="ssh://root@{NAS_ADDRESS}:22")
 """
 
 
-class Empty(Checkout):
-    """A stack with the plugins of ours and nothing of what they make."""
+class Beside(Checkout):
+    """A project of one program, to be measured beside ours; project and stack have one name."""
 
-    def __init__(self, lab: Lab, env: Mapping[str, str], program: str) -> None:
-        super().__init__(lab.workstation, env, stack="empty", state=lab.workstation.state)
-        self.folder = self.workstation.home / "empty"
-        self._program = program
+    def __init__(self, workstation: Workstation, env: Mapping[str, str], name: str) -> None:
+        super().__init__(workstation, env, stack=name, state=workstation.state)
+        self.folder = workstation.home / name
 
-    def check_out(self) -> None:
+    def write(self, program: str) -> None:
         self.folder.mkdir()
-        (self.folder / "Pulumi.yaml").write_text(_EMPTY_PROJECT)
-        (self.folder / "__main__.py").write_text(self._program)
+        (self.folder / "Pulumi.yaml").write_text(_PROJECT.format(name=self.stack))
+        (self.folder / "__main__.py").write_text(program)
         (self.folder / ".venv").symlink_to(sys.prefix)
-
-    def deploy(self) -> None:
-        self.check_out()
         self.pulumi("stack", "init", self.stack)
-        self.up()
 
     def remove(self) -> None:
         super().remove()
@@ -70,13 +66,15 @@ class Stacks:
     def __init__(self, lab: Lab, engine: Mapping[str, str]) -> None:
         self._lab = lab
         self._ours = Deployment(lab, engine)
-        self._empty = Empty(lab, engine, _EMPTY_PROGRAM)
+        #: With the plugins of ours and nothing of what they make.
+        self._empty = Beside(lab.workstation, engine, "empty")
         self._held = contextlib.ExitStack()
 
     def __enter__(self) -> Stacks:
         try:
-            self._empty.deploy()
+            self._empty.write(_EMPTY_PROGRAM)
             self._held.callback(self._empty.remove)
+            self._empty.up()
             self._ours.check_out()
             self._ours.configure()
             docker = self._ours.setting("docker")
@@ -96,7 +94,7 @@ class Stacks:
     def measure(self, samples: Samples) -> None:
         """One round: every length of the list once."""
         for size in UP_SIZES:
-            self._ours.edit(egress=_entries(size))
+            self._ours.edit(egress=entries(size))
             seconds, connections = self._measured(self._ours.up)
             samples.add(UP, NFTABLES, size, "s", seconds)
             samples.add(CONNECTIONS, NFTABLES, size, "connections", connections)
@@ -127,7 +125,7 @@ class Stacks:
         return int(on_nas(self._lab, _ACCEPTED))
 
 
-def _entries(count: int) -> list[dict[str, Any]]:
+def entries(count: int) -> list[dict[str, Any]]:
     return [
         {"name": f"filler-{number:04}", "host": _ADDRESS, "port": _FIRST_PORT + number}
         for number in range(count)

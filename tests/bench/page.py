@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from tests.attack.report import Table, markdown
 from tests.attack.report import text as aligned
 from tests.bench.figures import (
+    BARE,
     EMPTY,
     FREE,
     IPTABLES,
@@ -19,7 +20,7 @@ from tests.bench.figures import (
 )
 
 #: Of the rows: what the others are beside comes first, and the baseline last.
-ORDER = (FREE, EMPTY, OURS, IPTABLES, NFTABLES, THE_POST)
+ORDER = (FREE, EMPTY, BARE, OURS, IPTABLES, NFTABLES, THE_POST)
 
 
 def text(figures: Figures) -> str:

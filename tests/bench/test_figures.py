@@ -8,6 +8,8 @@ import pytest
 
 from tests.bench.figures import (
     APPLY,
+    BARE,
+    CLUSTER_PREVIEW,
     CONNECT,
     CONNECTIONS,
     EMPTY,
@@ -15,8 +17,10 @@ from tests.bench.figures import (
     IPTABLES,
     LEAK,
     LOOK,
+    LOOK_UPS,
     LOOKS,
     NFTABLES,
+    OURS,
     PREVIEW,
     REVOKED,
     THE_POST,
@@ -93,6 +97,15 @@ def test_the_drift_check_is_beside_what_it_is_part_of() -> None:
     assert judged(empty, ours, figure(LOOK, NFTABLES, 10, 0.5, 0.5)) == [Verdict.NEAR]
     three = figure(CONNECTIONS, NFTABLES, 10, 3, 3)
     assert judged(three, figure(LOOKS, NFTABLES, 10, 1, 1)) == [Verdict.MET]
+
+
+def test_in_a_cluster_ours_is_beside_a_program_with_the_same_resources() -> None:
+    empty = figure(CLUSTER_PREVIEW, EMPTY, 500, 1, 1)
+    bare, ours = figure(CLUSTER_PREVIEW, BARE, 500, 3, 3), figure(CLUSTER_PREVIEW, OURS, 500, 5, 5)
+    look_ups = figure(LOOK_UPS, OURS, 500, 0.5, 0.5)
+    (bound,) = Figures(VERSIONS, (empty, bare, ours, look_ups)).bounds
+    assert (bound.measured, bound.verdict) == (1.5, Verdict.MET)
+    assert bound.what.endswith("times that of a program that lists the same resources")
 
 
 def test_a_ratio_is_taken_round_by_round() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests import unchanged
-from tests.unchanged import COMMON, GROUND, GROUPS, HOST, REPOSITORY, Group, passed
+from tests.unchanged import COMMON, GROUND, GROUPS, HOST, REPOSITORY, STACKS, Group, passed
 
 OURS = {path.name for path in REPOSITORY.iterdir() if path.is_dir()}
 
@@ -76,9 +76,18 @@ def test_a_module_is_remembered_when_all_of_its_tests_passed_at_the_first_try() 
         "tests/labels/test_names.py": {"passed"},
         "tests/host/test_boot.py": {"passed"},
         "tests/host/test_suggest.py": {"passed"},
+        "tests/cluster/test_attacks.py": {"passed"},
+        "tests/attack/test_differential.py": {"passed"},
     }
     assert passed(GROUND, outcomes) == ["tests/cluster/test_node.py", "tests/lab/test_lab.py"]
     assert passed(HOST, outcomes) == ["tests/host/test_boot.py"]
+    assert passed(STACKS, outcomes) == ["tests/host/test_suggest.py", "tests/stack/test_life.py"]
+
+
+def test_what_is_drawn_anew_each_time_is_tested_each_time() -> None:
+    for module in ("tests/attack/test_differential.py", "tests/cluster/test_attacks.py"):
+        assert (REPOSITORY / module).exists()
+        assert not any(group.has(module) for group in GROUPS)
 
 
 def test_another_line_in_the_lab_or_another_package_on_the_machine_forgets_all(
