@@ -16,8 +16,10 @@ from tests.bench.engine import Beside
 from tests.deployment import Checkout
 
 _STACK, _PROVIDER = "pulumi:pulumi:Stack", "pulumi:providers:kubernetes"
-#: What the program has to say of a resource, and what is not said with it.
-_INPUTS, _COMPUTED = "resources.json", ("apiVersion", "kind", "__defaults")
+#: Where the program finds what to list.
+_INPUTS = "resources.json"
+#: By this annotation the plugin knows the names that it made up.
+_AUTONAMED = "pulumi.com/autonamed"
 #: By this key and value Pulumi marks a secret.
 _SIGNATURE, _SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"
 PROGRAM = f"""\
@@ -51,7 +53,7 @@ def decoded(value):
 cluster = None
 for each in json.load(open("{_INPUTS}")):
     given = {{
-        re.sub("[A-Z]", lambda big: "_" + big[0].lower(), key): decoded(value)
+        re.sub("(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", key).lower(): decoded(value)
         for key, value in each["inputs"].items()
     }}
     options = pulumi.ResourceOptions(provider=cluster)
@@ -105,8 +107,18 @@ def _urn(bare: Beside, kind: str, name: str) -> str:
 
 
 def _declared(resource: dict[str, Any]) -> dict[str, Any]:
-    inputs = {key: value for key, value in resource["inputs"].items() if key not in _COMPUTED}
-    return {"type": resource["type"], "name": _name(resource), "inputs": inputs}
+    kind = resource["type"]
+    # What the SDK adds by itself; a provider's version is one of that, a chart's is not.
+    implied = {"apiVersion", "kind", *(["version"] if kind == _PROVIDER else [])}
+    inputs = {
+        key: value
+        for key, value in resource["inputs"].items()
+        if key not in implied and not key.startswith("__")
+    }
+    metadata = inputs.get("metadata", {})
+    if metadata.get("annotations", {}).pop(_AUTONAMED, None):
+        del metadata["name"]
+    return {"type": kind, "name": _name(resource), "inputs": inputs}
 
 
 def _name(resource: dict[str, Any]) -> str:

@@ -45,8 +45,6 @@ class ClusterStack:
 
     def __init__(self, lab: Lab, engine: Mapping[str, str]) -> None:
         self._lab, self._engine = lab, engine
-        self._empty = Beside(lab.workstation, engine, "empty")
-        self._bare = Beside(lab.workstation, engine, "bare")
         self._held = contextlib.ExitStack()
 
     def __enter__(self) -> ClusterStack:
@@ -57,6 +55,10 @@ class ClusterStack:
             self._ours.check_out()
             self._ours.configure_cluster(self._kubeconfig)
             self._held.callback(self._ours.remove)
+            self._empty, self._bare = (
+                Beside(self._lab.workstation, self._ours.environment, name)
+                for name in ("empty", "bare")
+            )
             self._empty.write(_EMPTY_PROGRAM)
             self._held.callback(self._empty.remove)
             self._empty.set_secret("kubeconfig", self._kubeconfig)
