@@ -25,6 +25,7 @@ from tests.bench.figures import (
     CONNECT,
     FREE,
     IPTABLES,
+    KEPT,
     LOAD,
     NFTABLES,
     ROUND_TRIP,
@@ -106,12 +107,15 @@ class NewtsPath:
         """One round: every list once, in an order of its own."""
         for rules in random.sample(self._rules, len(self._rules)):
             self._without_rules()
+            (free,) = self._ask("stream")
             rules.load()
-            connect, round_trip, stream = self._ask()
+            stream, connect, round_trip = self._ask("stream", "connect", "round-trip")
             what = (rules.arrangement, rules.targets)
             samples.add(CONNECT, *what, "µs", connect * _MICRO)
             samples.add(ROUND_TRIP, *what, "µs", round_trip * _MICRO)
             samples.add(THROUGHPUT, *what, "Gbit/s", stream * _GIGABIT)
+            # What others do on the machine halves it for seconds: only neighbours can be compared.
+            samples.add(KEPT, *what, "times", stream / free)
 
     def measure_loading(self, samples: Samples) -> None:
         """One round of exchanging lists for others of their length."""
@@ -124,11 +128,11 @@ class NewtsPath:
                 seconds = time.monotonic() - started
                 samples.add(LOAD, rules.arrangement, rules.targets, "s", seconds)
 
-    def _ask(self) -> list[float]:
+    def _ask(self, *measures: str) -> list[float]:
         client = self._client
         assert client.stdin is not None
         assert client.stdout is not None
-        client.stdin.write("go\n")
+        client.stdin.write(f"{' '.join(measures)}\n")
         client.stdin.flush()
         answer = client.stdout.readline()
         if not answer:

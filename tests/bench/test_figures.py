@@ -15,6 +15,7 @@ from tests.bench.figures import (
     EMPTY,
     FREE,
     IPTABLES,
+    KEPT,
     LEAK,
     LOOK,
     LOOK_UPS,
@@ -24,7 +25,6 @@ from tests.bench.figures import (
     PREVIEW,
     REVOKED,
     THE_POST,
-    THROUGHPUT,
     Bound,
     Figure,
     Figures,
@@ -85,9 +85,9 @@ def test_latency_is_judged_beside_that_of_an_empty_list_and_throughput_beside_no
     assert judged(figure(CONNECT, IPTABLES, 0, 10, 20), figure(CONNECT, IPTABLES, 100, 17, 34)) == [
         Verdict.BROKEN
     ]
-    free = figure(THROUGHPUT, FREE, None, 10, 20)
-    assert judged(free, figure(THROUGHPUT, IPTABLES, 100, 5, 10)) == [Verdict.BROKEN]
-    assert judged(free, figure(THROUGHPUT, THE_POST, 100, 5, 10)) == []
+    assert judged(figure(KEPT, IPTABLES, 100, 0.5, 0.5, 1)) == [Verdict.BROKEN]
+    assert judged(figure(KEPT, NFTABLES, 5000, 0.5, 0.98, 1)) == [Verdict.MET]
+    assert judged(figure(KEPT, THE_POST, 100, 0.5, 0.5)) == []
 
 
 def test_the_drift_check_is_beside_what_it_is_part_of() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bench.figures import CONNECT, FREE, LOAD, THROUGHPUT
+from tests.bench.figures import CONNECT, FREE, KEPT, LOAD, THROUGHPUT
 from tests.bench.path import SIZES, NewtsPath
 from tests.bench.samples import Samples
 from tests.lab.commands import check
@@ -22,7 +22,7 @@ def test_the_service_answers_through_every_list_and_nothing_is_left_behind() -> 
         path.measure_loading(samples)
 
     lists = {(arrangement, size) for arrangement, sizes in SIZES.items() for size in sizes}
-    for measure in (CONNECT, THROUGHPUT):
+    for measure in (CONNECT, THROUGHPUT, KEPT):
         found = {(f.arrangement, f.targets) for f in samples.figures if f.measure == measure}
         assert found == lists | {(FREE, None)}
     loaded = {(f.arrangement, f.targets) for f in samples.figures if f.measure == LOAD}

@@ -1,7 +1,8 @@
 """newt and a service behind the host, as a program for the namespaces of `path.py`.
 
     python traffic.py serve ADDRESS PORT        accepts and echoes until its standard input ends
-    python traffic.py measure ADDRESS PORT      a line of JSON for every line it is given
+    python traffic.py measure ADDRESS PORT      a line of JSON for every line that asks for it:
+                                                names of what is to be measured, in that order
 
 Nothing but the standard library, and no import from the tests.
 """
@@ -116,9 +117,9 @@ def main() -> None:
     if command == "serve":
         serve(address, port)
         return
-    for _ in sys.stdin:
-        told = [measure(address, port) for measure in (connect, round_trip, stream)]
-        print(json.dumps(told), flush=True)
+    measures = {"connect": connect, "round-trip": round_trip, "stream": stream}
+    for line in sys.stdin:
+        print(json.dumps([measures[name](address, port) for name in line.split()]), flush=True)
 
 
 if __name__ == "__main__":
