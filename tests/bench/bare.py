@@ -2,8 +2,8 @@
 
 What `pulumi preview` costs beside an empty program is of two parts: what the engine and the plugins
 do with resources of that size, whoever declares them, and what our program adds. This tells the two
-apart. Nothing is deployed for it: the resources are taken from the state of ours, as `pulumi state`
-and `pulumi stack import` can, so that they are there already and unchanged.
+apart. Nothing is deployed for it: the resources are taken from the state of ours, with `pulumi
+stack export` and `import`, so that they are there already and unchanged.
 """
 
 from __future__ import annotations
