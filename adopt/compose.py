@@ -133,6 +133,11 @@ def _pairs(written: list[object]) -> list[tuple[object, object]]:
     return [(name, value if equals else None) for name, equals, value in split]
 
 
+def is_true(value: object) -> bool:
+    """Of a switch, also as text that came out of a variable: as Compose casts it."""
+    return str(value).lower() in ("true", "y", "yes", "on", "1")
+
+
 def _as_text(value: object) -> str:
     # YAML's true is Python's True.
     return str(value).lower() if isinstance(value, bool) else str(value)

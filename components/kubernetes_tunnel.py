@@ -114,7 +114,7 @@ class KubernetesTunnel(pulumi.ComponentResource):
                 ssh=settings.newt.ssh,
                 log_level=settings.newt.log_level.value,
                 health=settings.newt.health,
-                environment=settings.newt.environment,
+                environment=settings.newt.variables,
                 memory=settings.newt.resources.memory,
                 cpus=settings.newt.resources.cpus,
                 after=before_newt,

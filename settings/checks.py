@@ -31,7 +31,7 @@ from settings.dns import NONE, Dns
 from settings.docker import Docker
 from settings.entries import Entry, NamedEntry
 from settings.errors import MISSING, Problem
-from settings.newt import Newt
+from settings.newt import LogLevel, Newt
 from settings.pangolin import ClusterPangolin, Endpoint, Pangolin
 from settings.policy import (
     Keyed,
@@ -105,6 +105,12 @@ def facts(raw: Mapping[str, object]) -> Facts:
         egress=valid_entries(Entry, "egress", raw),
         must_not_reach=valid_entries(Entry, "mustNotReach", raw),
     )
+
+
+def log_level(raw: Mapping[str, object]) -> LogLevel | None:
+    """None where what is written is no level."""
+    level: LogLevel | None = valid(Newt, "log_level", raw.get("newt", {}))
+    return level
 
 
 def services(

@@ -7,10 +7,10 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
-from pydantic import Field, PlainValidator, WithJsonSchema
+from pydantic import Field, PlainValidator, ValidationInfo, WithJsonSchema, field_validator
 
 from settings import shapes
-from settings.environment import Environment
+from settings.environment import Environment, UnknownEnvironment
 from settings.errors import refuse
 from settings.section import Section
 from settings.types import Kind, Switch, choice, whole_number
@@ -147,8 +147,13 @@ class Program(Section):
     resources: Resources = Field(default=Resources(), description="Limits of what newt may use.")
     environment: Environment = Field(
         default={},
-        description="Further variables of newt, like `MTU`. Never secrets, nor what has a key "
-        "here.",
+        description="Further variables that newt documents, like `MTU`. Never secrets, nor what "
+        "has a key here.",
+    )
+    unknown_environment: UnknownEnvironment = Field(
+        default={},
+        description="Variables of newt that this program does not know. The review calls each a "
+        "risk. What is known to open the cage or to carry a secret is refused here as well.",
     )
     clients: Switch = Field(
         default=False, description="newt's client mode (Olm clients reach private resources)."
@@ -156,6 +161,18 @@ class Program(Section):
     ssh: Switch = Field(
         default=False, description="newt's own SSH server for the machine it runs on."
     )
+
+    @field_validator("unknown_environment")
+    @classmethod
+    def _written_once(cls, unknown: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+        if twice := sorted(unknown.keys() & info.data.get("environment", {}).keys()):
+            raise refuse("is in newt.environment too; keep one of the two", value=", ".join(twice))
+        return unknown
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        """Of both maps."""
+        return {**self.environment, **self.unknown_environment}
 
 
 _LOGGING = "How much newt logs."

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import pulumi
 
 from settings.errors import MISSING, NOT_SHOWN, Problem
+from settings.newt import LogLevel
 
 NEWT_SECRET = "newtSecret"
 PROVISIONING_KEY = "newtProvisioningKey"
@@ -101,6 +102,19 @@ def check(values: Mapping[str, str], marked: frozenset[str]) -> Iterator[Problem
             yield Problem(name, "(empty)", f"run: {command}")
         elif not KEYS[name].form.fullmatch(value):
             yield Problem(name, NOT_SHOWN, f"{KEYS[name].remedy}: {command}")
+
+
+def kept_from_logs(given: Set[str], level: LogLevel | None) -> Iterator[Problem]:
+    """At DEBUG newt (1.16.0, websocket/config.go) logs the answer to its registration, which holds
+    the secret it gets.
+    """
+    if PROVISIONING_KEY in given and level is LogLevel.DEBUG:
+        yield Problem(
+            "newt.logLevel",
+            level.value,
+            f"is refused with {PROVISIONING_KEY}: newt would log the secret that it gets; write "
+            "INFO, or create the site in Pangolin and give newtId and newtSecret",
+        )
 
 
 def missing(name: str) -> Problem:

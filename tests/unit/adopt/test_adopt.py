@@ -120,6 +120,15 @@ def test_the_secret_goes_to_pulumi_through_a_pipe_and_nowhere_else(
     assert arguments == f"config set --secret {key} --stack=attic\n"
 
 
+def test_a_provisioning_key_leaves_a_log_level_behind_that_would_log_its_secret(
+    folder: Folder,
+) -> None:
+    folder.service(environment={"NEWT_PROVISIONING_KEY": CANARY, "LOG_LEVEL": "debug"})
+    text = folder.adopted()
+    assert "newt.logLevel: DEBUG: is refused with newtProvisioningKey" in text
+    assert "logLevel" not in keys(text)["newt"]
+
+
 def test_a_secret_that_could_not_be_stored_is_an_error(folder: Folder) -> None:
     fake_pulumi(folder, status=255)
     folder.service(environment=IDENTITY)
@@ -154,11 +163,11 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "docker socket, variable": (
         {"environment": {"DOCKER_SOCKET": "tcp://proxy:2375"}},
-        "variable DOCKER_SOCKET: would open the cage",
+        "variable DOCKER_SOCKET: gives the server a view of every container",
     ),
     "docker socket, flag": (
         {"command": ["--docker-socket", "/var/run/docker.sock"]},
-        "variable DOCKER_SOCKET: would open the cage",
+        "variable DOCKER_SOCKET: gives the server a view of every container",
     ),
     "host network": ({"network_mode": "host"}, "network_mode: host: there every port"),
     "another container's network": (
@@ -178,10 +187,25 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "an unknown variable": (
         {"environment": {"MY_TOKEN": CANARY}},
-        "variable MY_TOKEN: is not known here and may be a secret",
+        "variable MY_TOKEN: is not among newt's documented variables",
     ),
-    "an unknown flag": ({"command": ["--blueprint-file", "/x"]}, "flag --blueprint-file: there is"),
-    "native": ({"command": "--native"}, "variable USE_NATIVE_INTERFACE: would open the cage"),
+    "an unknown flag": (
+        {"command": ["--prefer-endpoint", "/x"]},
+        "flag --prefer-endpoint: there is",
+    ),
+    "a file": (
+        {"command": ["--blueprint-file", "/x"]},
+        "variable BLUEPRINT_FILE: names a file of the old container",
+    ),
+    "trusting other certificates": (
+        {"environment": {"SSL_CERT_FILE": "/x"}},
+        "variable SSL_CERT_FILE: decides which certificates newt accepts",
+    ),
+    "a proxy": (
+        {"environment": {"HTTPS_PROXY": f"http://newt:{CANARY}@proxy:3128"}},
+        "variable HTTPS_PROXY: sends newt's requests through a proxy",
+    ),
+    "native": ({"command": "--native"}, "variable USE_NATIVE_INTERFACE: needs NET_ADMIN"),
     "two networks": ({"networks": ["newt", "proxy"]}, "network proxy: newt is alone on one"),
     "id and secret swapped": (
         {"environment": {"NEWT_ID": f"{CANARY}{CANARY}", "NEWT_SECRET": "abcdefgh12345"}},

@@ -214,7 +214,7 @@ def test_what_pulumi_and_other_providers_keep_in_the_file_is_theirs(platform: st
         *(("docker", {"pangolin.ports": ports}) for ports in ("all", "ALL", ["all"])),
         ("docker", {"pangolin.ports": ["443/TCP", "8000-8010/udp"]}),
         ("docker", {"pangolin.endpoint": "HTTPS://Pangolin.example.com:443"}),
-        ("docker", {"newt.environment": {"MTU": 1280, "A": True, "B": "x y"}}),
+        ("docker", {"newt.environment": {"MTU": 1280, "NO_CLOUD": True, "NEWT_NAME": "x y"}}),
         ("docker", {"newt.image": "registry.lan:5000/a/newt:1.0@sha256:" + 64 * "0"}),
         ("docker", {"egress": ["10.0.1.77:8000-8010:Tcp", "NAS.lan:53:udp", "a-1.b:1:TCP"]}),
         (
