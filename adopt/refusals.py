@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -21,7 +20,20 @@ _OWN = IDENTITY | {"LOG_LEVEL", "DISABLE_CLIENTS", "DISABLE_SSH", "HEALTH_FILE",
 _ENVIRONMENT: TypeAdapter[dict[str, str]] = TypeAdapter(Environment)
 _SOCKET = "docker.sock"
 #: Folders that the Docker socket is in, or what else makes root on the host.
-_HOLD_THE_SOCKET = tuple(map(PurePosixPath, ("/", "/run", "/var", "/var/run")))
+_HOLD_THE_SOCKET = ("/", "/run", "/var", "/var/run")
+#: Keys of a service that are read, and those that mean nothing for a newt in a container.
+_READ = {
+    *("image", "environment", "env_file", "command", "entrypoint", "volumes", "networks"),
+    *("network_mode", "dns", "extra_hosts", "privileged", "cap_add", "devices"),
+    *("pid", "ipc", "userns_mode", "uts", "cgroup", "use_api_socket"),
+}
+_IGNORED = {
+    *("container_name", "hostname", "restart", "labels", "annotations", "depends_on", "links"),
+    *("healthcheck", "logging", "stdin_open", "tty", "init", "read_only", "tmpfs", "cap_drop"),
+    *("user", "profiles", "pull_policy", "platform", "stop_grace_period", "stop_signal", "expose"),
+    *("scale", "attach"),
+}
+_ROOT = "whoever holds it is root on the host; list targets in egress"
 _CAPABILITIES = "newt needs none, and it would help to undo the cage"
 
 
@@ -53,20 +65,26 @@ def refusals(service: Service, said: Iterable[str]) -> Iterator[Refusal]:
             "newt is alone on one network; what it shall reach there must be published on the "
             "host and listed",
         )
+    for key in sorted(service.tree.keys() - _READ - _IGNORED):
+        if service.tree[key] and not key.startswith("x-"):
+            yield Refusal(
+                shown(key), "the stack has no such key for newt; see newt.resources and docker"
+            )
     for name in sorted({*said} - _OWN - CARRIED):
         yield Refusal(f"variable {shown(name)}", _why_not(name))
 
 
 def _mounts(service: Service) -> Iterator[Refusal]:
-    if any(_SOCKET in source for source in service.mounts):
-        yield Refusal(
-            "the Docker socket", "whoever holds it is root on the host; list targets in egress"
-        )
+    if is_true(service.tree.get("use_api_socket")):
+        yield Refusal("the Docker socket", _ROOT)
     for source in service.mounts:
-        if PurePosixPath(source) in _HOLD_THE_SOCKET:
+        if _SOCKET in source:
+            yield Refusal("the Docker socket", _ROOT)
+        elif source in _HOLD_THE_SOCKET:
+            yield Refusal(f"the mount of {source}", f"the Docker socket is in it; {_ROOT}")
+        else:
             yield Refusal(
-                f"the mount of {source}",
-                "the Docker socket is in it, and whoever holds that is root on the host",
+                f"the mount of {shown(source)}", "newt gets no file of the host; it needs none"
             )
 
 
