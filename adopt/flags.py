@@ -26,7 +26,6 @@ def variables(service: Service) -> tuple[dict[str, str], list[Refusal]]:
     said = dict(service.environment)
     refused: list[Refusal] = []
     for name, value in flags(service.words):
-        variable = BY_FLAG.get(name)
         if name is None:
             refused.append(
                 Refusal(
@@ -34,7 +33,9 @@ def variables(service: Service) -> tuple[dict[str, str], list[Refusal]]:
                     "newt does not read them; write a switch with `=`, like --native=false",
                 )
             )
-        elif variable is None:
+            continue
+        variable = BY_FLAG.get(name)
+        if variable is None:
             refused.append(Refusal(f"flag --{name}", "there is no key for it; leave it out"))
         elif variable.is_switch:
             said[variable.names[0]] = "true" if value is None or value in _TRUE else "false"
