@@ -186,7 +186,7 @@ def names(entries: Iterable[tuple[str, str]]) -> Iterator[Problem]:
             yield Problem(
                 f"{key}.name",
                 name,
-                f"is the name of {first[name]} too; rules and reports go by it, choose another",
+                f"is the name of {first[name]} as well; rules and reports use it, choose another",
             )
         first.setdefault(name, key)
 
@@ -305,7 +305,7 @@ def duplicates(allowed: Iterable[Rule]) -> Iterator[Problem]:
                     rule.origin,
                     f"{rule.name}, {destination_text(rule.destination)} "
                     f"{port}/{rule.protocol.value}",
-                    f"is what {known.origin} ({known.name}) allows already; remove one of the two",
+                    f"repeats what {known.origin} ({known.name}) allows; remove one of the two",
                 )
                 break
 

@@ -59,22 +59,24 @@ KEYS = {
         ),
         SecretKey(
             PROVISIONING_KEY,
-            "Instead of `newtId` and `newtSecret`: newt registers itself and keeps what it gets in "
-            "its volume.",
+            "In place of `newtId` and `newtSecret`: newt registers itself and keeps the "
+            "credentials in its volume.",
             _TOKEN,
             "holds spaces, line breaks or quotes; copy it from Pangolin again",
         ),
         SecretKey(
             SSH_KEY,
-            "Private key by which the commands log in to the Docker host. Omitted: the ssh agent, "
-            "which must hold a key in any case: Docker's provider uses nothing else.",
+            "Private key with which the commands log in to the Docker host. Omitted: the ssh "
+            "agent. The agent must hold a key in either case, because Docker's provider uses "
+            "nothing else.",
             _PEM,
             "is not a private key in PEM form (-----BEGIN ... PRIVATE KEY-----); store the "
             "file's whole content",
         ),
         SecretKey(
             KUBECONFIG,
-            "Content of a kubeconfig file. Omitted: this machine's own, with `kubernetes.context`.",
+            "Content of a kubeconfig file. Omitted: this machine's kubeconfig, with "
+            "`kubernetes.context`.",
             _KUBECONFIG,
             "is not a kubeconfig, which has `clusters` and `contexts`; store the file's whole "
             "content",
@@ -129,7 +131,7 @@ def identity(given: Set[str], *, newt_id_written: bool) -> Iterator[Problem]:
                 yield Problem(
                     other,
                     NOT_SHOWN,
-                    f"stands beside {PROVISIONING_KEY}, by which newt gets its own; keep the "
+                    f"is set together with {PROVISIONING_KEY}, which replaces it; keep the "
                     "pair or that key",
                 )
         return

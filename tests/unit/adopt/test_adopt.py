@@ -212,7 +212,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "net admin": ({"cap_add": ["NET_ADMIN"]}, "cap_add: NET_ADMIN: newt needs none, and it would"),
     "net raw": ({"cap_add": ["CAP_NET_RAW"]}, "newt.capabilities: [NET_RAW]"),
     "tun": ({"devices": ["/dev/net/tun"]}, "devices: newt's tunnel runs in user space"),
-    "latest": ({"image": "fosrl/newt:latest"}, "newt.image: fosrl/newt:latest: moves under your"),
+    "latest": ({"image": "fosrl/newt:latest"}, "newt.image: fosrl/newt:latest: is a moving tag"),
     "no tag": ({"image": "fosrl/newt"}, "newt.image: fosrl/newt: has no tag; pin one"),
     "no tls": (
         {"environment": {"PANGOLIN_ENDPOINT": "http://pangolin.example.com"}},

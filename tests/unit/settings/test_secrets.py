@@ -132,9 +132,9 @@ def test_a_provisioning_key_stands_instead_of_id_and_secret(loaded: Load) -> Non
 
 def test_a_provisioning_key_beside_id_or_secret_is_refused(refused: Refused) -> None:
     (line,) = refused(newtProvisioningKey=SECRET)
-    assert line.startswith("newtId: (not shown): stands beside newtProvisioningKey")
+    assert line.startswith("newtId: (not shown): is set together with newtProvisioningKey")
     (line,) = refused({"newtId": ABSENT}, newtProvisioningKey=SECRET, newtSecret=SECRET)
-    assert line.startswith("newtSecret: (not shown): stands beside newtProvisioningKey")
+    assert line.startswith("newtSecret: (not shown): is set together with newtProvisioningKey")
 
 
 @pytest.mark.parametrize("level", ["DEBUG", "debug"])
