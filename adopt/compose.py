@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
 
-from adopt import variables
+from adopt import composed, variables, yaml12
 from adopt.errors import AdoptError
 
 _ENV = ".env"
@@ -36,6 +37,8 @@ class Service:
 
     name: str
     tree: Mapping[str, object]
+    #: Of the compose file.
+    folder: Path
     #: May hold secrets, like newt's.
     environment: Mapping[str, str] = field(repr=False)
 
@@ -50,16 +53,19 @@ class Service:
 
     @property
     def mounts(self) -> list[str]:
-        """What is mounted from the host or from volumes: ``SOURCE``."""
+        """What is mounted from the host, as absolute paths."""
         return [
-            str(one.get("source", "")) if isinstance(one, dict) else str(one).partition(":")[0]
+            path
             for one in _items(self.tree.get("volumes"))
+            if (path := _host_path(one, self.folder)) is not None
         ]
 
     @property
     def networks(self) -> Mapping[str, Mapping[str, object]]:
-        """Network to how this service is on it."""
-        written = self.tree.get("networks", {"default": None})
+        """Network to how this service is on it. Without any it is on the project's own."""
+        if self.text("network_mode"):
+            return {}
+        written = self.tree.get("networks") or {"default": None}
         if isinstance(written, list):
             return {str(name): {} for name in written}
         return {str(name): _map(how) for name, how in _map(written).items()}
@@ -78,21 +84,16 @@ class Project:
 
 def read(path: Path, environment: Mapping[str, str] = os.environ) -> Project:
     """The project of a compose file, with the ``.env`` beside it. Raises ``AdoptError``."""
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise AdoptError(f"{path}: cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}" if mark else ""
-        # The text around it may be a secret.
-        raise AdoptError(f"{path}{where}: is not YAML that can be read") from None
-    if not isinstance(document, dict) or not isinstance(document.get("services"), dict):
-        raise AdoptError(f"{path}: has no `services`; is it a compose file?")
+    paths = composed.files(path)
+    text = composed.config(paths, environment) if path.is_file() else None
+    document = _document(path, text)
+    if text is None:
+        _readable_by_hand(paths, document)
     beside = path.parent / _ENV
     # A variable of the shell wins over the file.
     known = {**(variables.read(beside, environment) if beside.exists() else {}), **environment}
-    tree = _map(variables.substituted(document, known))
+    # Compose has put them in, and written every other `$` as `$$`.
+    tree = _map(variables.substituted(document, {} if text else known))
     return Project(
         services={
             str(name): _service(str(name), _map(one), path.parent, known)
@@ -105,6 +106,37 @@ def read(path: Path, environment: Mapping[str, str] = os.environ) -> Project:
     )
 
 
+def _document(path: Path, text: str | None) -> dict[str, object]:
+    try:
+        document = yaml12.load(text or path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise AdoptError(f"{path}: cannot be read: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}" if mark else ""
+        # The text around it may be a secret.
+        raise AdoptError(f"{path}{where}: is not YAML that can be read") from None
+    if not isinstance(document, dict) or not (
+        isinstance(document.get("services"), dict) or "include" in document
+    ):
+        raise AdoptError(f"{path}: has no `services`; is it a compose file?")
+    return document
+
+
+def _readable_by_hand(paths: Sequence[Path], document: Mapping[str, object]) -> None:
+    """Raises ``AdoptError`` where other files belong to the project."""
+    services = _map(document.get("services"))
+    needs = [f"`{key}`" for key in ("include",) if document.get(key)]
+    needs += ["`extends`"] * any("extends" in _map(one) for one in services.values())
+    needs += [path.name for path in paths[1:]]
+    if needs:
+        raise AdoptError(
+            f"{paths[0]}: {needs[0]} brings in another file, which only Compose can merge; where "
+            "it is installed, run in this folder: docker compose config --format json > "
+            "whole.json, and adopt whole.json (it holds newt's secret: delete it afterwards)"
+        )
+
+
 def _service(
     name: str, tree: Mapping[str, object], folder: Path, known: Mapping[str, str]
 ) -> Service:
@@ -115,7 +147,8 @@ def _service(
         path = folder / str(file)
         if needed or path.exists():
             environment |= variables.read(path, known)
-    return Service(name, tree, {**environment, **_environment(tree.get("environment"), known)})
+    environment |= _environment(tree.get("environment"), known)
+    return Service(name, tree, folder, environment)
 
 
 def _environment(written: object, known: Mapping[str, str]) -> dict[str, str]:
@@ -133,6 +166,11 @@ def _pairs(written: list[object]) -> list[tuple[object, object]]:
     return [(name, value if equals else None) for name, equals, value in split]
 
 
+def is_true(value: object) -> bool:
+    """Of a switch, also as text that came out of a variable: as Compose casts it."""
+    return str(value).lower() in ("true", "y", "yes", "on", "1")
+
+
 def _as_text(value: object) -> str:
     # YAML's true is Python's True.
     return str(value).lower() if isinstance(value, bool) else str(value)
@@ -142,6 +180,21 @@ def _subnets(network: Mapping[str, object]) -> Iterator[str]:
     for one in _items(_map(network.get("ipam")).get("config")):
         if isinstance(one, dict) and isinstance(one.get("subnet"), str):
             yield one["subnet"]
+
+
+def _host_path(mount: object, folder: Path) -> str | None:
+    """None for a volume of Docker's own, or an unnamed one."""
+    if isinstance(mount, dict):
+        source = str(mount.get("source", ""))
+        is_path = mount.get("type", "bind") == "bind"
+    else:
+        source, colon, _ = str(mount).partition(":")
+        is_path = bool(colon) and source.startswith((".", "/", "~"))
+    if not is_path:
+        return None
+    path = posixpath.normpath(posixpath.join(folder.absolute(), posixpath.expanduser(source)))
+    # POSIX lets a path start with two slashes.
+    return "/" + path.lstrip("/")
 
 
 def _published(one: object) -> Iterator[Published]:

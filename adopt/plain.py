@@ -10,57 +10,15 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from pydantic import TypeAdapter, ValidationError
-
+from adopt import flags
 from adopt.compose import Project, Service
 from adopt.errors import AdoptError
+from adopt.refusals import CARRIED, IDENTITY, Refusal, refusals
 from settings import secrets
-from settings.environment import Environment
+from settings.checks import log_level
 from settings.errors import shown
 from settings.load import judge
-
-#: newt's flags that are read here, by the variable each stands for. A flag wins over its variable.
-_FLAGS = {
-    "endpoint": "PANGOLIN_ENDPOINT",
-    "id": "NEWT_ID",
-    "secret": "NEWT_SECRET",
-    "provisioning-key": "NEWT_PROVISIONING_KEY",
-    "log-level": "LOG_LEVEL",
-    "mtu": "MTU",
-    "ping-interval": "PING_INTERVAL",
-    "ping-timeout": "PING_TIMEOUT",
-    "docker-socket": "DOCKER_SOCKET",
-    "updown": "UPDOWN_SCRIPT",
-}
-_SWITCHES = {
-    "native": "USE_NATIVE_INTERFACE",
-    "native-main": "USE_NATIVE_MAIN_INTERFACE",
-    "disable-clients": "DISABLE_CLIENTS",
-    "disable-ssh": "DISABLE_SSH",
-    "enforce-hc-cert": "ENFORCE_HC_CERT",
-    "pprof": "NEWT_PPROF_ENABLED",
-}
-_FLAG = re.compile(r"--?(?P<name>[a-z][a-z0-9-]*)(?:=(?P<value>.*))?", re.DOTALL)
-#: Variables that go into `newt.environment` as they are.
-_CARRIED = frozenset(
-    (
-        *("DNS", "ENFORCE_HC_CERT", "MTU", "NEWT_NAME", "NEWT_UDP_PROXY_IDLE_TIMEOUT"),
-        *("NO_CLOUD", "PING_INTERVAL", "PING_TIMEOUT", "TZ"),
-    )
-)
-#: Variables that have a key, or that the stack sets by itself.
-_IDENTITY = frozenset(("PANGOLIN_ENDPOINT", "NEWT_ID", "NEWT_SECRET", "NEWT_PROVISIONING_KEY"))
-_OWN = _IDENTITY | {"LOG_LEVEL", "DISABLE_CLIENTS", "DISABLE_SSH", "HEALTH_FILE", "CONFIG_FILE"}
-_ENVIRONMENT: TypeAdapter[dict[str, str]] = TypeAdapter(Environment)
-_SOCKET = "docker.sock"
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """Something of the old set-up that the stack does not have, and the reason."""
-
-    what: str
-    why: str
+from settings.variables import BY_FLAG
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,8 +53,8 @@ def find(project: Project, wanted: str | None = None) -> Service:
 
 def plain(project: Project, service: Service, *, address: str | None = None) -> Plain:
     """What the stack takes over of ``service``. ``address`` is the Docker host's."""
-    said, refused = _variables(service)
-    refused += _refused(service, said)
+    said, refused = flags.variables(service)
+    refused += refusals(service, said)
     keys = dict(_keys(service, project, said))
     if address:
         keys["docker.address"] = address
@@ -110,6 +68,9 @@ def plain(project: Project, service: Service, *, address: str | None = None) -> 
     key = next((name for name, value in given.items() if value), None)
     if key == secrets.PROVISIONING_KEY:
         keys.pop("newtId", None)
+        for problem in secrets.kept_from_logs({key}, log_level(tree(keys))):
+            refused.append(Refusal(f"{problem.key}: {problem.value}", problem.remedy))
+            del keys[problem.key]
     return Plain(
         service=service.name,
         keys=keys,
@@ -121,34 +82,13 @@ def plain(project: Project, service: Service, *, address: str | None = None) -> 
 
 def _is_newt(service: Service) -> bool:
     repository = service.text("image").partition("@")[0].rpartition("/")[2].partition(":")[0]
-    if repository == "newt" or service.environment.keys() & _IDENTITY:
+    if repository == "newt" or service.environment.keys() & IDENTITY:
         return True
-    return any(_FLAGS.get(name) in _IDENTITY for name, _ in _flags(service.words))
-
-
-def _variables(service: Service) -> tuple[dict[str, str], list[Refusal]]:
-    said = dict(service.environment)
-    refused: list[Refusal] = []
-    for name, value in _flags(service.words):
-        if name in _FLAGS and value is not None:
-            said[_FLAGS[name]] = value
-        elif name in _SWITCHES:
-            said[_SWITCHES[name]] = value or "true"
-        else:
-            refused.append(Refusal(f"flag --{name}", "there is no key for it; leave it out"))
-    return said, refused
-
-
-def _flags(words: list[str]) -> Iterator[tuple[str, str | None]]:
-    rest = iter(words)
-    for word in rest:
-        found = _FLAG.fullmatch(word)
-        if found is None:
-            continue
-        name, value = found["name"], found["value"]
-        if value is None and name not in _SWITCHES:
-            value = next(rest, None)
-        yield name, value
+    return any(
+        BY_FLAG[name].names[0] in IDENTITY
+        for name, _ in flags.flags(service.words)
+        if name in BY_FLAG
+    )
 
 
 def _keys(
@@ -168,7 +108,7 @@ def _keys(
     for variable, key in (("DISABLE_CLIENTS", "newt.clients"), ("DISABLE_SSH", "newt.ssh")):
         if said.get(variable, "").lower() in ("false", "0"):
             yield key, True
-    for name in sorted(said.keys() & _CARRIED):
+    for name in sorted(said.keys() & CARRIED):
         yield f"newt.environment.{name}", said[name]
     written = service.tree.get("dns")
     if written:
@@ -233,53 +173,6 @@ def tree(keys: Mapping[str, object]) -> dict[str, object]:
             place = inner
         place[last] = value
     return root
-
-
-def _refused(service: Service, said: Iterable[str]) -> Iterator[Refusal]:
-    if any(_SOCKET in source for source in service.mounts):
-        yield Refusal(
-            "the Docker socket", "whoever holds it is root on the host; list targets in egress"
-        )
-    if service.text("network_mode") == "host":
-        yield Refusal(
-            "network_mode: host",
-            "there every port of the host and all of its networks are newt's; it gets a network "
-            "of its own, and dials services of this host by the host's address",
-        )
-    elif mode := service.text("network_mode"):
-        yield Refusal(f"network_mode: {shown(mode)}", "newt gets a network of its own")
-    if service.tree.get("privileged") is True:
-        yield Refusal("privileged: true", "newt needs no privilege; it could undo its own cage")
-    for key in ("pid", "ipc", "userns_mode"):
-        if service.text(key) == "host":
-            yield Refusal(f"{key}: host", "newt needs nothing of the host's")
-    capabilities = service.tree.get("cap_add")
-    for name in capabilities if isinstance(capabilities, list) else ():
-        why = (
-            "newt needs none; for ping to private resources write newt.capabilities: [NET_RAW]"
-            if str(name).removeprefix("CAP_") == "NET_RAW"
-            else "newt needs none, and it would help to undo the cage"
-        )
-        yield Refusal(f"cap_add: {shown(str(name))}", why)
-    if service.tree.get("devices"):
-        yield Refusal("devices", "newt's tunnel runs in user space and needs none")
-    for name in service.networks if len(service.networks) > 1 else ():
-        yield Refusal(
-            f"network {shown(name)}",
-            "newt is alone on one network; what it shall reach there must be published on the "
-            "host and listed",
-        )
-    for name in sorted({*said} - _OWN - _CARRIED):
-        yield Refusal(f"variable {shown(name)}", _why_not(name))
-
-
-def _why_not(variable: str) -> str:
-    """Of the value nothing is said: it may be a secret."""
-    try:
-        _ENVIRONMENT.validate_python({variable: "1"})
-    except ValidationError as error:
-        return str(error.errors()[0].get("ctx", {}).get("remedy", "is not valid"))
-    return "is not known here and may be a secret; if newt needs it, add it to newt.environment"
 
 
 def _listed(names: Iterable[str]) -> str:

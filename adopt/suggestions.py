@@ -45,14 +45,20 @@ def suggestions(project: Project, newt: Service) -> Iterator[Entry | Remark]:
     """In the order of the file."""
     for service in project.services.values():
         if service is not newt:
-            yield from _of(service)
+            yield from _of(service, newt)
 
 
-def _of(service: Service) -> Iterator[Entry | Remark]:
+def _of(service: Service, newt: Service) -> Iterator[Entry | Remark]:
     name = shown(service.name)
     if service.text("network_mode") == "host":
         yield Remark(name, "is in the host's network: list the port it listens on")
         return
+    if service.text("network_mode") == f"service:{newt.name}":
+        yield Remark(
+            name, "is in the network of the old newt: give it one, and publish what newt dials"
+        )
+        return
+    shared = [network for network in service.networks if network in newt.networks]
     usable = [port for port in service.ports if _PORTS.fullmatch(port.host_port or "")]
     reachable = [port for port in usable if not (port.address or "").startswith(_LOOPBACK)]
     for port in reachable:
@@ -62,16 +68,26 @@ def _of(service: Service) -> Iterator[Entry | Remark]:
             port.protocol,
             port.container_port in _INSIDE or port.host_port in _INSIDE,
         )
+    if reachable and shared:
+        yield Remark(
+            name,
+            f"shares network {shown(shared[0])} with the old newt, and the new one is alone: a "
+            f"target {name} in Pangolin becomes the host's address and the published port",
+        )
     if reachable:
         return
     if usable:
         yield Remark(name, "is published on loopback only; newt would need the host's address")
     elif service.ports:
         yield Remark(name, "is published on a port of Docker's choice; fix one")
-    else:
+    elif shared:
         yield Remark(
-            name, "publishes no port, and newt shares no network with it: publish what newt dials"
+            name,
+            f"publishes no port; the old newt reaches it by network {shown(shared[0])}, and the "
+            "new one is alone: publish what newt dials",
         )
+    else:
+        yield Remark(name, "publishes no port, and shares no network with the old newt")
 
 
 def _entry_name(service: Service, port: Published, *, alone: bool) -> str:

@@ -10,7 +10,7 @@ from adopt.errors import AdoptError
 
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 _VARIABLE = re.compile(
-    rf"\$(?:(?P<dollar>\$)|(?P<bare>{_NAME})|\{{(?P<name>{_NAME})(?:(?P<how>:?[-?+])(?P<rest>[^{{}}]*))?\}})"
+    rf"\$(?:(?P<dollar>\$)|(?P<bare>{_NAME})|\{{(?P<name>{_NAME})(?:(?P<how>:?[-?+])(?P<rest>[^{{}}]*))?\}}|(?P<odd>\{{))"
 )
 _LINE = re.compile(rf"(?:export\s+)?(?P<key>{_NAME})\s*(?:=\s*(?P<value>.*))?")
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
@@ -22,6 +22,12 @@ def substitute(text: str, known: Mapping[str, str]) -> str:
     def value(found: re.Match[str]) -> str:
         if found["dollar"]:
             return "$"
+        if found["odd"]:
+            # Not the text itself, which may hold a secret.
+            raise AdoptError(
+                "a variable with another one in it, or a name that is none: only Compose can read "
+                "it; write the value, or install Compose"
+            )
         name, how, rest = found["bare"] or found["name"], found["how"] or "", found["rest"] or ""
         there = bool(known.get(name)) if how.startswith(":") else name in known
         match how[-1:]:
@@ -50,7 +56,7 @@ def substituted(tree: object, known: Mapping[str, str]) -> object:
 def read(path: Path, known: Mapping[str, str]) -> dict[str, str]:
     """The variables of an env file. ``known`` gives a name without `=` its value."""
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise AdoptError(f"{path}: cannot be read: {error}") from error
     found: dict[str, str] = {}

@@ -3,8 +3,10 @@
 newt reads the file with a Go library, Pangolin with a JavaScript one, and this with a Python one;
 they differ in what `010`, `yes`, `1:30` or a key written twice means. So the tree is built here,
 from the parser's events: what all of them read alike is taken, the rest is text, which no port or
-switch accepts, or a fault. Anchors, aliases, merge keys and tags are refused: with them a small
-file is a huge one, or says something else than it seems to.
+switch accepts, or a fault. U+2028 and the like are text in quotes. Elsewhere they are a fault,
+because newt's library (yaml.v3) ends the line there and readers of YAML 1.2 do not: in what a
+reviewer sees as a comment newt could find a resource. Anchors, aliases, merge keys and tags are
+refused: with them a small file is a huge one, or says something else than it seems to.
 """
 
 from __future__ import annotations
@@ -21,6 +23,11 @@ MAX_CHARACTERS = 256 * 1024
 _MAX_DEPTH = 24
 
 Tree = dict[str, object]
+
+# Ends of a line to YAML 1.1 alone, or to some editors alone.
+_ODD_BREAK = re.compile("[\x85\u2028\u2029]|\r(?!\n)")
+_QUOTES = ("'", '"')
+_PRIVATE_USE = range(0xE000, 0xF900)
 
 # As newt finds them, in comments too: it replaces them before it reads any YAML.
 _PLACEHOLDER = re.compile(r"\{\{\s*env\.[^}]*\}\}")
@@ -53,7 +60,7 @@ def parse(text: str) -> Tree:
             "Pangolin's dashboard",
         )
     try:
-        tree = _document(yaml.parse(text, Loader=yaml.SafeLoader))
+        tree = _document(_events(text))
     except yaml.MarkedYAMLError as error:
         # Without the snippet that the library adds: a blueprint may hold passwords.
         mark = error.problem_mark or error.context_mark
@@ -67,6 +74,38 @@ def parse(text: str) -> Tree:
     if not isinstance(tree, dict):
         raise _unusable(0, "is not a blueprint, which starts with a key like `public-resources:`")
     return tree
+
+
+def _events(text: str) -> Iterator[yaml.Event]:
+    """The parser's events; odd breaks are data in quotes, and a fault elsewhere."""
+    odd = [(found.start(), found[0]) for found in _ODD_BREAK.finditer(text)]
+    # The parser must not see them: each is a character that is nowhere in the file.
+    unused = (code for code in _PRIVATE_USE if chr(code) not in text)
+    hidden = {ord(mark): next(unused) for mark in sorted({mark for _, mark in odd})}
+    shown = {code: mark for mark, code in hidden.items()}
+    unseen = _ODD_BREAK.sub(lambda found: chr(hidden[ord(found[0])]), text)
+    left = iter(odd)
+    place = next(left, None)
+    try:
+        for event in yaml.parse(unseen, Loader=yaml.SafeLoader):
+            if isinstance(event, yaml.ScalarEvent) and event.style in _QUOTES:
+                assert event.start_mark is not None, "the parser marks every event"
+                assert event.end_mark is not None, "the parser marks every event"
+                if place is not None and place[0] < event.start_mark.index:
+                    break
+                while place is not None and place[0] < event.end_mark.index:
+                    place = next(left, None)
+                event.value = event.value.translate(shown)
+            yield event
+    except yaml.MarkedYAMLError as error:
+        if place is None or error.problem_mark is None or error.problem_mark.index < place[0]:
+            raise
+    if place is not None:
+        raise _unusable(
+            text.count("\n", 0, place[0]),
+            f"holds U+{ord(place[1]):04X}, at which newt ends the line and other readers do not; "
+            "take it out, or put the value into quotes",
+        )
 
 
 def _document(events: Iterator[yaml.Event]) -> object:

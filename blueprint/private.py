@@ -18,6 +18,7 @@ _REFUSED = {
     INFERENCE: "leads to providers that the blueprint does not name as host and port; write what "
     "newt dials for it in egress, and keep the resource in another blueprint",
 }
+_TRANSPORTS = (Protocol.TCP, Protocol.UDP)
 _MODES = ("host", "cidr", "http", "ssh", *_REFUSED)
 
 
@@ -79,7 +80,7 @@ def _dialled(
         yield Protocol.TCP, key, (port,)
         return
     opted_in = resource in all_ports
-    for protocol in (Protocol.TCP, Protocol.UDP):
+    for protocol in _TRANSPORTS:
         key = f"{protocol.value}-ports"
         try:
             ports = fields.ports(key)
@@ -90,6 +91,18 @@ def _dialled(
             yield protocol, key, _every_port(fields, key, resource)
         else:
             yield protocol, key, (ALL_PORTS,) if ports is None else ports
+
+
+def has_every_port(fields: Fields) -> bool:
+    """Whether ``*`` is written for a protocol, or is the default. What is damaged is reported
+    elsewhere.
+    """
+    if fields["mode"] in ("http", "ssh", *_REFUSED):
+        return False
+    try:
+        return any(fields.ports(f"{protocol.value}-ports") is None for protocol in _TRANSPORTS)
+    except Unusable:
+        return True
 
 
 def _every_port(fields: Fields, key: str, resource: str) -> Unusable:

@@ -85,14 +85,20 @@ def _unknown_sections(tree: Tree) -> Iterator[Note]:
 
 
 def _unused(all_ports: Set[str], tree: Tree) -> Iterator[Unusable]:
-    """An opt-in for nothing would silently hold for a resource that is added later."""
-    private_keys = {
-        key
-        for name in (PRIVATE, _OLD_NAMES[PRIVATE])
+    """An opt-in for nothing would silently hold for what is added or widened later."""
+    resources = {
+        key: values
+        for name in (_OLD_NAMES[PRIVATE], PRIVATE)
         if isinstance(section := tree.get(name), dict)
-        for key in section
+        for key, values in section.items()
     }
-    for name in sorted(all_ports - private_keys):
-        yield Unusable(
-            Fault("allPorts", name, "is no private resource of the blueprint; take it out")
-        )
+    for name in sorted(all_ports):
+        if name not in resources:
+            remedy = "is no private resource of the blueprint; take it out"
+        elif isinstance(values := resources[name], dict) and not private.has_every_port(
+            Fields(f"{PRIVATE}.{name}", values)
+        ):
+            remedy = 'has no ports "*" in the blueprint; take it out'
+        else:
+            continue
+        yield Unusable(Fault("allPorts", name, remedy))

@@ -10,7 +10,7 @@ from cluster.errors import ClusterError, ClusterUnreachable, ClusterUnreadable
 from cluster.findings import Finding, Level
 from cluster.lookup import Lookup
 from cluster.ours import OWNER, Owned, existing_objects, extra_access
-from cluster.surveyor import survey, unresolved
+from cluster.surveyor import survey, unread, unresolved
 
 __all__ = [
     "OWNER",
@@ -27,5 +27,6 @@ __all__ = [
     "extra_access",
     "job_logs",
     "survey",
+    "unread",
     "unresolved",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cluster import names, reader
 from cluster.errors import ClusterError
-from cluster.findings import warning
+from cluster.findings import Finding, error, warning
 from cluster.lookup import Lookup, entries_of, host_names, look_up
 from egress.model import Pods
 from settings.cluster_types import ServiceRef
@@ -17,10 +17,18 @@ def survey(settings: KubernetesSettings, kubeconfig: str | None) -> Lookup:
     return look_up(settings, snapshot, names.resolve(host_names(settings)))
 
 
+def unread(settings: KubernetesSettings, why: ClusterError) -> Finding:
+    """For an update, which cannot do without the cluster. ``why`` names it already."""
+    return error(_key(settings), str(why))
+
+
+def _key(settings: KubernetesSettings) -> str:
+    return "kubernetes.context" if settings.kubernetes.context else "kubeconfig"
+
+
 def unresolved(settings: KubernetesSettings, why: ClusterError) -> Lookup:
     """For a preview that has no cluster: what was not looked up, and no rule."""
-    context = settings.kubernetes.context
-    findings = [warning("kubernetes.context" if context else "kubeconfig", str(why))]
+    findings = [warning(_key(settings), str(why))]
     if settings.dns.cluster:
         findings.append(warning("dns", "not resolved: the cluster's DNS pods"))
     findings += [

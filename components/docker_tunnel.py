@@ -91,7 +91,7 @@ class DockerTunnel(pulumi.ComponentResource):
                 ssh=settings.newt.ssh,
                 log_level=settings.newt.log_level.value,
                 health=settings.newt.health,
-                environment=settings.newt.environment,
+                environment=settings.newt.variables,
                 memory=settings.newt.resources.memory,
                 cpus=settings.newt.resources.cpus,
                 restart_by_docker=persistence

@@ -114,7 +114,7 @@ class KubernetesTunnel(pulumi.ComponentResource):
                 ssh=settings.newt.ssh,
                 log_level=settings.newt.log_level.value,
                 health=settings.newt.health,
-                environment=settings.newt.environment,
+                environment=settings.newt.variables,
                 memory=settings.newt.resources.memory,
                 cpus=settings.newt.resources.cpus,
                 after=before_newt,
@@ -140,12 +140,11 @@ class KubernetesTunnel(pulumi.ComponentResource):
 
     def _look(self, name: str, settings: KubernetesSettings, owner: str) -> Lookup:
         """What is behind the names of the stack file. A preview may do without; an update not."""
-        context = settings.kubernetes.context or "kubeconfig"
         try:
             lookup = cluster.survey(settings, kubeconfig())
         except cluster.ClusterError as error:
             if not pulumi.runtime.is_dry_run():
-                raise pulumi.RunError(f"kubernetes.context: {context}: {error}") from None
+                raise pulumi.RunError(str(cluster.unread(settings, error))) from None
             lookup = cluster.unresolved(settings, error)
         findings = list(lookup.findings)
         if lookup.snapshot is not None:

@@ -7,15 +7,16 @@ part in what newt can do.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from egress.cage import Hook
 from review.openings import Opening, allowed, forbidden
 from review.regions import Cover, difference
+from review.risks import of_unknown_variable
 from settings.docker import Persistence
 from settings.kubernetes import Chart
-from settings.newt import DEFAULT_IMAGE
+from settings.newt import DEFAULT_IMAGE, LogLevel
 from settings.stack import AnySettings, KubernetesSettings, Proof, Settings
 
 _NOT_THERE = "(none)"
@@ -59,9 +60,10 @@ class _Setting:
 def guards(before: AnySettings | None, after: AnySettings) -> tuple[Guard, ...]:
     """Every such change; of a new stack everything that is weaker than it could be."""
     if before is None:
-        return tuple(_settings_changed(None, after))
+        return (*_settings_changed(None, after), *_unknown_variables({}, after))
     return (
         *_settings_changed(before, after),
+        *_unknown_variables(before.newt.unknown_environment, after),
         *_wide(allowed(before), allowed(after)),
         *_tried(before, after),
     )
@@ -93,6 +95,21 @@ def _effect(setting: _Setting, old: object, new: object) -> Effect | None:
     if now > was or (now == was > 0 and not setting.may_swap):
         return Effect.LOOSER
     return Effect.TIGHTER if now < was else None
+
+
+def _unknown_variables(before: Mapping[str, str], after: AnySettings) -> Iterator[Guard]:
+    """Without the values: any of them may be a secret."""
+    now = after.newt.unknown_environment
+    for name in sorted({*before, *now}):
+        if before.get(name) == now.get(name):
+            continue
+        yield Guard(
+            key=f"newt.unknownEnvironment.{name}",
+            before="set" if name in before else _NOT_THERE,
+            after=_NOT_THERE if name not in now else "another value" if name in before else "set",
+            effect=Effect.LOOSER if name in now else Effect.TIGHTER,
+            meaning=of_unknown_variable(name) if name in now else "newt no longer gets it",
+        )
 
 
 def _wide(before: tuple[Opening, ...], after: tuple[Opening, ...]) -> Iterator[Guard]:
@@ -225,6 +242,13 @@ _SETTINGS = (
         read=lambda settings: settings.newt.clients,
         weaker="clients reach what newt reaches, through it",
         stronger="no client reaches anything through newt",
+    ),
+    _Setting(
+        key="newt.logLevel",
+        read=lambda settings: settings.newt.log_level,
+        weakness=lambda value: int(value is LogLevel.DEBUG),
+        weaker="newt logs the token of its session, with which others can pose as this site",
+        stronger="newt no longer logs the token of its session",
     ),
     _Setting(
         key="newt.image",

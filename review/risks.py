@@ -14,7 +14,7 @@ from egress.model import DNS_RULE, PANGOLIN_RULE, Pods
 from review.compare import Change
 from review.openings import Opening
 from review.regions import OTHER, TCP, Box, Region, meet
-from settings import dual_stack
+from settings import dual_stack, variables
 from settings.cluster_types import ServiceRef
 
 #: TCP ports as the IANA registry or the products' own manuals have them.
@@ -78,6 +78,13 @@ def risks(
     elif opening.name != PANGOLIN_RULE:
         found += [*_ports(region), *_place(opening, host), *_words(opening)]
     return tuple(dict.fromkeys(found))
+
+
+def of_unknown_variable(name: str) -> str:
+    """Of a variable in ``newt.unknownEnvironment``."""
+    if variables.caution(name):
+        return "newt then reaches what the proxy reaches, whatever the allow-list says"
+    return "newt documents no such variable, so what it does is not known"
 
 
 def _forbidden(region: Region, was_forbidden: Iterable[Opening]) -> Iterator[str]:

@@ -14,17 +14,17 @@ from settings.errors import refuse
 _NOT_A_TARGET = (
     (
         IPv4Network("0.0.0.0/8"),
-        "means `this host` or nothing at all; write the address of the target",
+        "is the unspecified address; write the address of the target",
     ),
     (
         IPv4Network("127.0.0.0/8"),
-        "is loopback, which inside newt's container is newt itself; "
-        "for something on the Docker host write the host's own address (docker.address)",
+        "is loopback, which inside newt's container is newt itself; for a service on the Docker "
+        "host write the host's address (docker.address)",
     ),
     (
         IPv4Network("169.254.0.0/16"),
-        "is link-local (cloud metadata lives there); write an address of your network. "
-        "The proof tries 169.254.169.254 without being told",
+        "is link-local, where cloud metadata is; write an address of your network. The proof "
+        "always tries 169.254.169.254",
     ),
     (IPv4Network("224.0.0.0/4"), "is multicast; write the address of one host"),
     (
@@ -98,7 +98,7 @@ def network(value: object) -> IPv4Network:
     if not re.fullmatch(r"[0-9]{1,2}", length) or int(length) > _LONGEST_PREFIX:
         raise refuse(f"has no valid prefix length; write {text}/N with N from 1 to 32")
     if int(length) == EVERYWHERE.prefixlen:
-        raise refuse("is everything there is; write the blocks that are needed")
+        raise refuse("is every address; write the blocks that are needed")
     found = IPv4Network(value, strict=False)
     if str(found.network_address) != text:
         raise refuse(f"has host bits; write {found} for the block or {text}/32 for the one address")
@@ -123,8 +123,7 @@ def host_name(text: str) -> HostName:
     name = text.lower()
     if name in _LOCAL_NAMES or name.endswith(".localhost"):
         raise refuse(
-            "means newt's own container or nothing there; write the host's own address "
-            "(docker.address)"
+            "is newt itself inside newt's container; write the host's address (docker.address)"
         )
     labels = name.split(".")
     if len(name) > _LONGEST_NAME or not all(_LABEL.fullmatch(label) for label in labels):

@@ -52,7 +52,7 @@ class _ShortForm:
 
 
 class Blueprint(Section):
-    """The blueprint of the stack's site. The short form is the path alone."""
+    """Pangolin's blueprint for this site. The short form is the path alone."""
 
     file: (
         Annotated[
@@ -64,8 +64,8 @@ class Blueprint(Section):
         | None
     ) = Field(
         default=None,
-        description="Pangolin's blueprint, from which targets are derived beside `egress`. "
-        "`blueprint: PATH` is short for it. Relative to the folder of Pulumi.yaml, and inside it.",
+        description="Path of Pangolin's blueprint, relative to the folder of Pulumi.yaml and "
+        "inside it. Its targets are added to `egress`. `blueprint: PATH` is the short form.",
     )
     site: (
         Annotated[
@@ -79,8 +79,8 @@ class Blueprint(Section):
         | None
     ) = Field(
         default=None,
-        description="This newt's own site, by its identifier in Pangolin. Needed when the "
-        "blueprint names sites; the others are skipped.",
+        description="Identifier of this site in Pangolin. Required if the blueprint names sites; "
+        "targets of other sites are skipped.",
     )
     all_ports: Annotated[
         tuple[
@@ -96,8 +96,8 @@ class Blueprint(Section):
         Kind("list of private resources"),
     ] = Field(
         default=(),
-        description='Private resources whose ports `"*"`, which is Pangolin\'s default, are '
-        "really meant. For any other it is an error.",
+        description='Private resources for which the ports `"*"`, Pangolin\'s default, are '
+        'intended. For any other resource `"*"` is an error.',
     )
 
     @model_validator(mode="before")
@@ -106,7 +106,7 @@ class Blueprint(Section):
         if isinstance(raw, str):
             return {"file": raw}
         if isinstance(raw, Mapping) and raw.get("file") is None and any(raw.values()):
-            raise refuse("does not say which file; write `file: PATH` below it")
+            raise refuse("has no file; write `file: PATH` below it")
         return raw
 
 

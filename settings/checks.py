@@ -31,7 +31,7 @@ from settings.dns import NONE, Dns
 from settings.docker import Docker
 from settings.entries import Entry, NamedEntry
 from settings.errors import MISSING, Problem
-from settings.newt import Newt
+from settings.newt import LogLevel, Newt
 from settings.pangolin import ClusterPangolin, Endpoint, Pangolin
 from settings.policy import (
     Keyed,
@@ -107,6 +107,12 @@ def facts(raw: Mapping[str, object]) -> Facts:
     )
 
 
+def log_level(raw: Mapping[str, object]) -> LogLevel | None:
+    """None where what is written is no level."""
+    level: LogLevel | None = valid(Newt, "log_level", raw.get("newt", {}))
+    return level
+
+
 def services(
     model: type[Pangolin | ClusterPangolin], raw: Mapping[str, object]
 ) -> tuple[ports.Service, ...] | None:
@@ -180,7 +186,7 @@ def names(entries: Iterable[tuple[str, str]]) -> Iterator[Problem]:
             yield Problem(
                 f"{key}.name",
                 name,
-                f"is the name of {first[name]} too; rules and reports go by it, choose another",
+                f"is the name of {first[name]} as well; rules and reports use it, choose another",
             )
         first.setdefault(name, key)
 
@@ -299,7 +305,7 @@ def duplicates(allowed: Iterable[Rule]) -> Iterator[Problem]:
                     rule.origin,
                     f"{rule.name}, {destination_text(rule.destination)} "
                     f"{port}/{rule.protocol.value}",
-                    f"is what {known.origin} ({known.name}) allows already; remove one of the two",
+                    f"repeats what {known.origin} ({known.name}) allows; remove one of the two",
                 )
                 break
 

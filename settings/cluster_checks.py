@@ -141,7 +141,7 @@ def _services(found: Facts) -> Iterator[Problem]:
                 continue
             what = f"{target.name}, {target.service} {port}/{target.protocol.value}"
             if key.startswith("egress") or known.startswith("mustNotReach"):
-                remedy = f"is what {known} ({other.name}) names already; remove one of the two"
+                remedy = f"repeats {known} ({other.name}); remove one of the two"
             else:
                 remedy = (
                     f"overlaps with {known} ({other.name}), which newt may reach; remove one of "

@@ -211,9 +211,7 @@ class _Merge:
         if known.key == _key(exposure).removesuffix(".healthcheck"):
             return
         what = f"{_where(entry)} {ports}/{exposure.protocol.value}"
-        self._derived.taken.append(
-            Remark(_key(exposure), f"{what} is what {known.key} allows already")
-        )
+        self._derived.taken.append(Remark(_key(exposure), f"{known.key} allows {what} already"))
 
     def _contradiction(self, exposure: Exposure, entry: AnyEntry) -> None:
         other, target = self._named[exposure.resource]

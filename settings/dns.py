@@ -47,9 +47,9 @@ def _dns(value: object) -> Dns:
         raise refuse(f"write the resolvers as a list, like [10.0.1.53], or `{NONE}`, or `{ANY}`")
     resolvers = _RESOLVERS.validate_python(value)
     if not resolvers:
-        raise refuse(f"names no resolver; write `{NONE}` if newt is to ask nobody")
+        raise refuse(f"names no resolver; write `{NONE}` for no DNS at all")
     if len(set(resolvers)) < len(resolvers):
-        raise refuse("names a resolver twice; name each once")
+        raise refuse("has a resolver twice; write each once")
     return Dns(resolvers)
 
 
@@ -81,9 +81,9 @@ def _cluster_dns(value: object) -> Dns:
         )
     listed = _IN_CLUSTER.validate_python(value)
     if not listed:
-        raise refuse(f"names no resolver; write `{NONE}` if newt is to ask nobody")
+        raise refuse(f"names no resolver; write `{NONE}` for no DNS at all")
     if len(set(listed)) < len(listed):
-        raise refuse("names a resolver twice; name each once")
+        raise refuse("has a resolver twice; write each once")
     return Dns(tuple(item for item in listed if item != CLUSTER), cluster=CLUSTER in listed)
 
 

@@ -74,21 +74,21 @@ class Docker(Section):
     address: Annotated[
         Address, WhenMissing("write the Docker host's own address, like 10.0.1.10")
     ] = Field(
-        description="The Docker host's own address, for SSH. An address, not a name: it is part "
-        "of the cage."
+        description="Address of the Docker host, for SSH. Not a name, because the rules contain it."
     )
-    port: Port = Field(default=SSH_PORT, description="Its SSH port.")
+    port: Port = Field(default=SSH_PORT, description="SSH port of the host.")
     user: UserName = Field(
-        default="root", description="Who logs in there; needs Docker, and root or `sudo`."
+        default="root", description="User who logs in. Needs Docker, and root or `sudo`."
     )
     host_key: Annotated[
-        hostkey.HostKey, WhenMissing(f"without it any host would be believed; {hostkey.HELP}")
+        hostkey.HostKey, WhenMissing(f"without it any host would be trusted; {hostkey.HELP}")
     ] = Field(
-        description="Its public SSH host key, `ssh-ed25519 AAAA...`; without it any host would "
-        "be believed."
+        description="Public SSH host key, `ssh-ed25519 AAAA...`. Without it any host would be "
+        "trusted."
     )
     sudo: Switch = Field(
-        default=False, description="Load the firewall by `sudo`, which must not ask for a password."
+        default=False,
+        description="Load the firewall with `sudo`, which must not ask for a password.",
     )
 
     # newt's network
@@ -98,33 +98,35 @@ class Docker(Section):
         PlainSerializer(str, return_type=str),
         WithJsonSchema(shapes.text(rf"{shapes.IPV4}/(1[6-9]|2[0-9]|30)")),
         Kind("CIDR block"),
-    ] = Field(default=DEFAULT_SUBNET, description="newt's own network, which nothing else uses.")
+    ] = Field(
+        default=DEFAULT_SUBNET, description="Subnet of newt's own network. Nothing else may use it."
+    )
     newt_address: Address = Field(
         default_factory=_newt_in,
-        description=f"newt's fixed address in it. Omitted: number {_USUAL_PLACE} of the subnet "
+        description=f"newt's fixed address in `subnet`. Omitted: number {_USUAL_PLACE} of it "
         "(172.30.0.10).",
     )
     bridge: BridgeName = Field(
-        default="br-newt", description="Name of its bridge, up to 15 characters."
+        default="br-newt", description="Name of newt's bridge, up to 15 characters."
     )
 
     # firewall
     firewall: Annotated[Firewall, *choice(Firewall)] = Field(
         default=Firewall.IPTABLES,
-        description="Which firewall holds the rules; above 500 targets only nftables does.",
+        description="Firewall that holds the rules. More than 500 targets need nftables.",
     )
     hook: Annotated[Hook, *choice(Hook)] = Field(
         default=Hook.PREROUTING,
-        description="Where the rules stand. `docker-user` is the blog post's place (iptables "
-        "only) and stops less.",
+        description="Where the rules are. `docker-user` is the chain that the blog post uses "
+        "(iptables only); it stops less.",
     )
     persistence: Annotated[Persistence, *choice(Persistence)] = Field(
         default=Persistence.SYSTEMD, description="What loads the rules when the host restarts."
     )
     log_drops: Switch = Field(
         default=False,
-        description="Remember for a day what newt was refused, for `newt-egress status` and "
-        "`make suggest`: up to 256 targets in TCP, and in UDP.",
+        description="Record for a day what newt was refused, for `newt-egress status` and `make "
+        "suggest`: up to 256 targets for TCP and for UDP each.",
     )
 
     @field_validator("newt_address")
@@ -157,8 +159,8 @@ class Docker(Section):
     def _sees_what_newt_dials(cls, value: bool, info: ValidationInfo) -> bool:
         if value and info.data.get("hook") is Hook.DOCKER_USER:
             raise refuse(
-                "would remember other targets than newt dials, because docker.hook docker-user "
-                "stands behind Docker's own rewriting; write hook: prerouting"
+                "would record other targets than newt dials, because docker.hook docker-user "
+                "comes after Docker's address translation; write hook: prerouting"
             )
         return value
 

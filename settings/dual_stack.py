@@ -22,16 +22,16 @@ from settings.errors import refuse
 _NOT_A_TARGET = tuple(
     (ip_network(block), reason)
     for blocks, reason in (
-        (("0.0.0.0/8", "::/128"), "means `this host` or nothing at all; write the target's own"),
+        (("0.0.0.0/8", "::/128"), "is the unspecified address; write the address of the target"),
         (("127.0.0.0/8", "::1/128"), "is loopback, which inside newt's pod is newt itself"),
         (
             ("169.254.0.0/16", "fe80::/10"),
-            "is link-local (cloud metadata lives there); write an address of your network. The "
-            "proof tries 169.254.169.254 without being told",
+            "is link-local, where cloud metadata is; write an address of your network. The proof "
+            "always tries 169.254.169.254",
         ),
         (("224.0.0.0/4", "ff00::/8"), "is multicast; write the address of one host"),
         (("240.0.0.0/4",), "is reserved or a broadcast address; write the address of one host"),
-        (("::ffff:0:0/96",), "is an IPv4 address in IPv6 clothes; write it as IPv4"),
+        (("::ffff:0:0/96",), "is an IPv4 address in IPv6 notation; write it as IPv4"),
     )
     for block in blocks
 )
@@ -141,7 +141,7 @@ def host(value: object) -> Address | HostName:
             f"`service: {found['namespace']}/{found['service']}`"
         )
     if value.lower().rpartition(".")[2] == "localhost":
-        raise refuse("means newt's own pod; write the target's own address or name")
+        raise refuse("is newt's own pod; write the target's address or name")
     return addresses.host_name(value)
 
 

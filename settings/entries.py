@@ -74,7 +74,7 @@ class NamedEntry(Section):
     @classmethod
     def _is_free(cls, name: str) -> str:
         if name in cls.reserved:
-            raise refuse("is a name of our own rules; choose another")
+            raise refuse("is reserved for a built-in rule; choose another")
         return name
 
 
@@ -90,21 +90,21 @@ class Entry(NamedEntry):
     }
 
     name: Annotated[Name, WhenMissing("write a name, like `name: gitea`")] = Field(
-        description="Reappears in every rule, diff and report. Unique; the names of our own rules "
-        "and probes, like `dns` and `pangolin`, are taken."
+        description="Name in every rule, diff and report. Unique. The names of built-in rules and "
+        "probes, like `dns` and `pangolin`, are reserved."
     )
     host: Host | None = Field(
-        default=None, description="The target. A name is resolved on the Docker host."
+        default=None, description="Address or name of the target. The Docker host resolves a name."
     )
-    cidr: Cidr | None = Field(default=None, description="The target as a block, instead of `host`.")
+    cidr: Cidr | None = Field(default=None, description="Block of addresses, in place of `host`.")
     port: Annotated[Ports, WhenMissing("write the port that newt dials, like `port: 3000`")] = (
-        Field(description="As newt dials it: for a published port, the published one.")
+        Field(description="Port that newt dials: of a container's port the published one.")
     )
-    protocol: TransportProtocol = Field(default=Protocol.TCP, description="In any case.")
+    protocol: TransportProtocol = Field(default=Protocol.TCP, description="Case-insensitive.")
     reason: Reason | None = Field(
         default=None,
-        description="Why newt needs it. For reviewers: it stands in the stack's outputs, and "
-        "silences the advice of the policy pack.",
+        description="Why newt needs it, for reviewers. Appears in the stack's outputs, and "
+        "silences the policy pack's advice.",
     )
 
     @field_validator("host", mode="before")
@@ -121,7 +121,7 @@ class Entry(NamedEntry):
     def _is_alone(cls, value: IPv4Network | None, info: ValidationInfo) -> IPv4Network | None:
         host = info.data.get("host")
         if value is not None and host is not None:
-            raise refuse(f"stands beside host {host}; keep one of the two")
+            raise refuse(f"is set together with host {host}; keep one of the two")
         return value
 
     @property

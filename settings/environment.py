@@ -1,96 +1,110 @@
-"""``newt.environment``: further variables of newt, and those that may not be set there.
+"""``newt.environment`` and ``newt.unknownEnvironment``: further variables of newt.
 
-A list of refusals and not of permissions, because newt gains variables with every version. What is
-refused is the product's own, carries a secret, or works against the cage.
+Which variables newt has is data (``settings.variables``). Owns the form of names and values, and
+what no variable may carry.
 """
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import PlainValidator, WithJsonSchema
 
+from settings import variables
 from settings.errors import NOT_SHOWN, refuse
 from settings.types import Kind
 
-_SECRET = "is a secret; store it by: pulumi config set --secret {}"
-_OWNED = "is set from {}; write that key"
-_CAGE = "would open the cage: {}"
-_REFUSED: Mapping[str, str] = {
-    "PANGOLIN_ENDPOINT": _OWNED.format("pangolin.endpoint"),
-    "NEWT_ID": _OWNED.format("newtId"),
-    "NEWT_SECRET": _SECRET.format("newtSecret"),
-    "NEWT_PROVISIONING_KEY": _SECRET.format("newtProvisioningKey"),
-    "LOG_LEVEL": _OWNED.format("newt.logLevel"),
-    "HEALTH_FILE": _OWNED.format("newt.health"),
-    "DISABLE_CLIENTS": _OWNED.format("newt.clients"),
-    "DISABLE_SSH": _OWNED.format("newt.ssh"),
-    "CONFIG_FILE": "is where the secrets are mounted; it cannot be moved",
-    "HOME": "is where newt keeps its configuration; it cannot be moved",
-    "PATH": "decides what runs in the container; it cannot be changed",
-    "DOCKER_SOCKET": _CAGE.format(
-        "with the Docker socket the server sees every container; list targets in egress"
-    ),
-    "USE_NATIVE_INTERFACE": _CAGE.format("it needs NET_ADMIN, which newt does not get"),
-    "USE_NATIVE_MAIN_INTERFACE": _CAGE.format("it needs NET_ADMIN, which newt does not get"),
-    "UPDOWN_SCRIPT": _CAGE.format("it runs a program at the server's word"),
-    "SKIP_TLS_VERIFY": _CAGE.format(
-        "anybody on the way could pose as Pangolin; give the server a valid certificate"
-    ),
-    "NEWT_PPROF_ENABLED": _CAGE.format("it serves newt's memory, secrets included"),
-    "AD_KEY": "is a secret of newt's SSH daemon, and there is no key for it; leave it out",
-    "AD_PRINCIPALS_FILE": "belongs to newt's SSH daemon, which has no files here; leave it out",
-    "AD_CA_CERT_PATH": "belongs to newt's SSH daemon, which has no files here; leave it out",
-    "AD_GENERATE_RANDOM_PASSWORD": "belongs to newt's SSH daemon; leave it out",
-    "OTEL_EXPORTER_OTLP_HEADERS": "carries credentials, and `docker inspect` shows the "
-    "environment; leave it out",
-}
-_VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
-_LOADER = "LD_"
+_NAME = "[A-Z][A-Z0-9_]{0,63}"
 # No quotes, no `$`, nothing that a shell would act on.
-_VALUE = re.compile(r"[A-Za-z0-9 _.,:/@%+=-]{0,512}")
+_VALUE = "[A-Za-z0-9 _.,:/@%+=-]{0,512}"
+# `http://user:password@proxy`, which Go also takes without `http://`.
+_USER = r"(://[^/ ,]*|:[^/ ,]+)@"
+_LIKE_A_SECRET = (
+    "(?!.*_(FILE|PATH|DIR)$)(.*_)?"
+    "(SECRETS?|PASSWORD|PASSWD|PASSPHRASE|TOKENS?|KEYS?|APIKEY|CREDENTIALS?|HEADERS?|AUTH)(_.*)?"
+)
+_UNKNOWN = "newt.unknownEnvironment"
+_USER_REMEDY = (
+    "holds a user name or password, and everyone who may run `docker inspect` reads it; use one "
+    "that needs none"
+)
 
 
-def _variable(value: object) -> str:
-    if not isinstance(value, str) or not _VARIABLE.fullmatch(value):
-        raise refuse("is not the name of a variable; use capital letters, digits and `_`")
-    if remedy := _REFUSED.get(value):
+def _known(value: object) -> str:
+    name = _permitted(value)
+    if name in variables.ALLOWED:
+        return name
+    if remedy := variables.caution(name):
         raise refuse(remedy)
-    if value.startswith(_LOADER):
-        raise refuse("decides what newt's program loads; leave it out")
+    near = difflib.get_close_matches(name, variables.ALLOWED, n=1)
+    guess = f"did you mean {near[0]}? If newt reads it" if near else "if newt reads it"
+    raise refuse(f"is not among newt's documented variables; {guess}, write it under {_UNKNOWN}")
+
+
+def _unknown(value: object) -> str:
+    name = _permitted(value)
+    if name not in variables.ALLOWED and re.fullmatch(_LIKE_A_SECRET, name):
+        raise refuse(
+            "is called like a secret, and everyone who may run `docker inspect` reads the "
+            "environment; leave it out"
+        )
+    return name
+
+
+def _permitted(value: object) -> str:
+    if not isinstance(value, str) or not re.fullmatch(_NAME, value):
+        raise refuse("is not the name of a variable; use capital letters, digits and `_`")
+    if remedy := variables.refusal(value):
+        raise refuse(remedy)
     return value
 
 
-def _variable_value(value: object) -> str:
+def _text(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int | float):
         return str(value)
-    if isinstance(value, str) and _VALUE.fullmatch(value):
-        return value
     # People put passwords into environments.
-    raise refuse("may hold letters, digits, spaces and _.,:/@%+=- only", value=NOT_SHOWN)
+    if not isinstance(value, str) or not re.fullmatch(_VALUE, value):
+        raise refuse("may hold letters, digits, spaces and _.,:/@%+=- only", value=NOT_SHOWN)
+    if re.search(_USER, value):
+        raise refuse(_USER_REMEDY, value=NOT_SHOWN)
+    return value
 
 
-Environment = Annotated[
-    dict[
-        Annotated[str, PlainValidator(_variable)],
-        Annotated[str, PlainValidator(_variable_value)],
-    ],
-    WithJsonSchema(
+def _shape(names: dict[str, Any]) -> WithJsonSchema:
+    return WithJsonSchema(
         {
             "type": "object",
-            "propertyNames": {
-                "pattern": f"^(?!{_LOADER}){_VARIABLE.pattern}$",
-                "not": {"enum": [*_REFUSED]},
-            },
+            "propertyNames": names,
             "additionalProperties": {
                 "type": ["string", "number", "boolean"],
-                "pattern": f"^{_VALUE.pattern}$",
+                "pattern": f"^(?!.*{_USER}){_VALUE}$",
             },
         }
-    ),
+    )
+
+
+def _unknown_names() -> dict[str, Any]:
+    final = "|".join(f"({family.form})" for family in variables.FAMILIES if family.is_final)
+    permitted = {"enum": sorted(variables.ALLOWED)}
+    other = {
+        "pattern": f"^(?!({final})$)(?!{_LIKE_A_SECRET}$){_NAME}$",
+        "not": {"enum": sorted(variables.BY_NAME.keys() - variables.ALLOWED)},
+    }
+    return {"anyOf": [permitted, other]}
+
+
+_Value = Annotated[str, PlainValidator(_text)]
+Environment = Annotated[
+    dict[Annotated[str, PlainValidator(_known)], _Value],
+    _shape({"enum": sorted(variables.ALLOWED)}),
+    Kind("map of variables"),
+]
+UnknownEnvironment = Annotated[
+    dict[Annotated[str, PlainValidator(_unknown)], _Value],
+    _shape(_unknown_names()),
     Kind("map of variables"),
 ]

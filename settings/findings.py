@@ -28,11 +28,11 @@ def problems_of(error: ValidationError, model: type[Section]) -> Iterator[Proble
 
 def _problem(detail: ErrorDetails, model: type[Section]) -> Problem:
     path = list(detail["loc"])
+    context: Mapping[str, Any] = detail.get("ctx", {})
     # Pydantic's way to say that a mapping's key is meant, which the path names already.
     if detail["type"] == "refused" and path[-1] == "[key]":
-        path.pop()
+        return Problem(key_text(path[:-1]), None, context["remedy"])
     key = key_text(path)
-    context: Mapping[str, Any] = detail.get("ctx", {})
     match detail["type"]:
         case "refused":
             return Problem(key, context.get("value", shown(detail["input"])), context["remedy"])

@@ -41,7 +41,7 @@ def _host_key(value: object) -> str:
         )
     if len(words) > 1 and words[1] in _KEY_KINDS:
         raise refuse(
-            f"starts with the host's address; leave that out and write it from `{words[1]}` on"
+            f"starts with the host's address; remove it and write the key from `{words[1]}` on"
         )
     if words[0] not in _KEY_KINDS or len(words) < 2:
         raise refuse(f"is not `{_ED25519} AAAA...`, the whole public host key; {HELP}")

@@ -37,7 +37,7 @@ def _version(value: object) -> str:
         return value
     if value == "*" or (isinstance(value, str) and re.search(r"[*^~<>=x|, ]", value)):
         raise refuse(
-            "lets the chart change under your feet, and its security settings have changed from "
+            "is a range, and the chart's security settings change from "
             f"version to version; pin one, like {_EXAMPLE_VERSION}"
         )
     raise refuse(f"is not a version of three numbers; pin one, like {_EXAMPLE_VERSION}, in quotes")
@@ -51,8 +51,8 @@ def _repository(value: object) -> str:
         )
     if value.startswith("http://") and not _is_nearby(value):
         raise refuse(
-            "has no TLS, so anybody on the way could replace the chart; write https:// (http:// "
-            "is for a private address)"
+            "has no TLS, so the chart could be replaced on its way; write https:// (http:// is "
+            "for a private address)"
         )
     return value
 
@@ -76,9 +76,9 @@ class Chart(Section):
         Kind("URL, `oci://` reference or path"),
     ] = Field(
         default=_USUAL_REPOSITORY,
-        description="Where the chart is: a repository, an OCI reference, or a local folder.",
+        description="Chart repository, OCI reference or local folder.",
     )
-    name: DnsLabel = Field(default="newt", description="Its name there.")
+    name: DnsLabel = Field(default="newt", description="Name of the chart in the repository.")
     version: Annotated[
         str,
         PlainValidator(_version),
@@ -86,7 +86,7 @@ class Chart(Section):
         Kind("version"),
     ] = Field(
         default=_EXAMPLE_VERSION,
-        description="Its exact version; a range or `*` is refused.",
+        description="Exact version. A range or `*` is refused.",
     )
 
     @property
@@ -112,7 +112,7 @@ StorageClass = Annotated[
 
 
 class Storage(Section):
-    """Where newt keeps what it is given."""
+    """Volume for newt's configuration."""
 
     size: Annotated[
         str,
@@ -123,7 +123,7 @@ class Storage(Section):
     storage_class: StorageClass | None = Field(
         default=None,
         alias="class",
-        description="Its storage class. Omitted: the cluster's default.",
+        description="Storage class. Omitted: the cluster's default.",
     )
     enabled: Switch = Field(
         default=True,
@@ -139,9 +139,11 @@ class ClusterDns(Section):
     )
     labels: PodLabels = Field(
         default=(("k8s-app", "kube-dns"),),
-        description="Their labels. A selector that matches no pod is an error.",
+        description="Labels of the DNS pods. It is an error if no pod has them.",
     )
-    port: Port = Field(default=DNS_PORT, description="The port they listen on, TCP and UDP.")
+    port: Port = Field(
+        default=DNS_PORT, description="Port on which the DNS pods listen, TCP and UDP."
+    )
 
     @field_validator("labels")
     @classmethod
@@ -185,12 +187,12 @@ class Kubernetes(Section):
 
     context: ContextName | None = Field(
         default=None,
-        description="Context of the kubeconfig. Needed unless `kubeconfig` is given.",
+        description="Context of the kubeconfig. Required unless `kubeconfig` is set.",
     )
     namespace: DnsLabel = Field(
         default="newt-tunnel",
-        description="newt's own namespace, which nothing else uses. The proof's control has "
-        "another, NAME-control, so up to 55 characters.",
+        description="newt's own namespace; nothing else may use it. The proof's control runs in "
+        "NAME-control, so up to 55 characters.",
     )
     chart: Chart = Field(default=Chart(), description="newt's Helm chart.")
     storage: Storage = Field(default=Storage(), description="newt's volume.")
@@ -222,8 +224,8 @@ class Kubernetes(Section):
     def _is_newts_own(cls, value: str) -> str:
         if value in _TAKEN_NAMESPACES:
             raise refuse(
-                "belongs to the cluster, and newt's namespace is closed whole; write one of its "
-                "own, like newt-tunnel"
+                "belongs to the cluster, and the policies close newt's whole namespace; write one "
+                "of its own, like newt-tunnel"
             )
         longest = _LONGEST_NAMESPACE - len(_CONTROL_SUFFIX)
         if len(value) > longest:

@@ -44,6 +44,7 @@ def load() -> tuple[AnySettings, Secrets]:
         problems += cluster_checks.beside_secrets(plain.get("kubernetes"), given.keys())
     else:
         problems += secrets.identity(given.keys(), newt_id_written="newtId" in keys)
+        problems += secrets.kept_from_logs(given.keys(), checks.log_level(plain))
     # What cannot be read is not missing.
     problems = [problem for problem in problems if problem.key.partition(".")[0] not in in_vain]
     problems += [encrypted_in_vain(key, model.secret_keys) for key in sorted(in_vain)]

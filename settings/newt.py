@@ -7,10 +7,10 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, ClassVar
 
-from pydantic import Field, PlainValidator, WithJsonSchema
+from pydantic import Field, PlainValidator, ValidationInfo, WithJsonSchema, field_validator
 
 from settings import shapes
-from settings.environment import Environment
+from settings.environment import Environment, UnknownEnvironment
 from settings.errors import refuse
 from settings.section import Section
 from settings.types import Kind, Switch, choice, whole_number
@@ -54,7 +54,7 @@ def _image(value: object) -> str:
         raise refuse(f"has no tag; pin one, like {DEFAULT_IMAGE}")
     if tag == _MOVING_TAG:
         raise refuse(
-            "moves under your feet and a new image is never noticed; pin a version, like "
+            "is a moving tag, and a new image would not be noticed; pin a version, like "
             f"{DEFAULT_IMAGE}"
         )
     if not _TAG.fullmatch(tag):
@@ -95,7 +95,7 @@ def _cpus(value: object) -> float:
 
 
 class Resources(Section):
-    """What newt may use of the machine."""
+    """How much memory and processor time newt may use."""
 
     memory: Annotated[
         int,
@@ -104,9 +104,7 @@ class Resources(Section):
             shapes.or_quoted({"type": "integer", "minimum": _LEAST_MEMORY, "maximum": _MOST_MEMORY})
         ),
         Kind("number of MB"),
-    ] = Field(
-        default=128, description="Limit of newt's memory; on a Docker host without swap beside it."
-    )
+    ] = Field(default=128, description="Memory limit. On a Docker host it includes swap.")
     cpus: (
         Annotated[
             float,
@@ -119,11 +117,11 @@ class Resources(Section):
             Kind("number of CPUs"),
         ]
         | None
-    ) = Field(default=None, description="Limit of newt's processor time. Omitted: none.")
+    ) = Field(default=None, description="Limit of processor time. Omitted: none.")
 
 
 _SECRETS_ARE_TOP_LEVEL = (
-    "secrets are keys of their own; take it out and run: pulumi config set --secret newtSecret"
+    "is a top-level secret; remove it and run: pulumi config set --secret newtSecret"
 )
 
 
@@ -133,32 +131,50 @@ class Program(Section):
     misplaced: ClassVar[Mapping[str, str]] = {
         "secret": _SECRETS_ARE_TOP_LEVEL,
         "newtSecret": _SECRETS_ARE_TOP_LEVEL,
-        "id": "is a key of its own; write newtId at the top level",
-        "newtId": "is a key of its own; write newtId at the top level",
+        "id": "is a top-level key; write newtId there",
+        "newtId": "is a top-level key; write newtId there",
     }
 
     image: Image = Field(
         default=DEFAULT_IMAGE,
-        description="Image with a fixed tag, and with its digest if you want it immutable.",
+        description="Image with a fixed tag. A digest makes it immutable.",
     )
     health: Switch = Field(
-        default=True, description="Health check: the container is healthy while the tunnel answers."
+        default=True, description="Health check: the container is healthy while the tunnel works."
     )
-    resources: Resources = Field(default=Resources(), description="Limits of what newt may use.")
+    resources: Resources = Field(
+        default=Resources(), description="Limits of memory and processor time."
+    )
     environment: Environment = Field(
         default={},
-        description="Further variables of newt, like `MTU`. Never secrets, nor what has a key "
-        "here.",
+        description="Further variables that newt documents, like `MTU`. Secrets and variables "
+        "with a key of their own are refused.",
+    )
+    unknown_environment: UnknownEnvironment = Field(
+        default={},
+        description="Variables that newt does not document. The review reports each as a risk. "
+        "Variables that open the cage or carry a secret are refused here, too.",
     )
     clients: Switch = Field(
-        default=False, description="newt's client mode (Olm clients reach private resources)."
+        default=False,
+        description="newt's client mode: Olm clients reach private resources through newt.",
     )
-    ssh: Switch = Field(
-        default=False, description="newt's own SSH server for the machine it runs on."
-    )
+    ssh: Switch = Field(default=False, description="newt's own SSH server.")
+
+    @field_validator("unknown_environment")
+    @classmethod
+    def _written_once(cls, unknown: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+        if twice := sorted(unknown.keys() & info.data.get("environment", {}).keys()):
+            raise refuse("is in newt.environment too; keep one of the two", value=", ".join(twice))
+        return unknown
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        """Of both maps."""
+        return {**self.environment, **self.unknown_environment}
 
 
-_LOGGING = "How much newt logs."
+_LOGGING = "newt's log level. At `DEBUG` newt logs the token of its session."
 
 
 class Newt(Program):
@@ -171,8 +187,8 @@ class Newt(Program):
         tuple[Annotated[Capability, *choice(Capability)], ...], Kind("list of `NET_RAW`")
     ] = Field(
         default=(),
-        description="Kernel capabilities to keep. newt needs none; NET_RAW serves ping to private "
-        "resources.",
+        description="Kernel capabilities that newt keeps. It needs none; NET_RAW serves ping to "
+        "private resources.",
     )
 
 
@@ -185,8 +201,8 @@ class ClusterNewt(Program):
 
     misplaced: ClassVar[Mapping[str, str]] = {
         **Program.misplaced,
-        "capabilities": "is refused by Pod Security `restricted`, which newt's namespace enforces; "
-        "newt works without, take it out",
+        "capabilities": "is refused by Pod Security `restricted`, which newt's namespace "
+        "enforces; remove it, newt works without it",
     }
 
     log_level: Annotated[LogLevel, *choice(_CHART_LEVELS, fold=str.upper)] = Field(

@@ -82,10 +82,11 @@ def _read_endpoint(
     authority, _, path = rest.partition("/")
     if "@" in rest:
         raise refuse(
-            "carries a user name; newt logs in by newtId and newtSecret, write host and port only"
+            "contains a user name; newt logs in with newtId and newtSecret, write host and port "
+            "only"
         )
     if path or re.search(r"[?#]", authority):
-        raise refuse("goes on after the host; newt adds its own path, write host and port only")
+        raise refuse("has a path; newt adds its own, write host and port only")
     # The colons of an IPv6 address stand in brackets.
     host, colon, port = authority.partition(":")
     if found := re.fullmatch(r"(\[[^\]]*\])(?:(:)(.*))?", authority):
@@ -114,7 +115,7 @@ def _each_once(items: tuple[_Item, ...]) -> tuple[_Item, ...]:
     if not items:
         raise refuse("is empty; leave the key out for its default")
     if len(set(items)) < len(items):
-        raise refuse("names something twice; name each once")
+        raise refuse("has duplicates; write each once")
     return items
 
 
@@ -125,7 +126,7 @@ def _services(value: object) -> tuple[Service, ...]:
         raise refuse("is neither `all` nor a list; write it like [443/tcp, 51820/udp]")
     services = _each_once(_SERVICES.validate_python(value))
     if ALL_SERVICES in services and len(services) > 1:
-        raise refuse("lists ports beside `all`; write `all` alone or the ports alone")
+        raise refuse("has ports and `all`; write only one of them")
     return services
 
 
@@ -187,15 +188,14 @@ class Pangolin(Server):
         | None
     ) = Field(
         default=None,
-        description="Its addresses. Omitted: resolved from the endpoint on the Docker host, "
-        "public addresses only; "
-        "private ones must be written here.",
+        description="Addresses of the server. Omitted: the Docker host resolves the endpoint, to "
+        "public addresses only. Private ones must be written here.",
     )
     ports: Services | None = Field(
         default=None,
-        description="What newt may open there. Omitted: the endpoint's port (443/tcp) and "
-        "51820/udp, and 21820/udp "
-        "while `newt.clients` is on. `all`: every protocol and port.",
+        description="Ports that newt may open on the server. Omitted: the endpoint's port "
+        "(443/tcp) and 51820/udp, and 21820/udp while `newt.clients` is on. `all`: every "
+        "protocol and port.",
     )
 
 
@@ -214,11 +214,12 @@ class ClusterPangolin(Server):
         | None
     ) = Field(
         default=None,
-        description="Its addresses. Omitted: resolved from the endpoint where Pulumi runs, at "
-        "every `pulumi up`, public addresses only; private ones must be written here.",
+        description="Addresses of the server. Omitted: Pulumi resolves the endpoint where it "
+        "runs, at every `pulumi up`, to public addresses only. Private ones must be written here.",
     )
     ports: Services | None = Field(
         default=None,
-        description="What newt may open there. Omitted: the endpoint's port (443/tcp) and "
-        "51820/udp, and 21820/udp while `newt.clients` is on. `all`: every protocol and port.",
+        description="Ports that newt may open on the server. Omitted: the endpoint's port "
+        "(443/tcp) and 51820/udp, and 21820/udp while `newt.clients` is on. `all`: every "
+        "protocol and port.",
     )

@@ -88,7 +88,7 @@ def ports(value: object) -> tuple[PortRange, ...]:
         return (port_range(value),)
     found = sorted(_RANGES.validate_python(value))
     if not found:
-        raise refuse("is empty; write the ports, or take the entry out")
+        raise refuse("is empty; write the ports, or remove the entry")
     for lower, higher in pairwise(found):
         if lower.overlaps(higher):
             again = f"{higher} twice" if lower == higher else f"{lower} and {higher}, which overlap"

@@ -14,7 +14,7 @@ from settings.types import Reason
 
 
 class Reasons(Section):
-    """Named after the key that it excuses."""
+    """Each is named after the key that it explains."""
 
     dns: Reason | None = Field(default=None, description="Why `dns: any` is needed.")
     image: Reason | None = Field(default=None, description="Why `newt.image` has no digest.")
@@ -26,7 +26,7 @@ class Reasons(Section):
 
 
 class HostReasons(Reasons):
-    """What only a Docker host has to excuse."""
+    """Reasons for a Docker host."""
 
     capabilities: Reason | None = Field(
         default=None, description="Why newt keeps `newt.capabilities`."

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import pulumi
 
 from settings.errors import MISSING, NOT_SHOWN, Problem
+from settings.newt import LogLevel
 
 NEWT_SECRET = "newtSecret"
 PROVISIONING_KEY = "newtProvisioningKey"
@@ -58,22 +59,24 @@ KEYS = {
         ),
         SecretKey(
             PROVISIONING_KEY,
-            "Instead of `newtId` and `newtSecret`: newt registers itself and keeps what it gets in "
-            "its volume.",
+            "In place of `newtId` and `newtSecret`: newt registers itself and keeps the "
+            "credentials in its volume.",
             _TOKEN,
             "holds spaces, line breaks or quotes; copy it from Pangolin again",
         ),
         SecretKey(
             SSH_KEY,
-            "Private key by which the commands log in to the Docker host. Omitted: the ssh agent, "
-            "which must hold a key in any case: Docker's provider uses nothing else.",
+            "Private key with which the commands log in to the Docker host. Omitted: the ssh "
+            "agent. The agent must hold a key in either case, because Docker's provider uses "
+            "nothing else.",
             _PEM,
             "is not a private key in PEM form (-----BEGIN ... PRIVATE KEY-----); store the "
             "file's whole content",
         ),
         SecretKey(
             KUBECONFIG,
-            "Content of a kubeconfig file. Omitted: this machine's own, with `kubernetes.context`.",
+            "Content of a kubeconfig file. Omitted: this machine's kubeconfig, with "
+            "`kubernetes.context`.",
             _KUBECONFIG,
             "is not a kubeconfig, which has `clusters` and `contexts`; store the file's whole "
             "content",
@@ -103,6 +106,19 @@ def check(values: Mapping[str, str], marked: frozenset[str]) -> Iterator[Problem
             yield Problem(name, NOT_SHOWN, f"{KEYS[name].remedy}: {command}")
 
 
+def kept_from_logs(given: Set[str], level: LogLevel | None) -> Iterator[Problem]:
+    """At DEBUG newt (1.16.0, websocket/config.go) logs the answer to its registration, which holds
+    the secret it gets.
+    """
+    if PROVISIONING_KEY in given and level is LogLevel.DEBUG:
+        yield Problem(
+            "newt.logLevel",
+            level.value,
+            f"is refused with {PROVISIONING_KEY}: newt would log the secret that it gets; write "
+            "INFO, or create the site in Pangolin and give newtId and newtSecret",
+        )
+
+
 def missing(name: str) -> Problem:
     return Problem(name, MISSING, f"run: pulumi config set --secret {name}")
 
@@ -115,7 +131,7 @@ def identity(given: Set[str], *, newt_id_written: bool) -> Iterator[Problem]:
                 yield Problem(
                     other,
                     NOT_SHOWN,
-                    f"stands beside {PROVISIONING_KEY}, by which newt gets its own; keep the "
+                    f"is set together with {PROVISIONING_KEY}, which replaces it; keep the "
                     "pair or that key",
                 )
         return

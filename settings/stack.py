@@ -26,7 +26,7 @@ from settings.section import Section
 from settings.targets import Target
 from settings.types import NewtId, choice
 
-_OTHER_PLATFORM = "belongs to platform: {}, and this stack's is {}; take it out"
+_OTHER_PLATFORM = "belongs to platform: {}, and this stack has platform: {}; remove it"
 _PANGOLIN_MISSING = WhenMissing("write the section with the server's `endpoint`")
 
 
@@ -60,7 +60,7 @@ class Shared(Section):
     newt_id: NewtId | None = Field(description="The site's id, with `newtSecret`.")
     newt: Program = Field(description="How newt runs.")
     blueprint: BlueprintOrPath = Field(
-        default=Blueprint(), description="Pangolin's blueprint, which may say what is allowed."
+        default=Blueprint(), description="Pangolin's blueprint, as a source of allowed targets."
     )
     proof: Annotated[
         Proof,
@@ -69,12 +69,12 @@ class Shared(Section):
         WithJsonSchema({"anyOf": [shapes.words([mode.value for mode in Proof]), {"const": False}]}),
     ] = Field(
         default=Proof.ENFORCE,
-        description="Try from newt's own place what it can reach. `enforce`: a hole fails the "
-        "update, and newt is stopped on a Docker host, not deployed in a cluster. `warn`: a hole "
-        "is only told. `off`: nothing is tried.",
+        description="Measure what newt can reach. `enforce`: a hole fails the update; newt is "
+        "stopped on a Docker host, and not deployed in a cluster. `warn`: a hole is a warning. "
+        "`off`: nothing is measured.",
     )
     reasons: Reasons = Field(
-        default=Reasons(), description="What the policy pack advises against, and is meant."
+        default=Reasons(), description="Reasons for settings that the policy pack warns about."
     )
 
 
@@ -89,24 +89,27 @@ class Settings(Shared):
 
     pangolin: Annotated[Pangolin, _PANGOLIN_MISSING] = Field(description="The Pangolin server.")
     newt_id: NewtId | None = Field(
-        default=None, description="The site's id, with `newtSecret`; or else `newtProvisioningKey`."
+        default=None,
+        description="The site's id, with `newtSecret`. `newtProvisioningKey` replaces both.",
     )
     newt: Newt = Field(default=Newt(), description="How newt runs.")
     dns: Annotated[
         Resolvers,
-        WhenMissing("write the resolvers newt may ask, like [10.0.1.53], or `none`, or `any`"),
+        WhenMissing("write the resolvers that newt may ask, like [10.0.1.53], or `none`, or `any`"),
     ] = Field(
-        description="The only resolvers newt may ask. `none`: no DNS at all. `any`: every one, "
-        "which carries data out."
+        description="Resolvers that newt may ask. `none`: no DNS. `any`: every resolver, which "
+        "lets data out."
     )
     egress: tuple[Entry, ...] = Field(
-        default=(), description="The allow-list: entries, or short ones, `HOST:PORT:PROTOCOL`."
+        default=(), description="The allow-list: entries, or their short form `HOST:PORT:PROTOCOL`."
     )
     must_not_reach: tuple[Entry, ...] = Field(
-        default=(), description="What the proof tries in vain, in the same form. Renders no rule."
+        default=(),
+        description="Targets that must be blocked, in the same form. The proof tries "
+        "them; they make no rule.",
     )
     reasons: HostReasons = Field(
-        default=HostReasons(), description="What the policy pack advises against, and is meant."
+        default=HostReasons(), description="Reasons for settings that the policy pack warns about."
     )
     docker: Annotated[
         Docker, WhenMissing("write the section with the host's `address` and `hostKey`")
@@ -133,15 +136,17 @@ class KubernetesSettings(Shared):
     newt: ClusterNewt = Field(default=ClusterNewt(), description="How newt runs.")
     dns: ClusterResolvers = Field(
         default=Dns(cluster=True),
-        description="The only resolvers newt may ask. `cluster`: the cluster's DNS pods. `none`: "
-        "no DNS at all. `any`: every one, which carries data out. Addresses: of a node-local "
+        description="Resolvers that newt may ask. `cluster`: the cluster's DNS pods. `none`: no "
+        "DNS. `any`: every resolver, which lets data out. Addresses: those of a node-local "
         "cache, like [169.254.20.10].",
     )
     egress: tuple[Target, ...] = Field(
-        default=(), description="The allow-list: entries, or short ones, `HOST:PORT:PROTOCOL`."
+        default=(), description="The allow-list: entries, or their short form `HOST:PORT:PROTOCOL`."
     )
     must_not_reach: tuple[Target, ...] = Field(
-        default=(), description="What the proof tries in vain, in the same form. Renders no rule."
+        default=(),
+        description="Targets that must be blocked, in the same form. The proof tries "
+        "them; they make no rule.",
     )
     kubernetes: Kubernetes = Field(default=Kubernetes(), description="The cluster.")
 

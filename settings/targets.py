@@ -53,23 +53,22 @@ class Target(NamedEntry):
     reserved: ClassVar[Set[str]] = CLUSTER_RESERVED_NAMES
 
     name: Annotated[TargetName, WhenMissing("write a name, like `name: gitea`")] = Field(
-        description="Reappears in every rule, diff and report. Unique; the names of our own rules "
-        "and probes, like `dns` and `pangolin`, are taken."
+        description="Name in every rule, diff and report. Unique. The names of built-in rules and "
+        "probes, like `dns` and `pangolin`, are reserved."
     )
     service: Service | None = Field(
         default=None,
-        description="The target as a Service; its pods and their port are looked up.",
+        description="A Service. Its pods and their port are looked up.",
     )
-    namespace: DnsLabel | None = Field(
-        default=None, description="The target as pods: their namespace."
-    )
+    namespace: DnsLabel | None = Field(default=None, description="Namespace of the target's pods.")
     labels: PodLabels | None = Field(
-        default=None, description="Their labels. Omitted: every pod of the namespace."
+        default=None,
+        description="Labels of the target's pods. Omitted: every pod of the namespace.",
     )
     host: AnyHost | None = Field(
         default=None,
-        description="The target as something outside the cluster. A name is resolved where Pulumi "
-        "runs, at every `pulumi up`.",
+        description="Address or name outside the cluster. A name is resolved where Pulumi runs, "
+        "at every `pulumi up`.",
     )
     wide: Switch = Field(
         default=False,
@@ -77,17 +76,17 @@ class Target(NamedEntry):
         "cluster's own ranges. They, link-local and the Kubernetes API stay shut.",
     )
     cidr: AnyCidr | None = Field(
-        default=None, description="The target as a block outside the cluster."
+        default=None, description="Block of addresses outside the cluster."
     )
     port: Annotated[PodPorts, WhenMissing("write the port, like `port: 3000`")] = Field(
-        description="Of a Service its own port; of pods the one they listen on, or its name; "
-        "otherwise as newt dials it."
+        description="For a Service its own port; for pods the port on which they listen, or its "
+        "name; otherwise the port that newt dials."
     )
-    protocol: TransportProtocol = Field(default=Protocol.TCP, description="In any case.")
+    protocol: TransportProtocol = Field(default=Protocol.TCP, description="Case-insensitive.")
     reason: Reason | None = Field(
         default=None,
-        description="Why newt needs it. For reviewers: it stands in the stack's outputs and the "
-        "policy's annotations, and silences the advice of the policy pack.",
+        description="Why newt needs it, for reviewers. Appears in the stack's outputs and the "
+        "policy's annotations, and silences the policy pack's advice.",
     )
 
     @classmethod
@@ -113,14 +112,14 @@ class Target(NamedEntry):
         for other in cls.means:
             there = info.data.get(other)
             if value is not None and there is not None:
-                raise refuse(f"stands beside {other} {there}; keep one of the two")
+                raise refuse(f"is set together with {other} {there}; keep one of the two")
         return value
 
     @field_validator("labels")
     @classmethod
     def _belong_to_pods(cls, value: Labels | None, info: ValidationInfo) -> Labels | None:
         if value is not None and "namespace" in info.data and info.data["namespace"] is None:
-            raise refuse("say which pods, but not of which namespace; write `namespace:` too")
+            raise refuse("has no `namespace`; add it")
         return value
 
     @field_validator("port")
@@ -129,7 +128,7 @@ class Target(NamedEntry):
         if value.names and (info.data.get("host") or info.data.get("cidr")):
             raise refuse("is a name, and only pods and Services have named ports; write a number")
         if info.data.get("service") and any(not ports.is_single for ports in value.ranges):
-            raise refuse("is a range, and a Service has single ports; list the ones you mean")
+            raise refuse("is a range, and a Service has single ports; list them")
         return value
 
     @field_validator("cidr")
@@ -138,7 +137,7 @@ class Target(NamedEntry):
         wide = info.data.get("wide", True)
         if value is None and info.data.get("wide"):
             raise refuse(
-                "`wide: true` speaks of a block; write it as `cidr:`, or leave `wide` out",
+                "applies to a block; write the target as `cidr:`, or remove `wide`",
                 value="(missing)",
             )
         if value is not None and not wide and dual_stack.is_wide(value):

@@ -188,9 +188,7 @@ _bridge_text = text_matching(
 def _bridge(value: object) -> str:
     name = _bridge_text(value)
     if name in _TAKEN_BRIDGES:
-        raise refuse(
-            "is an interface that others use; newt needs a bridge of its own, like br-newt"
-        )
+        raise refuse("is used by others; newt needs a bridge of its own, like br-newt")
     return name
 
 

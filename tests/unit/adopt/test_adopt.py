@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from settings.variables import BY_FLAG
 from tests.unit.adopt.files import (
     ADDRESS,
     CANARY,
@@ -95,12 +96,10 @@ def test_a_flag_wins_over_its_variable_and_a_variable_over_its_file(folder: Fold
 
 
 def fake_pulumi(folder: Folder, status: int = 0) -> None:
-    folder.write(
-        f'#!/bin/sh\ncat >"{folder.path}/stored"\necho "$@" >"{folder.path}/arguments"\n'
-        f"exit {status}\n",
+    folder.program(
         "pulumi",
+        f'cat >"{folder.path}/stored"\necho "$@" >"{folder.path}/arguments"\nexit {status}',
     )
-    (folder.path / "pulumi").chmod(0o755)
 
 
 @pytest.mark.parametrize(
@@ -118,6 +117,15 @@ def test_the_secret_goes_to_pulumi_through_a_pipe_and_nowhere_else(
     assert (folder.path / "stored").read_text() == CANARY
     arguments = (folder.path / "arguments").read_text()
     assert arguments == f"config set --secret {key} --stack=attic\n"
+
+
+def test_a_provisioning_key_leaves_a_log_level_behind_that_would_log_its_secret(
+    folder: Folder,
+) -> None:
+    folder.service(environment={"NEWT_PROVISIONING_KEY": CANARY, "LOG_LEVEL": "debug"})
+    text = folder.adopted()
+    assert "newt.logLevel: DEBUG: is refused with newtProvisioningKey" in text
+    assert "logLevel" not in keys(text)["newt"]
 
 
 def test_a_secret_that_could_not_be_stored_is_an_error(folder: Folder) -> None:
@@ -154,23 +162,57 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "docker socket, variable": (
         {"environment": {"DOCKER_SOCKET": "tcp://proxy:2375"}},
-        "variable DOCKER_SOCKET: would open the cage",
+        "variable DOCKER_SOCKET: gives the server a view of every container",
     ),
     "docker socket, flag": (
         {"command": ["--docker-socket", "/var/run/docker.sock"]},
-        "variable DOCKER_SOCKET: would open the cage",
+        "variable DOCKER_SOCKET: gives the server a view of every container",
     ),
     "host network": ({"network_mode": "host"}, "network_mode: host: there every port"),
     "another container's network": (
         {"network_mode": "service:vpn"},
         "network_mode: service:vpn: newt gets a network of its own",
     ),
+    "docker socket of Compose": (
+        {"use_api_socket": True},
+        "the Docker socket: whoever holds it is root",
+    ),
+    **{
+        f"the folder {folder} of the docker socket": (
+            {"volumes": [volume]},
+            f"the mount of {folder}: the Docker socket is in it; whoever holds it is root",
+        )
+        for folder, volume in (
+            ("/", "/:/host:ro"),
+            ("/", "//:/host"),
+            ("/", {"type": "bind", "source": "/var/..", "target": "/host"}),
+            ("/run", "/run/:/run"),
+            ("/var/run", {"source": "/var/run", "target": "/x"}),
+            ("/var", "/var:/var"),
+        )
+    },
+    "another folder of the host": (
+        {"volumes": ["/etc:/etc", "newt-config:/root/.config"]},
+        "the mount of /etc: newt gets no file of the host",
+    ),
     "privileged": ({"privileged": True}, "privileged: true: newt needs no privilege"),
+    "privileged by a variable": (
+        {"privileged": "${X:-true}"},
+        "privileged: true: newt needs no privilege",
+    ),
+    "privileged in the words of YAML 1.1": (
+        {"privileged": "yes"},
+        "privileged: true: newt needs no privilege",
+    ),
+    "an open profile": (
+        {"security_opt": ["seccomp=unconfined"]},
+        "security_opt: the stack has no such key",
+    ),
     "host pid": ({"pid": "host"}, "pid: host"),
     "net admin": ({"cap_add": ["NET_ADMIN"]}, "cap_add: NET_ADMIN: newt needs none, and it would"),
     "net raw": ({"cap_add": ["CAP_NET_RAW"]}, "newt.capabilities: [NET_RAW]"),
     "tun": ({"devices": ["/dev/net/tun"]}, "devices: newt's tunnel runs in user space"),
-    "latest": ({"image": "fosrl/newt:latest"}, "newt.image: fosrl/newt:latest: moves under your"),
+    "latest": ({"image": "fosrl/newt:latest"}, "newt.image: fosrl/newt:latest: is a moving tag"),
     "no tag": ({"image": "fosrl/newt"}, "newt.image: fosrl/newt: has no tag; pin one"),
     "no tls": (
         {"environment": {"PANGOLIN_ENDPOINT": "http://pangolin.example.com"}},
@@ -178,10 +220,25 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "an unknown variable": (
         {"environment": {"MY_TOKEN": CANARY}},
-        "variable MY_TOKEN: is not known here and may be a secret",
+        "variable MY_TOKEN: is not among newt's documented variables",
     ),
-    "an unknown flag": ({"command": ["--blueprint-file", "/x"]}, "flag --blueprint-file: there is"),
-    "native": ({"command": "--native"}, "variable USE_NATIVE_INTERFACE: would open the cage"),
+    "an unknown flag": (
+        {"command": ["--prefer-endpoint", "/x"]},
+        "flag --prefer-endpoint: there is",
+    ),
+    "a file": (
+        {"command": ["--blueprint-file", "/x"]},
+        "variable BLUEPRINT_FILE: names a file of the old container",
+    ),
+    "trusting other certificates": (
+        {"environment": {"SSL_CERT_FILE": "/x"}},
+        "variable SSL_CERT_FILE: decides which certificates newt accepts",
+    ),
+    "a proxy": (
+        {"environment": {"HTTPS_PROXY": f"http://newt:{CANARY}@proxy:3128"}},
+        "variable HTTPS_PROXY: sends newt's requests through a proxy",
+    ),
+    "native": ({"command": "--native"}, "variable USE_NATIVE_INTERFACE: needs NET_ADMIN"),
     "two networks": ({"networks": ["newt", "proxy"]}, "network proxy: newt is alone on one"),
     "id and secret swapped": (
         {"environment": {"NEWT_ID": f"{CANARY}{CANARY}", "NEWT_SECRET": "abcdefgh12345"}},
@@ -215,6 +272,46 @@ def test_what_has_a_key_is_carried_over(folder: Folder) -> None:
     assert "ssh" not in found["newt"]
     assert found["dns"] == ["10.0.1.53"]
     assert found["pangolin"]["addresses"] == ["203.0.113.10"]
+
+
+SWITCHES = {
+    "--no-cloud": ("NO_CLOUD", "true"),
+    "--metrics": ("NEWT_METRICS_PROMETHEUS_ENABLED", "true"),
+    "--otlp": ("NEWT_METRICS_OTLP_ENABLED", "true"),
+    "--metrics-async-bytes": ("NEWT_METRICS_ASYNC_BYTES", "true"),
+    "--enforce-hc-cert=false": ("ENFORCE_HC_CERT", "false"),
+}
+
+
+@pytest.mark.parametrize("switch", SWITCHES)
+def test_a_switch_takes_no_value_from_the_word_after_it(folder: Folder, switch: str) -> None:
+    folder.service(command=[switch, "--id", NEWT_ID, "--mtu", "1400"])
+    found = keys(folder.adopted())
+    name, value = SWITCHES[switch]
+    assert found["newtId"] == NEWT_ID
+    assert found["newt"]["environment"] == {name: value, "MTU": "1400"}
+
+
+def test_newt_reads_no_flag_after_the_first_word_that_is_none(folder: Folder) -> None:
+    """As Go's flag package does: `--metrics true` is a switch, and a word that ends the flags."""
+    folder.service(
+        entrypoint=["newt", "--id", NEWT_ID], command=["--metrics", CANARY, "--mtu", "1400"]
+    )
+    text = folder.adopted()
+    found = keys(text)
+    assert found["newtId"] == NEWT_ID
+    assert "MTU" not in found["newt"]["environment"]
+    assert "newt does not read them" in text
+
+
+def test_every_flag_of_newt_is_read_by_its_kind() -> None:
+    """Switches are those that newt 1.16.0's config.go declares by flag.BoolVar and flag.Bool."""
+    switches = {name for name, variable in BY_FLAG.items() if variable.is_switch}
+    assert switches == {
+        *("native", "native-main", "disable-clients", "disable-ssh", "enforce-hc-cert"),
+        *("no-cloud", "metrics", "otlp", "metrics-async-bytes", "pprof"),
+        *("ad-generate-random-password", "auth-daemon"),
+    }
 
 
 def test_a_number_for_an_id_stays_a_text(folder: Folder) -> None:
@@ -264,6 +361,29 @@ def test_the_neighbours_are_suggested_by_their_published_ports(folder: Folder) -
     assert [entry["name"] for entry in keys(taken)["mustNotReach"]] == ["postgres"]
 
 
+def test_a_port_without_quotes_is_no_number_of_base_60(folder: Folder) -> None:
+    folder.write(
+        "services:\n  newt: {image: 'fosrl/newt:1.5.0'}\n"
+        "  ssh:\n    ports:\n      - 2222:22\n      - 53:53/udp\n"
+    )
+    taken = uncommented(folder.adopted("--address", ADDRESS))
+    assert [entry["port"] for entry in keys(taken)["egress"]] == [2222, 53]
+
+
+def test_services_without_networks_share_the_projects_own(folder: Folder) -> None:
+    folder.write(
+        "services:\n  newt: {image: 'fosrl/newt:1.5.0'}\n  redis: {image: redis}\n"
+        "  gitea: {ports: ['3000:3000']}\n  other: {networks: [else]}\n"
+        "  host: {network_mode: bridge}\n  inside: {network_mode: 'service:newt'}\n"
+    )
+    text = folder.adopted("--address", ADDRESS)
+    assert "# redis: publishes no port; the old newt reaches it by network default" in text
+    assert "# gitea: shares network default with the old newt" in text
+    for alone in ("other", "host"):
+        assert f"# {alone}: publishes no port, and shares no network with the old newt" in text
+    assert "# inside: is in the network of the old newt" in text
+
+
 def test_a_suggestion_without_an_address_does_not_load_unnoticed(folder: Folder) -> None:
     folder.write(f"services:\n  newt: {{image: 'fosrl/newt:1.5.0'}}{NEIGHBOURS}")
     found = problems(uncommented(folder.adopted()))
@@ -277,6 +397,10 @@ ERRORS = {
     f"services: [\n{CANARY}": "is not YAML that can be read",
     "services: {newt: {image: newt, env_file: absent.env}}": "absent.env: cannot be read",
     "services: {newt: {image: newt, env_file: bad.env}}": "bad.env: line 2 is not NAME=VALUE",
+    "include: [a.yaml]\nservices: {newt: {image: newt}}": "`include` brings in another file",
+    "include: [a.yaml]": "`include` brings in another file",
+    "services: {newt: {extends: {service: a}}, a: {privileged: true}}": "`extends` brings in",
+    f"services: {{newt: {{image: newt, pid: '${{A:-${{{CANARY}}}}}'}}}}": "only Compose can read",
     "services: {newt: {image: '${TAG:?}'}}": "TAG: not set, and the file needs it",
 }
 
@@ -290,6 +414,14 @@ def test_a_file_that_cannot_be_read_is_said_without_its_content(folder: Folder, 
     assert ERRORS[text] in done.stderr
     assert CANARY not in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_file_that_compose_would_merge_is_not_left_out(folder: Folder) -> None:
+    folder.service(environment=IDENTITY)
+    folder.write("services: {newt: {privileged: true}}", "compose.override.yaml")
+    done = folder.run()
+    assert done.returncode == 1
+    assert "compose.override.yaml brings in another file" in done.stderr
 
 
 def test_a_file_that_is_not_there_is_said(folder: Folder) -> None:

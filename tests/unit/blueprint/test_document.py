@@ -82,6 +82,45 @@ def test_a_key_written_twice_is_refused_with_its_line() -> None:
     assert "line 2: repeats a key" in refusal("1: a\n'1': b\n")
 
 
+ODD_BREAKS = ["\x85", "\u2028", "\u2029", "\r"]
+
+
+@pytest.mark.parametrize("mark", ODD_BREAKS, ids=ascii)
+@pytest.mark.parametrize("quote", ["'", '"'])
+def test_an_odd_end_of_a_line_is_data_in_quotes(mark: str, quote: str) -> None:
+    text = f"a: {quote}x{mark}private-resources: y{quote}\n{quote}{mark}{quote}: 2\n"
+    assert parse(text) == {"a": f"x{mark}private-resources: y", mark: 2}
+
+
+@pytest.mark.parametrize("mark", ODD_BREAKS, ids=ascii)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: 1\n# harmless{}b: 2\n",
+        "a: 1\nc: x{}b: 2\n",
+        "a: 1\nc: {}b: 2\n",
+        "a: |\n  x{}b: 2\n",
+        "a: 'x'\nc: d{}b: 'x'\n",
+        "a: 1\n{}",
+    ],
+)
+def test_elsewhere_it_is_no_end_of_a_line_but_a_fault_with_its_line(text: str, mark: str) -> None:
+    """newt's library (yaml.v3) reads a second key there, and a reviewer sees a comment."""
+    assert refusal(text.format(mark)).startswith(f"line 2: holds U+{ord(mark):04X}")
+
+
+def test_a_file_with_the_line_ends_of_windows_is_read() -> None:
+    assert parse("a: 1\r\nb: [x,\r\n  y]\r\n") == {"a": 1, "b": ["x", "y"]}
+
+
+def test_a_file_full_of_odd_line_ends_is_read_or_refused_at_once() -> None:
+    began = time.monotonic()
+    assert "U+2028" in refusal("\u2028" * 200_000)
+    many = ", ".join(["'\u2028'"] * 20_000)
+    assert parse(f"a: [{many}]") == {"a": ["\u2028"] * 20_000}
+    assert time.monotonic() - began < 60
+
+
 @pytest.mark.parametrize("text", ["[1, 2]", "text", "- a", "42"])
 def test_what_is_no_map_is_no_blueprint(text: str) -> None:
     assert "is not a blueprint" in refusal(text)

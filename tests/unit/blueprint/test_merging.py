@@ -80,8 +80,8 @@ def test_a_target_of_two_resources_is_one_and_both_are_named() -> None:
     document = resources(first=[at("10.0.1.50", 80)], second=[at("10.0.1.50", 80)])
     assert names(document) == ["first"]
     assert (
-        "blueprint.public-resources.second.targets[0]: 10.0.1.50 80/tcp is what "
-        "blueprint.public-resources.first.targets[0] allows already"
+        "blueprint.public-resources.second.targets[0]: "
+        "blueprint.public-resources.first.targets[0] allows 10.0.1.50 80/tcp already"
     ) in remarks(document)
 
 
@@ -105,8 +105,7 @@ def test_a_health_check_of_the_target_itself_says_nothing_new() -> None:
 def test_what_is_written_already_is_not_derived_again(entry: object) -> None:
     assert len(names(public(), {"egress": [entry]})) == 1
     assert remarks(public(), {"egress": [entry]}) == [
-        "blueprint.public-resources.web.targets[0]: 10.0.1.77 80/tcp is what egress[0] allows "
-        "already"
+        "blueprint.public-resources.web.targets[0]: egress[0] allows 10.0.1.77 80/tcp already"
     ]
 
 
@@ -172,9 +171,9 @@ def test_the_same_contradiction_is_found_in_a_cluster() -> None:
     ("host", "remedy"),
     [
         ("127.0.0.1", "is loopback"),
-        ("localhost", "means newt's own container"),
+        ("localhost", "is newt itself inside newt's container"),
         ("169.254.169.254", "is link-local"),
-        ("0.0.0.0", "means `this host`"),
+        ("0.0.0.0", "is the unspecified address"),
         ("fd00::1", "is IPv6"),
         ("10.0.1.0/24", "is a block"),
         ("10.0.1.77:80", "is not a host name"),
@@ -194,7 +193,9 @@ def test_a_derived_target_is_judged_like_a_written_one(host: str, remedy: str) -
 
 def test_a_block_is_judged_too() -> None:
     (line,) = problems(private(mode="cidr", destination="0.0.0.0/0"))
-    assert line.startswith("blueprint.private-resources.box.destination: 0.0.0.0/0: is everything")
+    assert line.startswith(
+        "blueprint.private-resources.box.destination: 0.0.0.0/0: is every address"
+    )
     (line,) = problems(private(mode="cidr", destination="10.0.0.0/8"), cluster=True)
     assert "is a whole network or more" in line
 
@@ -299,7 +300,7 @@ def test_no_problem_repeats_what_a_blueprint_keeps_secret() -> None:
         ("", "blueprint.file", "below the folder of Pulumi.yaml"),
         ("a" * 201, "blueprint.file", "longer than 200"),
         (["a.yaml"], "blueprint", "is not a section"),
-        ({"site": "nas"}, "blueprint", "does not say which file"),
+        ({"site": "nas"}, "blueprint", "has no file"),
         ({"file": FILE, "sight": "nas"}, "blueprint.sight", "did you mean site?"),
         ({"file": FILE, "site": "n s"}, "blueprint.site", "is not a site"),
         ({"file": FILE, "allPorts": "box"}, "blueprint.allPorts", "is not a list"),

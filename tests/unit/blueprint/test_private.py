@@ -9,6 +9,38 @@ import pytest
 from tests.unit.blueprint.given import exposed, fault, faults, found, notes, private
 
 
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {},
+        {"tcp_ports": ""},
+        {"udp_ports": "53,100-200"},
+        {"mode": "http", "destination_port": 80, "tcp_ports": None, "udp_ports": None},
+        {"mode": "ssh", "tcp_ports": "*"},
+        {"enabled": False},
+        {"site": "elsewhere"},
+    ],
+    ids=str,
+)
+def test_an_opt_in_for_a_resource_without_a_star_is_an_error(keys: dict[str, Any]) -> None:
+    document = private(**keys)
+    assert faults(document, site="nas") == []
+    assert fault(document, site="nas", all_ports=frozenset({"box"})) == (
+        'allPorts: has no ports "*" in the blueprint; take it out'
+    )
+    document["client-resources"] = document.pop("private-resources")
+    assert "has no ports" in fault(document, site="nas", all_ports=frozenset({"box"}))
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [{"tcp_ports": "*"}, {"udp_ports": " * "}, {"tcp_ports": "*", "enabled": False}],
+    ids=str,
+)
+def test_an_opt_in_for_a_star_holds_also_while_the_resource_is_off(keys: dict[str, Any]) -> None:
+    assert faults(private(**keys), all_ports=frozenset({"box"})) == []
+
+
 def test_a_host_is_its_destination_and_ports() -> None:
     assert exposed(private()) == ["10.0.1.77 22/tcp"]
     document = private(tcp_ports="443, 22,8000-9000", udp_ports="53")

@@ -238,6 +238,7 @@ def test_limits_health_and_log_level_are_those_of_the_stack_file() -> None:
             "newt.health": False,
             "newt.logLevel": "debug",
             "newt.environment": {"MTU": "1280"},
+            "newt.unknownEnvironment": {"NEWT_NEW": "x"},
         }
     )["values"]
     assert found["global"]["resources"]["limits"] == {
@@ -248,4 +249,5 @@ def test_limits_health_and_log_level_are_those_of_the_stack_file() -> None:
     assert found["global"]["resources"]["requests"]["memory"] == "256Mi"
     assert found["global"]["health"] == {"enabled": False}
     assert found["global"]["logLevel"] == "DEBUG"
-    assert found["newtInstances"][0]["extraEnv"]["MTU"] == "1280"
+    extra = found["newtInstances"][0]["extraEnv"]
+    assert (extra["MTU"], extra["NEWT_NEW"]) == ("1280", "x")

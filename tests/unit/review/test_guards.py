@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from review.guards import Effect
-from tests.unit.review.changing import stack_review, told
-from tests.unit.settings.example import HOST_KEY
+from review.reviewing import review
+from tests.unit.review.changing import stack_file, stack_review, state, told
+from tests.unit.settings.example import HOST_KEY, stack
 
 _DIGEST = f"fosrl/newt:1.16.0@sha256:{'0' * 64}"
 
@@ -22,6 +23,8 @@ _DIGEST = f"fosrl/newt:1.16.0@sha256:{'0' * 64}"
         ("docker.persistence", "cron", "none", "nas"),
         ("newt.capabilities", [], ["NET_RAW"], "nas"),
         ("newt.ssh", False, True, "nas"),
+        ("newt.logLevel", "INFO", "DEBUG", "nas"),
+        ("newt.logLevel", "ERROR", "DEBUG", "k3s-home"),
         ("newt.image", _DIGEST, "fosrl/newt:1.16.0", "k3s-home"),
         ("newt.image", "fosrl/newt:1.16.0", "evil/newt:1.16.0", "nas"),
         ("kubernetes.acceptNodeAccess", False, True, "k3s-home"),
@@ -44,7 +47,7 @@ def test_a_weaker_setting_is_a_widening_and_the_way_back_a_narrowing(
         ("newt.image", "fosrl/newt:1.16.0", "fosrl/newt:1.17.0"),
         ("docker.persistence", "systemd", "cron"),
         ("docker.firewall", "iptables", "nftables"),
-        ("newt.logLevel", "INFO", "DEBUG"),
+        ("newt.logLevel", "INFO", "ERROR"),
     ],
 )
 def test_what_weakens_nothing_is_not_told(key: str, before: Any, after: Any) -> None:
@@ -78,6 +81,34 @@ def test_what_the_proof_tries_under_another_name_is_no_change() -> None:
         {"name": "gateway", "cidr": "10.0.1.1/32", "port": 80},
     ]
     assert stack_review({"mustNotReach": renamed}).is_unchanged
+
+
+@pytest.mark.parametrize("stack", ["nas", "k3s-home"])
+def test_a_variable_that_newt_does_not_document_is_a_risk(stack: str) -> None:
+    key = "newt.unknownEnvironment"
+    without: dict[str, Any] = {key: {}}
+    one, other = {f"{key}.NEWT_NEW": "x"}, {f"{key}.NEWT_NEW": "y"}
+    for before, after in ((without, one), (one, other)):
+        found = stack_review(after, before, stack)
+        assert [(guard.key, guard.effect) for guard in found.guards] == [
+            (f"{key}.NEWT_NEW", Effect.LOOSER)
+        ]
+        assert found.is_widened
+        assert "what it does is not known" in found.guards[0].meaning
+        assert {found.guards[0].before, found.guards[0].after} & {"x", "y"} == set(), (
+            "the value may be a secret"
+        )
+    found = stack_review(without, one, stack)
+    assert [guard.effect for guard in found.guards] == [Effect.TIGHTER]
+    assert stack_review(one, one, stack).is_unchanged
+
+
+def test_an_unknown_variable_of_a_new_stack_is_a_risk() -> None:
+    stacks = {"nas": stack_file(stack({"newt.unknownEnvironment.HTTPS_PROXY": "10.0.1.5:3128"}))}
+    (found,) = review(state("before", {}), state("after", stacks)).stacks
+    (guard,) = [one for one in found.guards if "PROXY" in one.key]
+    assert guard.effect is Effect.LOOSER
+    assert "reaches what the proxy reaches" in guard.meaning
 
 
 def test_where_newt_runs_and_whom_it_obeys_is_told_as_moved() -> None:

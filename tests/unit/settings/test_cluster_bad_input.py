@@ -30,7 +30,7 @@ PLATFORM: list[Case] = [
         {"docker": {"address": "10.0.1.10"}},
         "docker",
         None,
-        "belongs to platform: docker, and this stack's is kubernetes; take it out",
+        "belongs to platform: docker, and this stack has platform: kubernetes; remove it",
     ),
     ({"sshPrivateKey": "x"}, "sshPrivateKey", None, "belongs to platform: docker"),
     ({"kubernets": {}}, "kubernets", None, "did you mean kubernetes?"),
@@ -40,7 +40,7 @@ PLATFORM: list[Case] = [
     ({"newt.logLevel": "fatal"}, "newt.logLevel", "fatal", "write one of DEBUG, INFO, WARN, ERROR"),
     ({"dns": "10.43.0.10"}, "dns", "10.43.0.10", "write `cluster`, `none`, `any`, or a list"),
     ({"dns": []}, "dns", "[]", "write `none`"),
-    ({"dns": ["cluster", "cluster"]}, "dns", "[cluster, cluster]", "name each once"),
+    ({"dns": ["cluster", "cluster"]}, "dns", "[cluster, cluster]", "write each once"),
     ({"dns": ["dns.lan"]}, "dns[0]", "dns.lan", "is not an address"),
     ({"dns": ["cluster", "127.0.0.53"]}, "dns[1]", "127.0.0.53", "newt itself"),
     (
@@ -89,7 +89,7 @@ NAMES: list[Case] = [
         egress(BLOCK, labels={"app": "web"}),
         "egress[0].labels",
         "{app}",
-        "not of which namespace",
+        "has no `namespace`",
     ),
     (egress(SERVICE, service="web"), "egress[0].service", "web", "has no namespace"),
     (
@@ -108,9 +108,24 @@ NAMES: list[Case] = [
 
 TARGETS: list[Case] = [
     (egress(SERVICE, service=ABSENT), "egress[0].service", "(missing)", "write the target, `serv"),
-    (egress(SERVICE, host="10.0.1.7"), "egress[0].host", "10.0.1.7", "stands beside service web"),
-    (egress(PODS, cidr="10.0.1.0/24"), "egress[0].cidr", "10.0.1.0/24", "beside namespace web"),
-    (egress(SERVICE, namespace="web"), "egress[0].namespace", "web", "stands beside service"),
+    (
+        egress(SERVICE, host="10.0.1.7"),
+        "egress[0].host",
+        "10.0.1.7",
+        "is set together with service web",
+    ),
+    (
+        egress(PODS, cidr="10.0.1.0/24"),
+        "egress[0].cidr",
+        "10.0.1.0/24",
+        "set together with namespace web",
+    ),
+    (
+        egress(SERVICE, namespace="web"),
+        "egress[0].namespace",
+        "web",
+        "is set together with service",
+    ),
     (egress(SERVICE, port="80-90"), "egress[0].port", "80-90", "a Service has single ports"),
     (egress(BLOCK, port="http"), "egress[0].port", "http", "write a number"),
     (egress(PODS, port="HTTP"), "egress[0].port", "HTTP", "up to 15 lower-case letters"),
@@ -121,7 +136,7 @@ TARGETS: list[Case] = [
     (egress(PODS, port=[80, "1-90"]), "egress[0].port", "[80, 1-90]", "which overlap"),
     (egress(PODS, port=ABSENT), "egress[0].port", "(missing)", "write the port"),
     (egress(PODS, protocol="sctp"), "egress[0].protocol", "sctp", "write TCP or UDP"),
-    (egress(PODS, wide=True), "egress[0].cidr", "(missing)", "leave `wide` out"),
+    (egress(PODS, wide=True), "egress[0].cidr", "(missing)", "remove `wide`"),
     (egress(PODS, reason="a\nb"), "egress[0].reason", '"a\\nb"', "is not a plain remark"),
     (
         egress(BLOCK, cidr=ABSENT, host="web.shop.svc.cluster.local"),
@@ -133,7 +148,7 @@ TARGETS: list[Case] = [
         egress(BLOCK, cidr=ABSENT, host="localhost"),
         "egress[0].host",
         "localhost",
-        "means newt's own pod",
+        "is newt's own pod",
     ),
     ({"egress": ["shop/web:80:tcp"]}, "egress[0].host", "shop/web", "write it as `service: shop/w"),
     (
@@ -249,19 +264,19 @@ BETWEEN: list[Case] = [
         {"egress": [PODS, {**PODS, "port": 8081}]},
         "egress[1].name",
         "web",
-        "is the name of egress[0] too",
+        "is the name of egress[0] as well",
     ),
     (
         {"egress": [PODS, {**PODS, "name": "again"}]},
         "egress[1]",
         "again, web/app=web 8080/tcp",
-        "is what egress[0] (web) allows already",
+        "repeats what egress[0] (web) allows",
     ),
     (
         {"egress": [SERVICE, {**SERVICE, "name": "again", "port": [80, 81]}]},
         "egress[1]",
         "again, web/web 80/tcp",
-        "is what egress[0] (web) names already",
+        "repeats egress[0] (web)",
     ),
     (
         {"egress": [SERVICE], "mustNotReach": [{**SERVICE, "name": "never"}]},

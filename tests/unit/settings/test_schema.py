@@ -28,14 +28,14 @@ BEYOND_A_SCHEMA = (
     # what an address or a name stands for
     *("newt itself", "(docker.address)", "is loopback", "loopback", "is link-local"),
     *("is multicast", "broadcast", "write the address of one host", "is not an address"),
-    *("write the address of the target", "means newt's own pod", "write it as IPv4"),
+    *("write the address of the target", "is newt's own pod", "write it as IPv4"),
     *("is private; if that is meant", "is not private", "write `service: shop/web`"),
     # arithmetic
     *("has host bits", "10.0.1.0/24 for the bl", "fd00:1::/64 for the b", "narrower blocks"),
     *('write "8000-8010"', "which overlap", "N from 0 to 128", "`wide: true` if it is meant"),
     *("is damaged", "holds a key of another type"),
     # two keys together
-    *("lacks ", "is the name of", "allows already", "names already", "overlaps with"),
+    *("lacks ", "is the name of", "repeats ", "overlaps with"),
     *("newt cannot look", "newt's pod cannot look it up", "targets are more than"),
     *(
         "is outside docker.subnet",
@@ -43,7 +43,7 @@ BEYOND_A_SCHEMA = (
         "is the network",
         "contains newt's own network",
     ),
-    *("write hook: prerouting", "a Service has single ports", "write a number", "leave `wide` out"),
+    *("write hook: prerouting", "a Service has single ports", "write a number", "remove `wide`"),
     *("is in newt's own namespace", "write its IPv4 address", "write at most"),
     # what belongs to somebody
     *("of its own", "write https://", "would open DNS to every pod"),
@@ -214,7 +214,7 @@ def test_what_pulumi_and_other_providers_keep_in_the_file_is_theirs(platform: st
         *(("docker", {"pangolin.ports": ports}) for ports in ("all", "ALL", ["all"])),
         ("docker", {"pangolin.ports": ["443/TCP", "8000-8010/udp"]}),
         ("docker", {"pangolin.endpoint": "HTTPS://Pangolin.example.com:443"}),
-        ("docker", {"newt.environment": {"MTU": 1280, "A": True, "B": "x y"}}),
+        ("docker", {"newt.environment": {"MTU": 1280, "NO_CLOUD": True, "NEWT_NAME": "x y"}}),
         ("docker", {"newt.image": "registry.lan:5000/a/newt:1.0@sha256:" + 64 * "0"}),
         ("docker", {"egress": ["10.0.1.77:8000-8010:Tcp", "NAS.lan:53:udp", "a-1.b:1:TCP"]}),
         (

@@ -132,9 +132,28 @@ def test_a_provisioning_key_stands_instead_of_id_and_secret(loaded: Load) -> Non
 
 def test_a_provisioning_key_beside_id_or_secret_is_refused(refused: Refused) -> None:
     (line,) = refused(newtProvisioningKey=SECRET)
-    assert line.startswith("newtId: (not shown): stands beside newtProvisioningKey")
+    assert line.startswith("newtId: (not shown): is set together with newtProvisioningKey")
     (line,) = refused({"newtId": ABSENT}, newtProvisioningKey=SECRET, newtSecret=SECRET)
-    assert line.startswith("newtSecret: (not shown): stands beside newtProvisioningKey")
+    assert line.startswith("newtSecret: (not shown): is set together with newtProvisioningKey")
+
+
+@pytest.mark.parametrize("level", ["DEBUG", "debug"])
+def test_a_provisioning_key_is_refused_at_the_level_that_logs_what_it_brings(
+    level: str, loaded: Load, refused: Refused
+) -> None:
+    """newt 1.16.0 sets the level (newt.go:93) before it registers (newt.go:143), and logs the whole
+    answer, secret included (websocket/config.go, "Provisioning response body").
+    """
+    changes = {"newtId": ABSENT, "newt.logLevel": level}
+    (line,) = refused(changes, newtProvisioningKey=SECRET)
+    assert line.startswith("newt.logLevel: DEBUG: is refused with newtProvisioningKey")
+    assert "write INFO" in line
+
+    async def check() -> None:
+        loaded({"newt.logLevel": level}, encrypted={"newtSecret": SECRET})
+        loaded({"newtId": ABSENT}, encrypted={"newtProvisioningKey": SECRET})
+
+    asyncio.run(check())
 
 
 def test_an_encrypted_value_where_no_secret_belongs_is_refused_unread(refused: Refused) -> None:
@@ -154,7 +173,7 @@ def test_an_encrypted_key_with_a_typo_is_an_unknown_key(refused: Refused) -> Non
 def test_values_under_unknown_or_misplaced_keys_are_never_repeated(refused: Refused) -> None:
     changes = {
         "newtSecert": SECRET,
-        "newt": {"secret": SECRET, "environment": {"NEWT_SECRET": SECRET, "A": f"{SECRET}!"}},
+        "newt": {"secret": SECRET, "environment": {"NEWT_SECRET": SECRET, "MTU": f"{SECRET}!"}},
         "docker.sshPrivateKey": KEY,
         "docker.hostKey": KEY,
         "pangolin.endpoint": f"https://admin:{SECRET}@pangolin.example.com",
