@@ -106,21 +106,25 @@ def _config(project: Project, tree: Mapping[str, object]) -> dict[str, object]:
     config = tree.get("config") or {}
     if not isinstance(config, Mapping):
         raise Unreadable("config: is not a map of keys")
-    found = dict(project.config)
+    written: dict[str, object] = {}
     for full_key, value in config.items():
         namespace, colon, key = str(full_key).partition(":")
-        if not colon:
-            raise Unreadable(f"{namespace}: has no project; write {project.name}:{namespace}")
-        if namespace == project.name:
-            found[key] = value
-    return found
+        if colon and namespace != project.name:
+            continue
+        # The engine takes a key without a project for this one's.
+        own = key if colon else namespace
+        if own in written:
+            raise Unreadable(f"{own}: is there twice, with and without {project.name}:; keep one")
+        written[own] = value
+    return {**project.config, **written}
 
 
 def _around(project: Project, tree: Mapping[str, object]) -> Iterator[tuple[str, object]]:
     yield from ((key, value) for key, value in tree.items() if key != "config")
     config = tree.get("config")
     for full_key, value in config.items() if isinstance(config, Mapping) else ():
-        if str(full_key).partition(":")[0] != project.name:
+        namespace, colon, _ = str(full_key).partition(":")
+        if colon and namespace != project.name:
             yield str(full_key), value
 
 

@@ -85,7 +85,7 @@ def test_words_that_only_python_takes_for_something_else_are_text() -> None:
         ("a: [", "line 1: is not YAML"),
         ("- a", "is not a map of keys"),
         ("config: [a]", "config: is not a map of keys"),
-        ("config: {dns: none}", "dns: has no project; write newt-tunnel:dns"),
+        ("config: {dns: none, newt-tunnel:dns: any}", "dns: is there twice, with and without"),
         ("config: {newt-tunnel:egress: &a [*a]}", "has more than 100000 values"),
         ("config: {newt-tunnel:egress: !!python/name:os.system x}", "line 1: is not YAML"),
         ("a: " + "[" * 20000, "is not YAML that can be read"),
@@ -93,6 +93,13 @@ def test_words_that_only_python_takes_for_something_else_are_text() -> None:
 )
 def test_a_file_that_pulumi_would_not_take_is_a_problem(text: str, problem: str) -> None:
     assert any(found.startswith(problem) for found in _problems(text)), _problems(text)
+
+
+def test_a_key_without_a_project_is_the_projects_own_as_the_engine_takes_it() -> None:
+    tree = {key: value for key, value in shipped().items() if key != "proof"}
+    before, after = stack_file(shipped()), stack_file(tree) + "  proof: warn\n"
+    stack = _review(before, after).stacks[0]
+    assert [(one.key, one.after) for one in stack.guards] == [("proof", "warn")]
 
 
 def test_all_problems_of_a_file_are_told_as_the_program_tells_them() -> None:

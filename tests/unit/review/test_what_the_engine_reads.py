@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from review import document
+from review import document, stacks
 from review.__main__ import main
+from review.revisions import WorkingTree
 from tests.unit.review.repository import K3S_HOME, NAS, Repository
 
 WIDER = {"10.0.1.200/32": "10.0.1.192/28"}
@@ -444,3 +445,22 @@ def test_what_else_changes_in_the_project_file_is_told(
     said: Any = Said(repository, capsys)
     assert "Pulumi.yaml: backend changed" in said.out
     assert "Pulumi.yaml: config docker:host changed" in said.out
+
+
+def test_the_other_readers_ask_the_same_module(repository: Repository) -> None:
+    """`make suggest` and `make check-blueprint`."""
+    state = WorkingTree(repository.folder, prefix="")
+    renamed("stacks", "infra/deep")(repository)
+    repository.edit("Pulumi.yaml", {"stackConfigDir: stacks": "stackConfigDir: infra/deep"})
+    project, _ = stacks.settings_of("nas", state)
+    assert project.folder == "infra/deep"
+    copied("infra/deep/Pulumi.nas.yaml", "infra/deep/Pulumi.nas.json")(repository)
+    with pytest.raises(stacks.NotLoadedError, match="more than one file for a stack"):
+        stacks.settings_of("nas", state)
+    stacks.settings_of("k3s-home", state)
+    linked("infra", "elsewhere")(repository)
+    with pytest.raises(stacks.NotLoadedError, match="infra/deep: is no plain folder"):
+        stacks.settings_of("k3s-home", state)
+    copied("Pulumi.yaml", "Pulumi.json")(repository)
+    with pytest.raises(stacks.NotLoadedError, match="more than one project file"):
+        stacks.settings_of("k3s-home", state)
