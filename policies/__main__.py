@@ -14,6 +14,7 @@ from pulumi_policy import (
     EnforcementLevel,
     Policy,
     PolicyPack,
+    PolicyProviderResource,
     PolicyResource,
     ReportViolation,
     ResourceValidationArgs,
@@ -71,8 +72,15 @@ def of_stack(resources: Sequence[PolicyResource]) -> list[Resource]:
         views[one.urn].tie(
             parent=None if one.parent is None else views.get(one.parent.urn),
             needs=[views[urn] for urn in sorted(needed & views.keys())],
+            provider=None if one.provider is None else _provider(one.provider, views),
         )
     return list(views.values())
+
+
+def _provider(one: PolicyProviderResource, views: Mapping[str, Resource]) -> Resource:
+    return views.get(one.urn) or Resource(
+        type=one.resource_type, name=one.name, urn=one.urn, properties=plain(one.props)
+    )
 
 
 def _of_resource(rule: ResourceRule) -> Policy:

@@ -20,8 +20,8 @@ from tests.unit.policies.judging import Data, changed, everything
 from tests.unit.policies.recorder import FILES, REPOSITORY, recorded
 
 MANDATORY = {
-    *("newt-is-confined", "no-plain-secret", "no-docker-socket", "no-host-network"),
-    "pinned-version",
+    *("newt-is-confined", "no-plain-secret", "no-copied-secret", "no-docker-socket"),
+    *("no-host-network", "pinned-version"),
 }
 PACK = REPOSITORY / "policies"
 CONTAINER = "newt-tunnel-newt-container"
@@ -80,6 +80,10 @@ def _as_stack(data: Data) -> list[sdk.PolicyResource]:
     for one in data:
         views[one["urn"]].parent = views.get(one["parent"])
         views[one["urn"]].dependencies = [views[urn] for urn in one["needs"]]
+        if provider := views.get(one["provider"]):
+            views[one["urn"]].provider = sdk.PolicyProviderResource(
+                provider.resource_type, provider.props, provider.urn, provider.name
+            )
     return list(views.values())
 
 
