@@ -10,19 +10,26 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pulumi_policy import (
-    EnforcementLevel,
-    Policy,
-    PolicyPack,
-    PolicyProviderResource,
-    PolicyResource,
-    ReportViolation,
-    ResourceValidationArgs,
-    ResourceValidationPolicy,
-    StackValidationArgs,
-    StackValidationPolicy,
-)
-from pulumi_policy.proxy import UnknownValueError
+try:
+    from pulumi_policy import (
+        EnforcementLevel,
+        Policy,
+        PolicyPack,
+        PolicyProviderResource,
+        PolicyResource,
+        ReportViolation,
+        ResourceValidationArgs,
+        ResourceValidationPolicy,
+        StackValidationArgs,
+        StackValidationPolicy,
+    )
+    from pulumi_policy.proxy import UnknownValueError
+except ModuleNotFoundError as error:
+    raise SystemExit(
+        f"policies: the package {error.name} is not installed in the program's virtual "
+        "environment; in the folder above run: "
+        ".venv/bin/pip install -r policies/requirements.txt"
+    ) from None
 
 # In place of this folder, so that `policies` is the package that the tests know.
 sys.path[0] = str(Path(__file__).resolve().parents[1])
