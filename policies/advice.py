@@ -49,7 +49,7 @@ def wide(resources: list[Resource]) -> Iterator[Finding]:
                     remedy=_ANY_RESOLVER if name == _DNS else _ENTRY,
                 )
         for index, rule in enumerate(items(policy.at("spec", "egress"))):
-            if not at(rule, "to") and not allows_everything(rule):
+            if not at(rule, "to") and allows_everything(rule) is Fit.NO:
                 yield Finding(
                     resource=policy,
                     property=f"spec.egress[{index}].to",

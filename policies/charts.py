@@ -28,7 +28,7 @@ _INSTANCES = "newtInstances"
 
 def is_release(resource: Resource) -> bool:
     """newt's chart, however it is installed, also as a part of another one."""
-    return resource.type in RELEASES and bool(_is_newts_chart(resource) or sections(resource))
+    return resource.type in RELEASES and bool(sections(resource))
 
 
 def values(release: Resource) -> Any:
@@ -39,15 +39,14 @@ def sections(release: Resource) -> list[tuple[str, Any]]:
     """The values of newt's chart, each with its place: all of them, or those below a key where
     another chart includes newt's.
     """
-    if _is_newts_chart(release):
-        return [("values", values(release))]
-    return list(_sections("values", values(release)))
+    found = list(_sections("values", values(release)))
+    # Another chart may have the same name.
+    return found or ([("values", values(release))] if _is_newts_chart(release) else [])
 
 
 def _sections(place: str, given: Any) -> Iterator[tuple[str, Any]]:
     if _INSTANCES in mapping(given):
         yield place, given
-        return
     for key, below in mapping(given).items():
         if key in PROGRAMS and isinstance(below, Mapping):
             yield f"{place}.{key}", below

@@ -14,7 +14,7 @@ from policies.firewalls import Condition, is_firewall
 from policies.fit import Fit
 from policies.kinds import CONTAINER, NETWORK_POLICY, NETWORK_POLICY_PATCH, SERVICE
 from policies.newts import Pods, newts, pods_of
-from policies.view import UNKNOWN, Finding, Resource, items
+from policies.view import UNKNOWN, Finding, Resource, at
 
 _THE_UPDATE = "is not known before the update, which judges it when newt is there already"
 
@@ -56,6 +56,11 @@ def _not_known(newt: Resource, resources: list[Resource]) -> Iterator[str]:
                 yield from (
                     f"dependsOn: {name}" for name, fit in fits.items() if fit is Fit.UNKNOWN
                 )
+            for policy in policies:
+                rules = map(network_policies.allows_everything, network_policies.rules(policy))
+                opens = min(network_policies.may_open(policy, pods), max(rules, default=Fit.NO))
+                if opens is Fit.UNKNOWN:
+                    yield f"what {policy.name} allows"
     if is_release(newt):
         decisive = [
             ("values", charts.values(newt)),
@@ -147,12 +152,12 @@ def _opened(pods: Pods, policies: list[Resource], resources: list[Resource]) -> 
     for policy in policies:
         if network_policies.may_open(policy, pods) is not Fit.YES:
             continue
-        for index, rule in enumerate(items(policy.at("spec", "egress"))):
-            if network_policies.allows_everything(rule):
+        for index, rule in enumerate(network_policies.rules(policy)):
+            if network_policies.allows_everything(rule) is Fit.YES:
                 yield Finding(
                     resource=policy,
                     property=f"spec.egress[{index}]",
-                    value="no `to` and no `ports`" if not rule.get("ports") else "no `to`",
+                    value="no `to`" if at(rule, "ports") else "no `to` and no `ports`",
                     remedy=f"allows everything to {where}: write what newt may reach",
                 )
     for patch in resources:

@@ -142,7 +142,10 @@ def _same_host(firewall: Resource, docker: Resource | None) -> Fit:
         port = place.port or _SSH_PORT
     except ValueError:
         return Fit.NO
-    host = min(same(at(connection, "host"), place.hostname), holds(place.hostname))
+    # Of the two only the part of a URL comes in small letters.
+    named = at(connection, "host")
+    host = same(named.lower() if isinstance(named, str) else named, place.hostname)
+    host = min(host, holds(place.hostname))
     if place.scheme != "ssh":
         return host
     return min(host, same(at(connection, "port") or _SSH_PORT, port))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from policies.fit import Fit, holds, opposite, same
@@ -39,18 +38,23 @@ def may_change(patch: Resource, policies: list[Resource], pods: Pods) -> bool:
     if named:
         return any(may_open(one, pods) is not Fit.NO for one in named)
     limits = _limits(patch) is not Fit.NO or patch.at("spec", "policyTypes") is None
-    opens = any(map(allows_everything, items(patch.at("spec", "egress"))))
+    opens = any(allows_everything(rule) is not Fit.NO for rule in rules(patch))
     return (opens or not limits) and _selects(patch, pods, doubt=Fit.YES) is not Fit.NO
 
 
-def allows_everything(rule: Any) -> bool:
+def allows_everything(rule: Any) -> Fit:
     """Without `to`, and without `ports` or with all ports of a protocol."""
-    if not isinstance(rule, Mapping) or rule.get("to"):
-        return False
-    ports = rule.get("ports")
-    return not ports or any(
-        isinstance(one, Mapping) and not one.get("port") for one in items(ports)
-    )
+    to, ports = at(rule, "to"), at(rule, "ports")
+    if UNKNOWN in (to, ports):
+        return Fit.UNKNOWN
+    all_ports = not ports or any(not at(one, "port") for one in items(ports))
+    return holds(not to and all_ports)
+
+
+def rules(policy: Resource) -> list[Any]:
+    """The egress rules; one that is not known where a preview does not know them."""
+    egress = policy.at("spec", "egress")
+    return [UNKNOWN] if egress is UNKNOWN else items(egress)
 
 
 def place_text(pods: Pods) -> str:

@@ -93,7 +93,7 @@ def release(**properties: Any) -> dict[str, Any]:
 
 
 def network_policy(
-    *, egress: list[Any] | None = None, selector: object = None, **spec: Any
+    *, egress: object = None, selector: object = None, **spec: Any
 ) -> dict[str, Any]:
     """A policy for everything in the namespace ``newt``."""
     return by_hand(

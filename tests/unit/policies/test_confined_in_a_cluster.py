@@ -355,6 +355,23 @@ def test_a_namespace_that_only_the_kubeconfig_knows_is_said() -> None:
     assert len(findings(RULE, after(release(namespace=None), network_policy()))) == 1, "not `newt`"
 
 
+@pytest.mark.parametrize(
+    "opener",
+    [
+        network_policy(egress=UNKNOWN),
+        network_policy(egress=[UNKNOWN]),
+        network_policy(egress=[{"to": UNKNOWN}]),
+        network_policy(egress=[{"ports": UNKNOWN}]),
+        network_policy(egress=[EVERYTHING], selector=UNKNOWN),
+    ],
+)
+def test_what_may_turn_out_to_allow_everything_is_said(opener: dict[str, Any]) -> None:
+    data = [*after(deployment(), network_policy()), opener | {"urn": "o", "name": "opener"}]
+    assert findings(RULE, data) == []
+    (line,) = findings(KNOWN, data)
+    assert line.startswith("bare: what opener allows: is not known before the update")
+
+
 def test_a_policy_that_certainly_confines_newt_ends_the_doubt_about_others() -> None:
     doubtful = network_policy(selector=UNKNOWN) | {"urn": "doubtful", "name": "doubtful"}
     assert findings(KNOWN, [*after(deployment(), network_policy()), doubtful]) == []

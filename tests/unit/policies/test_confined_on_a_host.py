@@ -11,18 +11,20 @@ from typing import Any
 import pytest
 
 from host.payload import PROGRAM
+from tests.unit.components.nas import HOST_KEY
 from tests.unit.components.recording import UNKNOWN
 from tests.unit.policies.judging import (
     Data,
     by_hand,
     changed,
     container,
+    everything,
     findings,
     made_by,
     named,
     provider,
 )
-from tests.unit.policies.recorder import recorded
+from tests.unit.policies.recorder import as_data, recorded, run
 
 RULE = "newt-is-confined"
 KNOWN = "confinement-is-known"
@@ -99,6 +101,33 @@ def test_a_firewall_that_does_not_guard_this_newt_is_no_cage(
 )
 def test_the_same_host_and_network_in_other_words_are_a_cage(resource: str, change: Change) -> None:
     assert findings(RULE, changed("nas-update.json", resource, change)) == []
+
+
+def test_a_hosts_name_may_have_capital_letters() -> None:
+    data = recorded("nas-update.json")
+    for host in ("NAS.lan", "nas.lan"):
+        named(data, RULES)["outputs"]["connection"]["host"] = host
+        named(data, HOST)["outputs"]["host"] = "ssh://root@NAS.lan:22"
+        assert findings(RULE, data) == []
+
+
+@pytest.mark.parametrize(
+    "docker",
+    [
+        {"firewall": "nftables"},
+        {"hook": "docker-user"},
+        {"persistence": "none"},
+        {"bridge": "br-other", "subnet": "172.31.0.0/24"},
+        {"address": "10.0.1.99", "user": "admin", "port": 2222, "sudo": True},
+    ],
+)
+@pytest.mark.parametrize("preview", [True, False])
+def test_the_program_confines_newt_in_every_arrangement(
+    docker: dict[str, Any], preview: bool
+) -> None:
+    written = {"address": "10.0.1.10", "hostKey": HOST_KEY} | docker
+    data = as_data(run("nas", {"docker": written}, preview=preview))
+    assert set(everything(data)) == {"image-has-digest"}
 
 
 def test_a_command_that_does_something_else_at_an_update_is_no_firewall() -> None:

@@ -242,6 +242,12 @@ def test_a_chart_that_includes_newts_is_seen_by_its_values(
     )
 
 
+def test_a_chart_that_includes_newts_may_have_the_same_name() -> None:
+    newt = release(chart="./charts/newt", values={"newt": INSTANCES})
+    (line,) = findings("no-host-network", [newt])
+    assert line.startswith("bare: values.newt.newtInstances[0].hostNetwork: true: ")
+
+
 def test_a_chart_that_includes_newts_without_instances_is_seen_by_the_key() -> None:
     assert recognised([release(chart="home", values={"newt": {"enabled": True}})]) == ["bare"]
     assert recognised([release(chart="home", values={"newt": True, "web": {}})]) == []
