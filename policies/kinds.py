@@ -14,6 +14,15 @@ from policies.view import Resource
 CONTAINER = "docker:index/container:Container"
 SERVICE = "docker:index/service:Service"
 NETWORK = "docker:index/network:Network"
+VOLUME = "docker:index/volume:Volume"
+CLAIMS = (
+    "kubernetes:core/v1:PersistentVolumeClaim",
+    "kubernetes:core/v1:PersistentVolumeClaimPatch",
+)
+PERSISTENT_VOLUMES = (
+    "kubernetes:core/v1:PersistentVolume",
+    "kubernetes:core/v1:PersistentVolumePatch",
+)
 #: What pulls an image for Docker, each with its name in ``name``.
 IMAGES = ("docker:index/remoteImage:RemoteImage",)
 #: Components: what they render are resources of their own.

@@ -40,6 +40,7 @@ _FORBIDDEN = (
 _OF_USERS = re.compile(r"/(?:var/)?run/user(?:/[0-9]+(?:/(?:podman|docker))?)?")
 #: newt asks the engine at this address. Behind TCP it is the same engine.
 _VARIABLES = ("DOCKER_SOCKET", "DOCKER_HOST", "CONTAINER_HOST")
+_DEVICE = ("volumeOptions", "driverOptions", "device")
 _OPTION = re.compile(r"--?docker-socket(?:=.*)?")
 
 
@@ -90,7 +91,7 @@ def _engines(resource: Resource) -> Iterator[tuple[str, str]]:
     elif resource.type == SERVICE and newts.is_newt(resource):
         yield from _docker_mounts(resource, ("taskSpec", "containerSpec"), {"mounts": "source"})
     for path, key, value in newts.values_of_pods(resource):
-        is_mounted = path.endswith("hostPath.path") and _holds_a_socket(value)
+        is_mounted = path.endswith("hostPath.path") and holds_an_engine(value)
         if is_mounted or _is_socket(value) or (key in _VARIABLES and text(value)):
             yield path, value
     for program in newts.programs(resource):
@@ -110,12 +111,13 @@ def _docker_mounts(
     for kind, source in kinds.items():
         place = ".".join((*path, kind))
         for index, mount in enumerate(items(resource.at(*path, kind))):
-            paths = [at(mount, source), at(mount, "containerPath"), at(mount, "target")]
-            found = next((one for one in paths if _is_socket(one)), None)
-            if found is None and _holds_a_socket(paths[0]):
-                found = paths[0]
-            if found is not None:
-                yield f"{place}[{index}]", found
+            # A volume may be a folder of the host by its driver's options.
+            folders = [at(mount, source), at(mount, *_DEVICE)]
+            inside = [at(mount, "containerPath"), at(mount, "target")]
+            found = [one for one in folders if holds_an_engine(one)]
+            found += [one for one in inside if _is_socket(one)]
+            if found:
+                yield f"{place}[{index}]", found[0]
             if other := at(mount, "fromContainer"):
                 yield f"{place}[{index}].fromContainer", f"whatever {other} mounts"
 
@@ -153,8 +155,8 @@ def _is_socket(path: Any) -> bool:
     return isinstance(path, str) and _SOCKET.search(path) is not None
 
 
-def _holds_a_socket(path: Any) -> bool:
-    """Whether an engine's socket, or the whole machine, is at ``path`` or below it."""
+def holds_an_engine(path: Any) -> bool:
+    """Whether an engine's socket, or the whole machine, is at ``path`` of the host or below it."""
     if not isinstance(path, str) or not path.startswith("/"):
         return False
     normal = "/" + posixpath.normpath(path).lstrip("/")

@@ -10,7 +10,7 @@ import enum
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from policies import advice, confinement, machine, pinning, secrecy
+from policies import advice, confinement, machine, pinning, secrecy, volumes
 from policies.view import Finding, Resource
 
 
@@ -61,6 +61,12 @@ RULES: tuple[ResourceRule | StackRule, ...] = (
         "newt does not get the socket of a container engine.",
         Level.MANDATORY,
         machine.docker_socket,
+    ),
+    StackRule(
+        "no-engine-volume",
+        "No volume of newt is a folder of the host that holds the socket of a container engine.",
+        Level.MANDATORY,
+        volumes.host_folders,
     ),
     ResourceRule(
         "no-host-network",

@@ -11,6 +11,7 @@ import pytest
 
 from tests.unit.components.recording import UNKNOWN
 from tests.unit.policies.judging import (
+    by_hand,
     changed,
     container,
     deployment,
@@ -19,6 +20,7 @@ from tests.unit.policies.judging import (
     release,
     values_of,
 )
+from tests.unit.policies.recorder import recorded
 
 CONTAINER = "newt-tunnel-newt-container"
 RELEASE = "newt-tunnel-newt-release"
@@ -124,6 +126,51 @@ def test_a_folder_inside_the_container_may_have_any_name() -> None:
 def test_the_mounts_of_another_container_are_not_seen_and_so_refused() -> None:
     (line,) = findings("no-docker-socket", [container(volumes=[{"fromContainer": "portainer"}])])
     assert line.startswith("bare: volumes[0].fromContainer: whatever portainer mounts: ")
+
+
+VOLUME = "newt-tunnel-newt-config"
+
+
+@pytest.mark.parametrize("name", ["nas-preview.json", "nas-update.json"])
+def test_newts_docker_volume_that_is_such_a_folder_is_found(name: str) -> None:
+    def bind_to(folder: object) -> Change:
+        options = {"type": "none", "o": "bind", "device": folder}
+        return lambda found: found.update(driver="local", driverOpts=options)
+
+    (line,) = findings("no-engine-volume", changed(name, VOLUME, bind_to("/var/run")))
+    assert line.startswith(f"{VOLUME}: driverOpts.device: /var/run: {CONTAINER} mounts it")
+    assert findings("no-engine-volume", changed(name, VOLUME, bind_to("/srv/newt"))) == []
+    other = by_hand("docker:index/volume:Volume", {"name": "x", "driverOpts": {"device": "/run"}})
+    assert findings("no-engine-volume", [*recorded(name), other]) == [], "not newt's"
+
+
+def test_a_volume_that_is_such_a_folder_by_the_mounts_own_options_is_found() -> None:
+    def mount(device: str) -> dict[str, Any]:
+        options = {"driverName": "local", "driverOptions": {"o": "bind", "device": device}}
+        given = {"type": "volume", "source": "x", "target": "/x", "volumeOptions": options}
+        return container(mounts=[given])
+
+    (line,) = findings("no-docker-socket", [mount("/run")])
+    assert line.startswith("bare: mounts[0]: /run: ")
+    assert findings("no-docker-socket", [mount("/srv")]) == []
+
+
+@pytest.mark.parametrize("name", ["k3s-home-preview.json", "k3s-home-update.json"])
+@pytest.mark.parametrize("bound", [{"claimRef": {"name": "newt-config"}}, {}])
+@pytest.mark.parametrize("kind", ["hostPath", "local"])
+def test_newts_persistent_volume_that_is_such_a_folder_is_found(
+    name: str, bound: dict[str, Any], kind: str
+) -> None:
+    def on(folder: str, metadata: str = "folder") -> dict[str, Any]:
+        properties = {"metadata": {"name": metadata}, "spec": {kind: {"path": folder}, **bound}}
+        return by_hand("kubernetes:core/v1:PersistentVolume", properties)
+
+    data = changed(name, VOLUME, lambda found: found["spec"].update(volumeName="folder"))
+    (line,) = findings("no-engine-volume", [*data, on("/run")])
+    assert line.startswith(f"bare: spec.{kind}.path: /run: {RELEASE} mounts it")
+    assert findings("no-engine-volume", [*data, on("/srv/newt")]) == []
+    if not bound:
+        assert findings("no-engine-volume", [*data, on("/run", "other")]) == []
 
 
 ADDRESS = "tcp://proxy:2375"

@@ -23,7 +23,7 @@ from tests.unit.policies.recorder import FILES, REPOSITORY, recorded
 
 MANDATORY = {
     *("newt-is-confined", "no-plain-secret", "no-copied-secret", "no-docker-socket"),
-    *("no-host-network", "pinned-version"),
+    *("no-engine-volume", "no-host-network", "pinned-version"),
 }
 PACK = REPOSITORY / "policies"
 CONTAINER = "newt-tunnel-newt-container"
