@@ -8,7 +8,7 @@ from typing import Any
 
 from policies import newts
 from policies.fit import Fit
-from policies.kinds import CONTAINER, NETWORK_POLICY, SERVICE
+from policies.kinds import CONTAINER, NETWORK_POLICY, SERVICE, SERVICE_SPEC
 from policies.network_policies import allows_everything, may_open
 from policies.reasons import TUNNELS, entries_in, reason_for
 from policies.view import UNKNOWN, Finding, Resource, at, items, mapping, text
@@ -142,6 +142,8 @@ def _added(newt: Resource) -> Iterator[tuple[str, list[Any]]]:
     if newt.type == CONTAINER:
         yield "capabilities.adds", items(newt.at("capabilities", "adds"))
         return
+    if newt.type == SERVICE:
+        yield "taskSpec.containerSpec.capAdds", items(newt.at(*SERVICE_SPEC, "capAdds"))
     by_place: dict[str, list[Any]] = {}
     for path, _, value in newts.values_of_pods(newt):
         if ".capabilities.add[" in path:

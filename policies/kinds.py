@@ -13,6 +13,7 @@ from policies.view import Resource
 
 CONTAINER = "docker:index/container:Container"
 SERVICE = "docker:index/service:Service"
+SERVICE_SPEC = ("taskSpec", "containerSpec")
 NETWORK = "docker:index/network:Network"
 VOLUME = "docker:index/volume:Volume"
 CLAIMS = (

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from policies import charts, newts
-from policies.kinds import SERVICE
+from policies.kinds import SERVICE, SERVICE_SPEC
 from policies.view import Finding, Resource, at, items, leaves, mapping, text
 
 _HOST = "host"
@@ -63,6 +63,10 @@ def _machine(resource: Resource) -> Iterator[tuple[str, Any]]:
         if resource.at("privileged") is True:
             yield "privileged", "true"
         return
+    if resource.type == SERVICE and newts.is_newt(resource):
+        for index, network in enumerate(items(resource.at("taskSpec", "networksAdvanceds"))):
+            if at(network, "name") == _HOST:
+                yield f"taskSpec.networksAdvanceds[{index}]", _HOST
     is_chart = charts.is_release(resource)
     for path, key, value in newts.values_of_pods(resource):
         if key in _OF_A_POD and (charts.is_on(value) if is_chart else value is True):
@@ -89,7 +93,7 @@ def _engines(resource: Resource) -> Iterator[tuple[str, str]]:
     if newts.is_container(resource):
         yield from _docker_mounts(resource, (), {"volumes": "hostPath", "mounts": "source"})
     elif resource.type == SERVICE and newts.is_newt(resource):
-        yield from _docker_mounts(resource, ("taskSpec", "containerSpec"), {"mounts": "source"})
+        yield from _docker_mounts(resource, SERVICE_SPEC, {"mounts": "source"})
     for path, key, value in newts.values_of_pods(resource):
         is_mounted = path.endswith("hostPath.path") and holds_an_engine(value)
         if is_mounted or _is_socket(value) or (key in _VARIABLES and text(value)):

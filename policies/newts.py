@@ -16,7 +16,7 @@ from typing import Any
 from pod import GATE, PROBE
 from policies import charts
 from policies.charts import PROGRAMS, is_release
-from policies.kinds import CHARTS, CONTAINER, IMAGES, SERVICE, is_patch, pod_path
+from policies.kinds import CHARTS, CONTAINER, IMAGES, SERVICE, SERVICE_SPEC, is_patch, pod_path
 from policies.view import UNKNOWN, Resource, at, items, leaves, mapping, text
 
 _IMAGE = re.compile(rf"(?:.*[-_.])?(?:{'|'.join(PROGRAMS)})")
@@ -137,10 +137,9 @@ def _all_programs(resource: Resource) -> Iterator[Program]:
             words={key: items(resource.at(key)) for key in ("entrypoints", "command")},
         )
     elif resource.type == SERVICE:
-        path = ("taskSpec", "containerSpec")
-        spec = resource.at(*path)
+        spec = resource.at(*SERVICE_SPEC)
         yield Program(
-            place=".".join(path),
+            place=".".join(SERVICE_SPEC),
             image=at(spec, "image"),
             variables=mapping(at(spec, "env")),
             words={key: items(at(spec, key)) for key in ("commands", "args")},

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from policies.kinds import CLAIMS, CONTAINER, PERSISTENT_VOLUMES, SERVICE, VOLUME
+from policies.kinds import CLAIMS, CONTAINER, PERSISTENT_VOLUMES, SERVICE, SERVICE_SPEC, VOLUME
 from policies.machine import holds_an_engine
 from policies.newts import newts, values_of_pods
 from policies.view import Finding, Resource, at, items, text
@@ -62,7 +62,7 @@ def _volumes_of(
 
 
 def _docker_names(newt: Resource) -> Iterator[str]:
-    spec: Any = newt.properties if newt.type == CONTAINER else newt.at("taskSpec", "containerSpec")
+    spec: Any = newt.properties if newt.type == CONTAINER else newt.at(*SERVICE_SPEC)
     for kind, key in (("volumes", "volumeName"), ("mounts", "source")):
         for mount in items(at(spec, kind)):
             if name := text(at(mount, key)):

@@ -158,14 +158,26 @@ def test_a_docker_container_is_seen_in_the_same_ways(given: dict[str, Any]) -> N
     assert recognised([container(**given)]) == ["bare"]
 
 
-SWARM = {"image": "fosrl/newt:latest", "env": {"NEWT_SECRET": "x", "DOCKER_SOCKET": "tcp://x:1"}}
+SWARM = {
+    "image": "fosrl/newt:latest",
+    "env": {"NEWT_SECRET": "x", "DOCKER_SOCKET": "tcp://x:1"},
+    "mounts": [{"type": "bind", "source": "/run", "target": "/host"}],
+    "capAdds": ["CAP_NET_ADMIN"],
+}
 
 
 def test_a_service_of_a_swarm_is_seen_by_every_rule() -> None:
-    newt = by_hand("docker:index/service:Service", {"taskSpec": {"containerSpec": SWARM}})
+    spec = {"containerSpec": SWARM, "networksAdvanceds": [{"name": "newt"}, {"name": "host"}]}
+    newt = by_hand("docker:index/service:Service", {"taskSpec": spec})
     place = "bare: taskSpec.containerSpec"
     assert findings("no-plain-secret", [newt])[0].startswith(f"{place}.env.NEWT_SECRET: ")
-    assert findings("no-docker-socket", [newt])[0].startswith(f"{place}.env.DOCKER_SOCKET: ")
+    mount, variable = findings("no-docker-socket", [newt])
+    assert mount.startswith(f"{place}.mounts[0]: /run: ")
+    assert variable.startswith(f"{place}.env.DOCKER_SOCKET: ")
+    (line,) = findings("no-host-network", [newt])
+    assert line.startswith("bare: taskSpec.networksAdvanceds[1]: host: ")
+    (line,) = findings("no-added-capability", [newt])
+    assert line.startswith(f"{place}.capAdds: CAP_NET_ADMIN: ")
     assert findings("pinned-version", [newt])[0].startswith(f"{place}.image: ")
     assert len(findings(RULE, [newt])) == 1
 
