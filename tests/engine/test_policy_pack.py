@@ -109,11 +109,10 @@ class Stack:
             "PULUMI_BACKEND_URL": f"file://{state}",
             "PULUMI_CONFIG_PASSPHRASE": "passphrase",
         }
-        self.run("stack", "init", "by-hand", check=True)
+        done = self.run("stack", "init", "by-hand")
+        assert done.returncode == 0, done.stdout
 
-    def run(
-        self, *arguments: str, check: bool = False, **variables: str
-    ) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         offline = 'ip link set lo up && exec "$@"'
         return subprocess.run(
             ["unshare", "--net", "sh", "-c", offline, "sh", "pulumi", *arguments],
@@ -123,7 +122,7 @@ class Stack:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             timeout=120,
-            check=check,
+            check=False,
         )
 
     def preview(self, **variables: str) -> subprocess.CompletedProcess[str]:
