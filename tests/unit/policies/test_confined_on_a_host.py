@@ -78,6 +78,7 @@ def with_bridge(name: object) -> Change:
         (RULES, with_declaration("\nnewt=172.30.0.10\n", "\n"), "networksAdvanced"),
         (RULES, with_declaration("\nbridge=br-newt\n", "\n"), "networksAdvanced"),
         (RULES, lambda found: found.update(stdin=PROGRAM), "networksAdvanced"),
+        (RULES, with_declaration("END-OF-DECLARATION", "END-OF-REMARK"), "networksAdvanced"),
     ],
 )
 def test_a_firewall_that_does_not_guard_this_newt_is_no_cage(
