@@ -252,6 +252,8 @@ def test_the_recorded_release_with_the_engine_turned_off_is_left_alone(change: C
     [
         (container(networkMode="host"), "networkMode: host"),
         (container(pidMode="host"), "pidMode: host"),
+        (container(usernsMode="host"), "usernsMode: host"),
+        (deployment(hostPID=True), "spec.template.spec.hostPID: true"),
         (container(privileged=True), "privileged: true"),
         (deployment(hostNetwork=True), "spec.template.spec.hostNetwork: true"),
         (
