@@ -151,10 +151,9 @@ def forbidden_probes(rule: Rule, known: Iterable[Address]) -> Iterator[Probe]:
     where = rule.destination
     if isinstance(where, Pods | WideBlock):
         raise TypeError(f"{where} has no ends to try")
-    if isinstance(where, str) or _is_single(where):
-        places, block = (address_text(where),), ""
-    else:
-        places, block = tuple(map(str, addresses_to_try(where, known))), f"{where}:"
+    places, block = [address_text(where)], ""
+    if not isinstance(where, str) and not _is_single(where):
+        places, block = [str(address) for address in addresses_to_try(where, known)], f"{where}:"
     for place in places:
         for protocol, ports in _ranges(rule):
             word = "all" if rule.protocol is Protocol.ANY else str(ports)
