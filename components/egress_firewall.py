@@ -39,11 +39,14 @@ class EgressFirewall(pulumi.ComponentResource):
     arrangement: pulumi.Output[dict[str, str]]
     #: See ``host.state``; None when a preview could not reach the host.
     generation: str | None
+    #: What the host says of newt's credentials (``host.credentials``).
+    stored_credentials: str
 
     def __init__(
         self, name: str, args: EgressFirewallArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("newt-tunnel:docker:EgressFirewall", name, None, opts)
+        self.stored_credentials = ""
         self.generation = self._look(args)
         command = remote.Command(
             f"{name}-rules",
@@ -101,6 +104,7 @@ class EgressFirewall(pulumi.ComponentResource):
             raise pulumi.RunError(
                 f"docker.address: {address}: cannot read the state of its firewall: {error}"
             ) from error
+        self.stored_credentials = answer.credentials
         if generation.finding:
             tell = pulumi.log.info if answer.state == "absent" else pulumi.log.warn
             tell(f"{address} {generation.finding}", resource=self)

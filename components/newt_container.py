@@ -15,6 +15,7 @@ from pulumi_command import remote
 
 from components.connection import connection
 from egress.cage import Cage
+from host.credentials import kept_revision
 from host.payload import PROGRAM_PATH
 from host.ssh import SshHost
 
@@ -53,6 +54,8 @@ class NewtContainerArgs:
     #: Of the firewall: a host whose guard had to be renewed may have lost the credentials too.
     #: None: not known.
     generation: str | None = None
+    #: What the host says of them (``host.credentials``).
+    stored_credentials: str = ""
 
     # network
     dns: Sequence[str]
@@ -124,7 +127,7 @@ class NewtContainer(pulumi.ComponentResource):
                 # credential.
                 {
                     "label": "newt-tunnel.credentials",
-                    "value": credentials.stdout.apply(lambda said: said.split()[-1]),
+                    "value": _revision(args, credentials),
                 },
                 {"label": STACK_LABEL, "value": args.owner},
             ],
@@ -181,6 +184,22 @@ class NewtContainer(pulumi.ComponentResource):
                 ignore_changes=["triggers"] if args.generation is None else [],
             ),
         )
+
+
+def _revision(args: NewtContainerArgs, credentials: remote.Command) -> pulumi.Output[str]:
+    """What the host prints. A preview does not know it when the command runs again, and would
+    announce another container where the same credentials are stored once more.
+    """
+    printed = credentials.stdout.apply(lambda said: said.split()[-1])
+    if not pulumi.runtime.is_dry_run() or not args.stored_credentials:
+        return printed
+
+    def foreseen(document: str) -> pulumi.Input[str]:
+        own_file = not args.provisioning
+        return kept_revision(args.stored_credentials, document, own_file=own_file) or printed
+
+    # The revision tells nothing of what it was made from.
+    return pulumi.Output.unsecret(args.credentials.apply(foreseen))
 
 
 def _capabilities(added: Sequence[str]) -> docker.ContainerCapabilitiesArgsDict:

@@ -33,6 +33,7 @@ from tests.lab.registry import JELLYFIN as JELLYFIN_IMAGE
 AS_DEPLOYED, WITHOUT_CAPABILITY = "as deployed, with NET_RAW", "without any capability"
 #: Docker takes its jump away for a moment each time: until a packet got through, and no longer.
 NETWORKS_CREATED = 8
+FLOOD = "a flood of the LAN"
 REFUSED = "Operation not permitted"
 FLOOD_SECONDS, FLOOD_PPS = "60", "4000"
 
@@ -216,7 +217,7 @@ def _newt_caged(host: Host, arrangement: Arrangement) -> Iterator[None]:
 
 
 def _fired(host: Host, arrangement: Arrangement, circumstance: Circumstance) -> Iterator[Finding]:
-    limit = circumstance.limit if circumstance.limit in arrangement.limits else None
+    limit = _known(host, arrangement, circumstance.limit)
     with circumstance.setting(host):
         outcome = attack_everything(host, circumstance.attacks, circumstance.capabilities)
     for attack in circumstance.attacks:
@@ -230,6 +231,12 @@ def _fired(host: Host, arrangement: Arrangement, circumstance: Circumstance) -> 
         )
 
 
+def _known(host: Host, arrangement: Arrangement, limit: Limit | None) -> Limit | None:
+    """The limit, where it is one of the arrangement on the host's engine."""
+    is_one = limit in arrangement.limits and limit is not None and host.engine in limit.engines
+    return limit if is_one else None
+
+
 def _networks_created(host: Host, arrangement: Arrangement) -> Iterator[Finding]:
     arrived = False
     flood = ["flood", POSTGRES, "5432", FLOOD_SECONDS, FLOOD_PPS]
@@ -240,8 +247,8 @@ def _networks_created(host: Host, arrangement: Arrangement) -> Iterator[Finding]
         arrived = wire.targets.get(POSTGRES, 0) > 0
         if arrived:
             break
-    limit = NETWORKS if NETWORKS in arrangement.limits else None
-    yield Finding(arrangement.name, "networks are created", "a flood of the LAN", arrived, limit)
+    limit = _known(host, arrangement, NETWORKS)
+    yield Finding(arrangement.name, "networks are created", FLOOD, arrived, limit)
 
 
 def _ways_in(host: Host, arrangement: Arrangement) -> Iterator[Finding]:

@@ -37,7 +37,7 @@ def demo(stack: str, plugins: str) -> int:
     target = STACKS[stack]
     clock = Clock()
     with clock.step("the engine"):
-        engine = prepare(plugins)
+        engine = prepare(plugins, target.PLUGINS)
     deployment = target.prepare(Lab(), engine, clock)
     with clock.step(f"pulumi up -s {stack}"):
         command = ["pulumi", "up", "--stack", stack, "--yes", "--color", "never"]
@@ -87,7 +87,7 @@ def shell(stack: str) -> int:
     if not lab.is_up():
         print("the lab is not up: run `make demo` or `make lab-up` first")
         return 1
-    deployment = STACKS[stack].deployment(lab, prepare())
+    deployment = STACKS[stack].deployment(lab, prepare(needed=STACKS[stack].PLUGINS))
     if not deployment.stack_file.exists() or "secure:" not in deployment.stack_file.read_text():
         STACKS[stack].check_out(deployment)
     environment = deployment.environment | {"PS1": r"workstation:\w\$ "}

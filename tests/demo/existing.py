@@ -24,7 +24,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tests import cache
-from tests.demo import image
+from tests.demo import image, k3s_home
 from tests.demo.guests import NEWT_NAMESPACE, Guests, NoImage, namespace_of
 from tests.demo.table import Clock, Row, conclude, row
 from tests.deployment import PROJECT, Checkout
@@ -109,7 +109,7 @@ class Demo:
             self._address = self._options.address or _address_towards(node)
             print(f"pods are to reach this machine at {self._address} (ADDRESS=… for another)")
         with self._clock.step("the engine"):
-            engine = prepare(plugins)
+            engine = prepare(plugins, k3s_home.PLUGINS)
             if stands_in(engine):
                 binaries.helm()
         with self._clock.step("an image for newt and the targets"):

@@ -8,7 +8,7 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from tests import cache
@@ -25,16 +25,20 @@ class EngineError(Exception):
     """The engine that was asked for cannot be had; the message says what to do."""
 
 
-def prepare(plugins: str = "auto") -> dict[str, str]:
-    """The variables to add to the environment; says on stderr what the engine consists of."""
+def prepare(plugins: str = "auto", needed: Collection[str] = PLUGINS) -> dict[str, str]:
+    """The variables to add to the environment; says on stderr what the engine consists of.
+
+    ``needed`` are the plugins that the stack uses. The engine tries to install the others that the
+    SDKs ask for, and goes on without.
+    """
     if plugins not in CHOICES:
         raise EngineError(f"plugins: {plugins!r} is none of {', '.join(CHOICES)}")
     toolchain = _official_toolchain()
-    official_plugins = not _missing_plugins()
+    official_plugins = not _missing_plugins(needed)
     if plugins == "official":
-        _require_official(toolchain)
+        _require_official(toolchain, needed)
     standin = plugins == "standin" or not official_plugins
-    _say(toolchain is not None, standin)
+    _say(toolchain is not None, standin, needed)
 
     try:
         directory = toolchain or build.toolchain()
@@ -81,20 +85,20 @@ def _official_toolchain() -> Path | None:
     return None
 
 
-def _missing_plugins() -> list[str]:
+def _missing_plugins(needed: Collection[str]) -> list[str]:
     return [
         f"{name} {version}"
         for name, version in PLUGINS.items()
-        if not (_plugin(_official_home(), name, version)).is_file()
+        if name in needed and not _plugin(_official_home(), name, version).is_file()
     ]
 
 
-def _require_official(toolchain: Path | None) -> None:
+def _require_official(toolchain: Path | None, needed: Collection[str]) -> None:
     missing, remedies = [], []
     if toolchain is None:
         missing.append(f"the pulumi CLI {PULUMI} with its language host")
         remedies.append(INSTALL_PULUMI)
-    for plugin in _missing_plugins():
+    for plugin in _missing_plugins(needed):
         missing.append(f"the plugin {plugin}")
         remedies.append(f"pulumi plugin install resource {plugin}")
     if missing:
@@ -147,8 +151,8 @@ def _path(first: list[Path]) -> str:
     return os.pathsep.join(dict.fromkeys(str(entry) for entry in [*first, *rest]))
 
 
-def _say(official_toolchain: bool, standin: bool) -> None:
+def _say(official_toolchain: bool, standin: bool, needed: Collection[str]) -> None:
     cli = "official" if official_toolchain else "built from its Go modules"
     kind = "stand-ins from tests/standins" if standin else "official"
-    names = ", ".join(f"{name} {version}" for name, version in PLUGINS.items())
+    names = ", ".join(f"{name} {version}" for name, version in PLUGINS.items() if name in needed)
     print(f"engine: pulumi {PULUMI} ({cli}); plugins {names} ({kind})", file=sys.stderr)

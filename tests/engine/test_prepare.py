@@ -3,10 +3,13 @@
 import importlib.metadata
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from tests.demo import k3s_home, nas
 from tests.engine import build, prepare
 from tests.engine.prepare import EngineError
 from tests.engine.versions import LANGUAGE_HOST, PLUGINS, PULUMI
@@ -92,6 +95,37 @@ def test_a_mixture_is_named(machine: Machine, capsys: pytest.CaptureFixture[str]
     said = capsys.readouterr().err
     assert f"pulumi {PULUMI} (official)" in said
     assert "stand-ins" in said
+
+
+@pytest.mark.parametrize("choice", ["auto", "official"])
+def test_a_plugin_that_the_stack_does_not_use_may_be_missing(
+    machine: Machine, capsys: pytest.CaptureFixture[str], choice: str
+) -> None:
+    machine.install_cli()
+    for name in nas.PLUGINS:
+        machine.install_plugin(name)
+    environment = prepare(choice, nas.PLUGINS)
+    assert environment["PULUMI_HOME"] == str(machine.home / ".pulumi")
+    assert "kubernetes" not in capsys.readouterr().err
+    with pytest.raises(EngineError, match=r"resource kubernetes") as raised:
+        prepare("official", k3s_home.PLUGINS)
+    assert "resource docker" not in str(raised.value)
+
+
+def test_a_stack_uses_the_plugins_that_its_components_import() -> None:
+    for stack, tunnel in ((nas, "docker_tunnel"), (k3s_home, "kubernetes_tunnel")):
+        script = (
+            f"import components.{tunnel}, sys; "
+            "print(*(m for m in sys.modules if m.startswith('pulumi_') and '.' not in m))"
+        )
+        imported = subprocess.run(
+            [sys.executable, "-c", script],
+            cwd=HERE.parents[1],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.split()
+        assert {f"pulumi_{plugin}" for plugin in stack.PLUGINS} == set(imported)
 
 
 def test_stand_ins_can_be_forced(machine: Machine) -> None:

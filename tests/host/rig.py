@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import json
 import re
 import shlex
@@ -50,6 +51,12 @@ ATTACKER = (FOLDER / "attacker.py").read_text()
 TAP = (FOLDER / "tap.py").read_text()
 PROVER = (Path(__file__).parents[2] / "host/newt-proof").read_text()
 NEEDLE = "attack-"
+#: As Docker makes it: engines before 28 at every `docker network create`, later ones only when
+#: they start.
+DOCKER_USER_BACK = (
+    "iptables -N DOCKER-USER && iptables -A DOCKER-USER -j RETURN && "
+    "iptables -I FORWARD 1 -j DOCKER-USER"
+)
 PYTHON = ("python3", "-I", "-S")
 
 ARRANGEMENTS: dict[str, Mapping[str, Firewall | Hook]] = {
@@ -150,6 +157,12 @@ class Host:
         """Runs a line of shell on the NAS; returns both streams."""
         done = self.nas.run(["sh", "-c", f"exec 2>&1; {script}"], check=check, stdin=stdin)
         return done.stdout
+
+    @functools.cached_property
+    def engine(self) -> int:
+        """The major version of its Docker."""
+        version = self.sh("docker version --format '{{.Server.Version}}'").strip()
+        return int(version.removeprefix("v").split(".")[0])
 
     # --- the programs -----------------------------------------------------------------------------
 

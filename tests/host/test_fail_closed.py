@@ -10,6 +10,7 @@ import pytest
 
 from tests.host.rig import (
     COMPLETE,
+    DOCKER_USER_BACK,
     GATEWAY,
     GITEA,
     NAS,
@@ -120,7 +121,7 @@ def test_a_docker_without_docker_user_is_refused(guarded: Host) -> None:
     try:
         said = guarded.refuses(declare(arrangement="docker-user"))
     finally:
-        guarded.sh("docker network create again && docker network rm again")  # Docker mends it
+        guarded.sh(DOCKER_USER_BACK)
 
     assert "no chain DOCKER-USER" in said
     assert "set docker.hook to prerouting" in said
