@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from egress.limits import AHEAD, NETWORKS, PEER, RELOAD, Limit, limits
-from tests.attack import hostile_pangolin, ingress
+from tests.attack import hostile_pangolin, ingress, volume
 from tests.attack.assault import (
     NET_RAW,
     NO_CAPABILITIES,
@@ -197,11 +197,12 @@ def besiege(
 
 def besiege_otherwise(host: Host, arrangement: Arrangement) -> Iterator[Finding]:
     """What newt does not fire itself: a flood while Docker is busy, everybody else's attacks on
-    newt, and the real newt under a hostile server."""
+    newt, the real newt under a hostile server, and what it leaves in its volume."""
     with _newt_caged(host, arrangement):
         yield from _networks_created(host, arrangement)
         yield from _ways_in(host, arrangement)
         yield from _pangolins_orders(host, arrangement)
+        yield from _traps_in_the_volume(host, arrangement)
 
 
 @contextlib.contextmanager
@@ -261,3 +262,8 @@ def _ways_in(host: Host, arrangement: Arrangement) -> Iterator[Finding]:
 def _pangolins_orders(host: Host, arrangement: Arrangement) -> Iterator[Finding]:
     for attack, arrived in hostile_pangolin.orders(host):
         yield Finding(arrangement.name, "the real newt, by Pangolin's order", attack.name, arrived)
+
+
+def _traps_in_the_volume(host: Host, arrangement: Arrangement) -> Iterator[Finding]:
+    for trap, worked in volume.traps(host, caged=arrangement.rules is not None):
+        yield Finding(arrangement.name, "newt's own volume", trap.name, worked)

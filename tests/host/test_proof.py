@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -383,3 +384,25 @@ def test_newt_is_stopped_even_when_that_cannot_be_noted(newt: Host) -> None:
         newt.sh(f"umount {STATE}")
 
     assert not newt.newt_runs()
+
+
+def test_every_planned_row_is_in_the_table(host: Host) -> None:
+    """A canary that an allowed name leads to, and a name that the rules in force do not know."""
+    host.lab.dns.set("resolver.lan", ["9.9.9.9"])
+    declaration = declare(rule("resolver", "resolver.lan", PortRange(50, 60)))
+    host.apply(declaration)
+    host.create_network()
+    host.start_newt()
+    probes = plan(declaration.policy, declaration.cage)
+    unknown = forbid("unknown", "@{unknown.lan}", 22)
+
+    rows = _rows(host.prove("warn", *probes, unknown).stdout)
+
+    planned = Counter((probe.name, probe.port + "/" + probe.protocol) for probe in probes)
+    assert Counter((row.name, row.port) for row in rows if row.name != "unknown") == planned
+    told = {(row.name, row.port): row for row in rows}
+    canary = told["foreign-resolver", "53/tcp"]
+    assert canary.verdict is Verdict.NOT_PROBED
+    assert canary.evidence == "rule 'resolver' allows it by name"
+    assert told["unknown", "22/tcp"].verdict is Verdict.NOT_PROBED
+    assert told["unknown", "22/tcp"].evidence == "this host knows no address of it"
