@@ -12,8 +12,6 @@ from tests.lab.kubernetes.cluster import Cluster
 from tests.lab.server import Target
 from tests.stack.observe import wait_for_tunnel
 
-#: The Pulumi plugins that the stack uses.
-PLUGINS = ("kubernetes",)
 FIRST_LISTENER = 7100
 NODE = "10.0.1.40"
 #: What the hostile server orders newt to expose, whose log tells, and the answer of the post.

@@ -11,8 +11,6 @@ from tests.lab import Lab
 from tests.lab.server import Target
 from tests.stack.observe import knock, wait_for_tunnel
 
-#: The Pulumi plugins that the stack uses.
-PLUGINS = ("command", "docker")
 FROM_NEWT = "connection from newt's network namespace"
 FIRST_LISTENER = 7000
 #: What the hostile server orders newt to expose, whose log tells, and the answer of the post.
