@@ -84,6 +84,7 @@ class DockerTunnel(pulumi.ComponentResource):
                 credentials=_credentials(settings, secrets),
                 provisioning=secrets.newt_provisioning_key is not None,
                 generation=firewall.generation,
+                held=firewall.held,
                 dns=_resolvers(settings.dns, cage),
                 hosts=_hosts(settings),
                 capabilities=[capability.value for capability in settings.newt.capabilities],

@@ -45,6 +45,10 @@ class HostState:
     faults: str = ""
     #: ``yes`` when the proof has stopped newt.
     held: str = ""
+    #: In words: what of the way to the rules is not ours to mend, where it is broken.
+    open: str = ""
+    #: Why host names are not refreshed.
+    unresolved: str = ""
     #: In words: what the blog post's script left there.
     former: str = ""
     #: Containers on newt's network beside newt.
