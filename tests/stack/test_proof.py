@@ -77,13 +77,17 @@ def test_an_open_cage_stops_newt_fails_the_update_and_is_mended_by_the_next_good
 
 
 def test_a_held_newt_is_not_started_by_whatever_replaces_its_container(opened: Deployment) -> None:
-    lab, newt = opened.lab, opened.setting("newt")
+    lab = opened.lab
     with watched(lab) as seen:
         assert opened.pulumi("up", "--yes", "--skip-preview", check=False).returncode != 0
     assert seen, "this must be able to see newt"
-    for mode, level in (("enforce", "DEBUG"), ("warn", "WARN"), ("off", "ERROR")):
+    for mode, change in (
+        ("enforce", {"logLevel": "DEBUG"}),
+        ("warn", {"health": False}),
+        ("off", {"image": "fosrl/newt:1.15.9"}),
+    ):
         was = inspect(lab)["Id"]
-        opened.edit(newt={**newt, "logLevel": level}, proof=mode)
+        opened.edit(newt=change, proof=mode)
 
         with watched(lab) as seen:
             failed = opened.pulumi("up", "--yes", "--skip-preview", check=False)
@@ -99,7 +103,7 @@ def test_a_held_newt_is_not_started_by_whatever_replaces_its_container(opened: D
     stack_file = opened.stack_file.read_text()
     opened.check_out()
     opened.stack_file.write_text(stack_file)
-    opened.edit(newt=newt, proof="enforce")
+    opened.edit(newt=None, proof="enforce")
     opened.up()
     assert inspect(lab)["State"]["Running"], "the next good proof starts newt"
     wait_for_tunnel(lab)
