@@ -86,6 +86,7 @@ class DockerTunnel(pulumi.ComponentResource):
                 provisioning=secrets.newt_provisioning_key is not None,
                 generation=firewall.generation,
                 stored_credentials=firewall.stored_credentials,
+                held=firewall.held,
                 dns=_resolvers(settings.dns, cage),
                 hosts=_hosts(settings),
                 capabilities=[capability.value for capability in settings.newt.capabilities],

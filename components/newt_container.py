@@ -56,6 +56,8 @@ class NewtContainerArgs:
     generation: str | None = None
     #: What the host says of them (``host.credentials``).
     stored_credentials: str = ""
+    #: Whether a proof has stopped newt: a container that is made now is not started.
+    held: bool = False
 
     # network
     dns: Sequence[str]
@@ -152,6 +154,9 @@ class NewtContainer(pulumi.ComponentResource):
             # life cycle; must_run would start a newt that the proof has stopped
             restart="unless-stopped" if args.restart_by_docker else "no",
             must_run=False,
+            # The proof starts a held newt, when it finds the cage shut. Not an ignored change:
+            # `--replace` makes a container with what is ignored.
+            start=False if args.held else None,
             destroy_grace_seconds=STOP_SECONDS,
             opts=pulumi.ResourceOptions(
                 parent=self,

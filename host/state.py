@@ -62,6 +62,10 @@ class HostState:
     newt: str = ""
     #: See ``host.credentials``.
     credentials: str = ""
+    #: In words: what of the way to the rules is not ours to mend, where it is broken.
+    open: str = ""
+    #: Why host names are not refreshed.
+    unresolved: str = ""
     #: In words: what the blog post's script left there.
     former: str = ""
     #: Containers on newt's network beside newt.

@@ -26,7 +26,8 @@ from tests.attack.attacks import (
 )
 from tests.attack.attacks import CONTAINER as AT_CONTAINER
 from tests.attack.attacks import PEER as PEER_ADDRESS
-from tests.host.rig import CONTAINER, NETWORK, POSTGRES, Host, declare
+from tests.attack.machines import choose_backend
+from tests.host.rig import CONTAINER, GITEA, NETWORK, POSTGRES, Host, declare
 from tests.lab.registry import JELLYFIN as JELLYFIN_IMAGE
 
 #: Both as root, which is more than the stack leaves newt: there it is nobody, without capabilities.
@@ -196,13 +197,16 @@ def besiege(
 
 
 def besiege_otherwise(host: Host, arrangement: Arrangement) -> Iterator[Finding]:
-    """What newt does not fire itself: a flood while Docker is busy, everybody else's attacks on
-    newt, the real newt under a hostile server, and what it leaves in its volume."""
+    """What newt does not fire itself: a flood while Docker or the firewall's tools change,
+    everybody else's attacks on newt, the real newt under a hostile server, what it leaves in its
+    volume, and a newt that is held and replaced."""
     with _newt_caged(host, arrangement):
         yield from _networks_created(host, arrangement)
+        yield from _backend_changed(host, arrangement)
         yield from _ways_in(host, arrangement)
         yield from _pangolins_orders(host, arrangement)
         yield from _traps_in_the_volume(host, arrangement)
+        yield from _replaced_while_held(host, arrangement)
 
 
 @contextlib.contextmanager
@@ -250,6 +254,41 @@ def _networks_created(host: Host, arrangement: Arrangement) -> Iterator[Finding]
             break
     limit = _known(host, arrangement, NETWORKS)
     yield Finding(arrangement.name, "networks are created", FLOOD, arrived, limit)
+
+
+def _backend_changed(host: Host, arrangement: Arrangement) -> Iterator[Finding]:
+    """The rules are loaded by iptables-nft, then iptables is iptables-legacy; or the reverse."""
+    was, other = ("legacy", "nft") if arrangement.legacy else ("nft", "legacy")
+    flood = ["flood", POSTGRES, "5432", FLOOD_SECONDS, FLOOD_PPS]
+    with host.tapped() as wire, host.newt_meanwhile(*flood):
+        time.sleep(0.2)  # it has begun
+        for backend in (other, was):
+            choose_backend(host, backend)
+            if arrangement.rules:
+                # docker-user's place is in Docker's own backend alone: newt is cut off meanwhile.
+                host.egress("refresh", check=False)
+            time.sleep(0.2)
+    arrived = wire.targets.get(POSTGRES, 0) > 0
+    yield Finding(arrangement.name, "iptables changes its backend", "a flood of the LAN", arrived)
+
+
+def _replaced_while_held(host: Host, arrangement: Arrangement) -> Iterator[Finding]:
+    """newt is held, and its container is made anew, as an update does it: the first thing that it
+    would do is to reach a listed target."""
+    if arrangement.rules:
+        host.egress("hold")
+    host.sh(f"docker rm --force {CONTAINER}")
+    run = "create" if arrangement.rules else "run --detach"
+    with host.tapped() as wire:
+        host.start_flooding_newt(GITEA, port=3000, seconds=5, pps=100, run=run)
+        if arrangement.rules:
+            for command in ("refresh", "start", "boot"):
+                host.egress(command)
+            host.apply(declare(arrangement=arrangement.rules))
+            host.prove("off", check=False)
+        time.sleep(1)
+    arrived = wire.targets.get(GITEA, 0) > 0
+    yield Finding(arrangement.name, "newt is held", "a container that replaces it", arrived)
 
 
 def _ways_in(host: Host, arrangement: Arrangement) -> Iterator[Finding]:

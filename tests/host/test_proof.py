@@ -264,7 +264,7 @@ def test_rules_that_do_not_stand_are_not_proved(newt: Host) -> None:
     done = newt.prove("enforce", *HOLDS, check=False)
 
     assert done.returncode != 0
-    assert "the rules do not stand: the rules are not those that were loaded" in done.stderr
+    assert "the rules are not in force: the rules are not those that were loaded" in done.stderr
 
 
 def test_a_host_without_the_guard_is_not_proved(host: Host) -> None:
