@@ -32,7 +32,11 @@ _NO_ADDRESS = ("", "None")
 
 def namespace(found: Object) -> Namespace:
     metadata = found["metadata"]
-    return Namespace(name=metadata["name"], annotations=metadata.get("annotations") or {})
+    return Namespace(
+        name=metadata["name"],
+        labels=labels(metadata.get("labels")),
+        annotations=metadata.get("annotations") or {},
+    )
 
 
 def service(found: Object) -> Service:

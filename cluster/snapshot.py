@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_network
 from typing import Any
 
+from cluster.installed import Installed
 from egress.cluster_proof import Contact
 from egress.model import Address, Labels, Network
 from settings.cluster_types import ServiceRef
@@ -104,6 +105,7 @@ class NetworkPolicy:
 @dataclass(frozen=True, kw_only=True)
 class Namespace:
     name: str
+    labels: Labels = ()
     annotations: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -122,6 +124,7 @@ class Snapshot:
     service_ranges: tuple[Network, ...] = ()
     #: Of newt's own namespace.
     policies: tuple[NetworkPolicy, ...] = ()
+    installed: Installed = field(default_factory=Installed)
 
     def service(self, ref: ServiceRef) -> Service | None:
         return next((service for service in self.services if service.ref == ref), None)
@@ -138,8 +141,11 @@ class Snapshot:
             pod for pod in self.pods if pod.namespace == namespace and wanted <= set(pod.labels)
         )
 
+    def namespace(self, name: str) -> Namespace | None:
+        return next((one for one in self.namespaces if one.name == name), None)
+
     def has_namespace(self, name: str) -> bool:
-        return any(namespace.name == name for namespace in self.namespaces)
+        return self.namespace(name) is not None
 
     @property
     def node_addresses(self) -> tuple[Address, ...]:

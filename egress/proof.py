@@ -31,6 +31,8 @@ _HEADER = ("RULE", "DESTINATION", "PORT", "EXPECTED", "VERDICT", "EVIDENCE")
 #: What the prober says about the table, below it.
 _REMARK = "warning: "
 _COLUMN_GAP = re.compile(r" {2,}")
+#: Above the table: when it was measured, and of which rules.
+_MEASURED = re.compile(r"^measured (\S+), generation (\S+), rules \S+$", re.MULTILINE)
 
 
 class Verdict(enum.Enum):
@@ -191,6 +193,15 @@ def parse(output: str) -> tuple[Result, ...]:
                 )
             )
     return tuple(results)
+
+
+def measurement(output: str) -> dict[str, str]:
+    """When the table in ``output`` was measured, and the generation of the rules that it was
+    measured with: of a stack's output a user cannot tell otherwise whether it is of today. Empty
+    where nothing was measured.
+    """
+    found = _MEASURED.search(output)
+    return {"measured": found[1], "generation": found[2]} if found else {}
 
 
 def summary(results: tuple[Result, ...]) -> str:
