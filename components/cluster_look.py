@@ -13,6 +13,7 @@ import pulumi
 import cluster
 from cluster import Lookup, Owned
 from cluster.drift import Difference, Made
+from cluster.limits import policy_too_large
 from cluster.ours import NAMESPACE, NETWORK_POLICY
 from components.egress_policy import DENIED, DENY, POLICY, RESTRICTED
 from components.newt_release import CLAIM, INSTANCE, INSTANCE_LABEL, POD_LABELS, RELEASE
@@ -65,6 +66,9 @@ def look(name: str, settings: KubernetesSettings, owner: str, resource: pulumi.R
             owner,
             is_deployed=digest is not None,
         )
+        if lookup.policy is not None:
+            annotations = network_policy.annotations_of(lookup.policy, INSTANCE)
+            findings += policy_too_large(own[POLICY], annotations)
         findings += cluster.foreign_access(snapshot, POD_LABELS, own)
         if digest is None:
             findings += cluster.changed_by_hand(snapshot, own)

@@ -85,6 +85,7 @@ class KubernetesTunnel(pulumi.ComponentResource):
                     labels=POD_LABELS,
                     digest=digest,
                     plan=lookup.probes,
+                    canary=_dialled(lookup.gate_canary),
                     mode=settings.proof.value,
                     node_access_accepted=settings.kubernetes.accept_node_access,
                     after=[confinement],

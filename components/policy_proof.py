@@ -24,6 +24,8 @@ from egress.proof import Probe
 from pod import PROBE
 
 SECONDS = 180
+#: What the table is called after in a stack that nothing ever happened to.
+FIRST = "first"
 #: MiB: twice what the probes take that newt-probe makes at once (AT_ONCE).
 MEMORY = 96
 
@@ -41,6 +43,8 @@ class PolicyProofArgs:
     #: Hash of the policy: every change of it is proved anew.
     digest: str
     plan: Sequence[Probe]
+    #: ``ADDRESS,PORT`` of what newt's gate waits to find shut: the control must reach it.
+    canary: str = ""
     #: ``enforce`` fails the update when the cage is open, ``warn`` says so.
     mode: str
     #: Whether an enforcer may exempt newt's own node and the API server.
@@ -129,11 +133,14 @@ class PolicyProof(pulumi.ComponentResource):
             PROBE,
             {
                 "ACCEPT": " ".join(EXEMPTIBLE) if args.node_access_accepted else "",
+                "CANARY": "" if role == "newt" else args.canary,
                 "EXEMPTIBLE": " ".join(EXEMPTIBLE),
                 "EXEMPTION": EXEMPTION,
+                "GENERATION": args.generation or FIRST,
                 "MODE": args.mode,
                 "PLAN": cluster_proof.render(args.plan),
                 "ROLE": role,
+                "RULES": args.digest,
             },
             memory=MEMORY,
         )
