@@ -105,6 +105,7 @@ def widened(block: Network, snapshot: Snapshot) -> WideBlock:
         *snapshot.pod_ranges,
         *snapshot.service_ranges,
         *nodes,
+        *snapshot.node_networks,
         *api,
     ]
     holes = {hole for hole in candidates if _contains(block, hole) and hole != block}

@@ -16,6 +16,7 @@ from cluster.findings import Finding, Level, error, info, warning
 from cluster.found import MUST_NOT_REACH, Entry, Found, listed
 from cluster.limits import plan_too_long
 from cluster.names import MAX_ADDRESSES, Answers, Forbidden, Guard
+from cluster.nodes import left_open
 from cluster.pods import check_pods
 from cluster.services import follow_service
 from cluster.snapshot import Snapshot
@@ -29,6 +30,7 @@ from egress.model import (
     Policy,
     PolicyError,
     Rule,
+    WideBlock,
 )
 from egress.proof import Probe
 from settings.cluster_types import ServiceRef
@@ -216,6 +218,8 @@ class _LookUp:
         if entry.target.wide:
             holes = listed(destination.excluded) if not isinstance(destination, Network) else ""
             findings.append(info(f"{entry.key}.cidr", f"{block} without {holes or 'anything'}"))
+        if isinstance(destination, WideBlock):
+            findings += left_open(f"{entry.key}.cidr", destination, self._snapshot)
         return Found(rules=(rule,), findings=tuple(findings))
 
     # names

@@ -83,6 +83,8 @@ class Pod:
     #: It has its node's address, and policies know it by that only.
     host_network: bool = False
     ready: bool = True
+    #: Of the node that it runs on.
+    node_addresses: tuple[Address, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +92,8 @@ class Node:
     name: str
     addresses: tuple[Address, ...] = ()
     pod_ranges: tuple[Network, ...] = ()
+    #: The networks of its own addresses, as far as they are noted on it.
+    networks: tuple[Network, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,7 +153,14 @@ class Snapshot:
 
     @property
     def node_addresses(self) -> tuple[Address, ...]:
-        return tuple(address for node in self.nodes for address in node.addresses)
+        """Of all nodes; where they may not be listed, of those that the pods are on."""
+        listed = [address for node in self.nodes for address in node.addresses]
+        on_pods = [address for pod in self.pods for address in pod.node_addresses]
+        return tuple(dict.fromkeys((*listed, *on_pods)))
+
+    @property
+    def node_networks(self) -> tuple[Network, ...]:
+        return tuple(dict.fromkeys(found for node in self.nodes for found in node.networks))
 
     @property
     def pod_ranges(self) -> tuple[Network, ...]:
