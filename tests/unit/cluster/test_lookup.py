@@ -283,7 +283,7 @@ def test_a_canary_without_a_ready_pod_is_an_error() -> None:
 
 
 def test_without_a_proof_a_written_canary_is_tried_by_nothing_and_that_is_said() -> None:
-    canary = {"kubernetes__gateCanary": "monitoring/grafana:3000"}
-    found = looked_up(None, None, proof="off", **canary)
+    canary = "monitoring/grafana:3000"
+    found = looked_up(None, None, proof="off", kubernetes__gateCanary=canary)
     assert "kubernetes.gateCanary: nothing tries whether it answers" in str(found.warnings[0])
-    assert looked_up(None, None, **canary).warnings == ()
+    assert looked_up(None, None, kubernetes__gateCanary=canary).warnings == ()

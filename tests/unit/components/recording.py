@@ -177,9 +177,9 @@ class _Monitor:
         assert request.tok == "pulumi:pulumi:readStackOutputs"
         stack = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
         assert json_format.MessageToDict(request.args) == {"name": stack}
-        found = struct_pb2.Struct()
-        found.update({"name": stack, "outputs": dict(self._outputs)})
-        return provider_pb2.InvokeResponse(**{"return": found})
+        answer = provider_pb2.InvokeResponse()
+        getattr(answer, "return").update({"name": stack, "outputs": dict(self._outputs)})
+        return answer
 
     def RegisterResource(
         self, request: resource_pb2.RegisterResourceRequest
