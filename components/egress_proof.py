@@ -15,6 +15,7 @@ import pulumi
 from pulumi_command import remote
 
 from components.connection import connection
+from components.sentences import told
 from egress.proof import Probe, parse, render
 from host.ssh import SshHost
 
@@ -65,7 +66,10 @@ class EgressProof(pulumi.ComponentResource):
             ),
         )
         self.results = command.stdout.apply(
-            lambda table: [result.as_row() for result in parse(table)]
+            told(
+                f"the table of the proof on {args.host.address} cannot be read",
+                lambda table: [result.as_row() for result in parse(table)],
+            )
         )
         # The table is an output of the stack; each further copy would cost every preview its time.
         self.register_outputs({})

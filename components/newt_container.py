@@ -14,6 +14,7 @@ import pulumi_docker as docker
 from pulumi_command import remote
 
 from components.connection import connection
+from components.sentences import told
 from egress.cage import Cage
 from host.payload import PROGRAM_PATH
 from host.ssh import SshHost
@@ -124,7 +125,12 @@ class NewtContainer(pulumi.ComponentResource):
                 # credential.
                 {
                     "label": "newt-tunnel.credentials",
-                    "value": credentials.stdout.apply(lambda said: said.split()[-1]),
+                    "value": credentials.stdout.apply(
+                        told(
+                            f"{args.host.address} did not say which credentials it has written",
+                            lambda said: said.split()[-1],
+                        )
+                    ),
                 },
                 {"label": STACK_LABEL, "value": args.owner},
             ],
