@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from egress.network_policy import RENDERED_ANNOTATION, rendered
 from tests.cluster.stack.guest import NAMESPACE, service_address
 from tests.deployment import Deployment
 from tests.lab.kubernetes.cluster import Cluster
@@ -50,8 +51,6 @@ def forge(cluster: Cluster) -> None:
     open_by_a_foreign_client(cluster)
     found = cluster.kubectl("get", "networkpolicy", "newt-tunnel-netpol", HERE, "--output=json")
     spec = json.loads(found)["spec"]
-    from egress.network_policy import RENDERED_ANNOTATION, rendered
-
     mark = rendered(spec)[RENDERED_ANNOTATION]
     cluster.kubectl(
         *("annotate", "networkpolicy", "newt-tunnel-netpol", HERE, "--overwrite"),
@@ -81,6 +80,19 @@ def test_a_cage_that_somebody_opened_is_told_and_the_next_update_closes_proves_a
     assert job(cluster) != proof, "it is proved anew"
     wait_for_tunnel(deployed.lab)
     assert "newt-tunnel-netpol: is" not in deployed.preview("--expect-no-changes")
+
+
+def test_a_deny_that_another_client_opened_is_empty_again(
+    on_cluster: Deployment, cluster: Cluster
+) -> None:
+    opened = json.dumps([{"op": "add", "path": "/spec/egress", "value": [{}]}])
+    deny = ("networkpolicy", "newt-tunnel-deny", HERE)
+    cluster.kubectl(*("patch", *deny, "--type=json", "--patch", opened, "--field-manager=intruder"))
+    assert "newt-tunnel-deny: is not as it was deployed" in on_cluster.preview()
+    on_cluster.up()
+    spec = json.loads(cluster.kubectl("get", *deny, "--output=json"))["spec"]
+    assert spec == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    on_cluster.preview("--expect-no-changes")
 
 
 def test_what_newt_needs_is_put_back(on_cluster: Deployment, cluster: Cluster) -> None:
