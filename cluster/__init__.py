@@ -6,14 +6,8 @@ no Pulumi.
 """
 
 from cluster.aftermath import Unconfined, confirm_confined, job_logs
-from cluster.drift import (
-    GENERATION_ANNOTATION,
-    Difference,
-    Made,
-    deployed_digest,
-    differences,
-    generation,
-)
+from cluster.difference import Difference, Made
+from cluster.drift import GENERATION_ANNOTATION, deployed_digest, differences, generation
 from cluster.errors import ClusterError, ClusterUnreachable, ClusterUnreadable
 from cluster.findings import Finding, Level
 from cluster.lookup import Lookup

@@ -12,66 +12,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from cluster.findings import Finding, drift, warning
+from cluster.belongings import belongings, newt
+from cluster.difference import REFRESH, Difference, Made, repair
 from cluster.ours import NAMESPACE, NETWORK_POLICY, OWNER, difference
 from cluster.snapshot import NetworkPolicy, Snapshot
 from egress.access import statements
 from egress.network_policy import DIGEST_ANNOTATION, digest_of
 
 GENERATION_ANNOTATION = "newt-tunnel/generation"
-SECRET = "Secret"
-CLAIM = "PersistentVolumeClaim"
-JOB = "Job"
-DEPLOYMENT = "Deployment"
-RELEASE = "Release"
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 _GENERATION = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
-_DEPLOYED, _FAILED = "deployed", "failed"
-_REFRESH = "run `pulumi up --refresh`"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Made:
-    """What an update makes, and how it is recognised in a cluster."""
-
-    #: ``project/stack``.
-    owner: str
-    namespace: str
-    #: None where the last update made none.
-    control_namespace: str | None
-    #: Of both namespaces.
-    namespace_labels: Mapping[str, str]
-    #: Name to spec, as rendered now.
-    policies: Mapping[str, Mapping[str, Any]]
-    #: Of newt's pods.
-    pod_labels: Mapping[str, str]
-    #: How the name of the Secret begins.
-    secret: str
-    claim: str | None
-    #: How the name of the proof's Job begins; None where the last update made none.
-    job: str | None
-    release: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Difference:
-    """``is_missing`` where the object is gone; ``is_repaired`` where another generation makes the
-    update put it right.
-    """
-
-    kind: str
-    name: str
-    text: str
-    is_missing: bool = False
-    is_repaired: bool = True
-
-    @property
-    def finding(self) -> Finding:
-        return (drift if self.is_repaired else warning)(f"{self.kind} {self.name}", self.text)
 
 
 def deployed_digest(
@@ -121,8 +74,8 @@ def _differences(snapshot: Snapshot, made: Made, digest: str) -> Iterator[Differ
         yield from _namespace(snapshot, made, control)
     if snapshot.has_namespace(made.namespace):
         yield from _policies(snapshot, made, digest)
-        yield from _belongings(snapshot, made)
-        yield from _newt(snapshot, made)
+        yield from belongings(snapshot, made)
+        yield from newt(snapshot, made)
 
 
 def _is_renamed(snapshot: Snapshot, made: Made) -> bool:
@@ -138,7 +91,7 @@ def _namespace(snapshot: Snapshot, made: Made, name: str) -> Iterator[Difference
     found = snapshot.namespace(name)
     if found is None:
         # The release in newt's would be upgraded, and Helm refuses that without its record.
-        text = f"is missing, with all that was in it, and the engine does not notice; {_REFRESH}"
+        text = f"is missing, with all that was in it, and the engine does not notice; {REFRESH}"
         yield Difference(kind=NAMESPACE, name=name, text=text, is_missing=True, is_repaired=False)
         return
     labels = dict(found.labels)
@@ -151,7 +104,7 @@ def _namespace(snapshot: Snapshot, made: Made, name: str) -> Iterator[Difference
         lost.append(f"{OWNER} is missing")
     if lost:
         yield Difference(
-            kind=NAMESPACE, name=name, text=f"was changed: {', '.join(lost)}; {_repair()}"
+            kind=NAMESPACE, name=name, text=f"was changed: {', '.join(lost)}; {repair()}"
         )
 
 
@@ -165,14 +118,14 @@ def _policies(snapshot: Snapshot, made: Made, digest: str) -> Iterator[Differenc
                 ", and no other of ours is there: newt may reach everything" if is_open else ""
             )
             yield Difference(
-                kind=NETWORK_POLICY, name=name, text=f"{text}; {_repair()}", is_missing=True
+                kind=NETWORK_POLICY, name=name, text=f"{text}; {repair()}", is_missing=True
             )
         elif not _is_as_deployed(found, rendered, digest):
             said = difference(found, rendered) or difference(
                 NetworkPolicy(namespace=found.namespace, name=name, spec=found.spec), rendered
             )
             text = f"is not as it was deployed; {said}" if said else "is not the one of this stack"
-            yield Difference(kind=NETWORK_POLICY, name=name, text=f"{text}; {_repair()}")
+            yield Difference(kind=NETWORK_POLICY, name=name, text=f"{text}; {repair()}")
 
 
 def _is_as_deployed(found: NetworkPolicy, rendered: Mapping[str, Any], digest: str) -> bool:
@@ -190,92 +143,3 @@ def _is_as_deployed(found: NetworkPolicy, rendered: Mapping[str, Any], digest: s
 
 def _meaning(spec: Mapping[str, Any]) -> set[str]:
     return {one.fingerprint for one in statements(spec)}
-
-
-def _belongings(snapshot: Snapshot, made: Made) -> Iterator[Difference]:
-    installed = snapshot.installed
-    claims = installed.claims
-    if _is_gone(made.secret, installed.secrets):
-        yield Difference(
-            kind=SECRET,
-            name=made.secret,
-            text=f"newt's credentials are missing, and newt cannot start without; {_repair()}",
-            is_missing=True,
-        )
-    if made.job is not None and _is_gone(made.job, installed.jobs):
-        yield Difference(
-            kind=JOB,
-            name=made.job,
-            text=f"the proof is gone, with all that it measured; {_repair()}",
-            is_missing=True,
-        )
-    used = {
-        claim
-        for one in installed.deployments_with(made.pod_labels) or ()
-        for claim in one.claims
-        # Another one is nothing of this stack's, or not any more.
-        if claim == made.claim
-    }
-    for claim in sorted(used - set(claims)) if claims is not None else ():
-        yield Difference(
-            kind=CLAIM,
-            name=claim,
-            text=f"is missing, and newt cannot start without; {_repair()}",
-            is_missing=True,
-        )
-
-
-def _is_gone(beginning: str, names: tuple[str, ...] | None) -> bool:
-    return names is not None and not any(name.startswith(beginning) for name in names)
-
-
-def _newt(snapshot: Snapshot, made: Made) -> Iterator[Difference]:
-    """Helm's record, the Deployment that it made, and newt itself."""
-    installed = snapshot.installed
-    if installed.revisions is not None:
-        newest = installed.newest(made.release)
-        if newest is None:
-            yield Difference(
-                kind=RELEASE,
-                name=made.release,
-                text=f"Helm has no record of it, and the engine does not notice; {_REFRESH}",
-                is_missing=True,
-                is_repaired=False,
-            )
-            return
-        if newest.status != _DEPLOYED:
-            # Helm upgrades what failed, and refuses what another Helm may still be at.
-            is_failed = newest.status == _FAILED
-            rollback = f"`helm rollback {made.release} --namespace={made.namespace}`"
-            remedy = _repair("upgrades it") if is_failed else f"{rollback} ends what was begun"
-            yield Difference(
-                kind=RELEASE,
-                name=made.release,
-                text=f"Helm says {newest.status} of revision {newest.number}; {remedy}",
-                is_repaired=is_failed,
-            )
-    deployments = installed.deployments_with(made.pod_labels)
-    if deployments is not None:
-        if not deployments:
-            yield Difference(
-                kind=DEPLOYMENT,
-                name=made.release,
-                text=f"newt's Deployment is missing; {_repair()}",
-                is_missing=True,
-            )
-        for one in deployments:
-            if one.replicas == 0:
-                text = f"is scaled to 0, so no newt runs; {_repair('starts it')}"
-                yield Difference(kind=DEPLOYMENT, name=one.name, text=text)
-    for pod in installed.pods_with(made.pod_labels) or ():
-        if not pod.is_ready:
-            yield Difference(
-                kind="Pod",
-                name=pod.name,
-                text=f"newt is not ready: {pod.trouble}",
-                is_repaired=False,
-            )
-
-
-def _repair(verb: str = "puts it back") -> str:
-    return f"`pulumi up` {verb}, proves the cage anew and starts newt anew"

@@ -12,7 +12,7 @@ import pulumi
 
 import cluster
 from cluster import Lookup, Owned
-from cluster.drift import Difference, Made
+from cluster.difference import Difference, Made
 from cluster.limits import policy_too_large
 from cluster.ours import NAMESPACE, NETWORK_POLICY
 from components.egress_policy import DENIED, DENY, POLICY, RESTRICTED

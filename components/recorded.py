@@ -36,6 +36,9 @@ def recorded(namespace: str) -> Recorded:
             return Recorded()
         return Recorded(digest=firewall.get("digest") or None, is_proved=bool(outputs.get("proof")))
     except Exception as problem:
-        # A backend of the first layout has no projects. newt's pods say what was deployed, too.
-        pulumi.log.debug(f"the stack's own outputs cannot be read: {type(problem).__name__}")
+        # A backend of the first layout has no projects.
+        pulumi.log.warn(
+            f"the outputs of {stack} cannot be read ({type(problem).__name__}): what is missing in "
+            "the cluster is only found while newt runs there"
+        )
         return Recorded()

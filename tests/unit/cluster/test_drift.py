@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from cluster import OWNER, Level
-from cluster.drift import GENERATION_ANNOTATION, Made, deployed_digest, differences, generation
+from cluster.difference import Made
+from cluster.drift import GENERATION_ANNOTATION, deployed_digest, differences, generation
 from cluster.installed import Deployment, Installed, NewtPod, Revision
 from cluster.snapshot import Namespace, NetworkPolicy, Snapshot
 from egress.network_policy import (

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import pulumi
 import pytest
 
 from cluster import GENERATION_ANNOTATION, OWNER
@@ -213,3 +214,16 @@ def test_outputs_of_another_namespace_say_nothing_of_this_one(k3s_home: Recordin
     )
     moved = deploy({"kubernetes.namespace": "other"}, cluster=elsewhere, preview=True)
     assert moved.messages("error") == []
+
+
+def test_a_state_that_cannot_be_read_is_told_and_newts_pods_stand_in_for_it(
+    k3s_home: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable(*_: object) -> None:
+        raise OSError
+
+    monkeypatch.setattr(pulumi.runtime, "invoke", unreadable)
+    bare = replace(deployed(k3s_home), policies=())
+    preview = deploy(cluster=Cluster(bare), preview=True)
+    assert any("outputs of" in one and "(OSError)" in one for one in preview.messages("warning"))
+    assert preview.messages("error")
