@@ -7,7 +7,13 @@ no Pulumi.
 
 from cluster.aftermath import Unconfined, confirm_confined, job_logs
 from cluster.difference import Difference, Made
-from cluster.drift import GENERATION_ANNOTATION, deployed_digest, differences, generation
+from cluster.drift import (
+    GENERATION_ANNOTATION,
+    deployed_digest,
+    differences,
+    generation,
+    own_generation,
+)
 from cluster.errors import ClusterError, ClusterUnreachable, ClusterUnreadable
 from cluster.findings import Finding, Level
 from cluster.lookup import Lookup
@@ -35,6 +41,7 @@ __all__ = [
     "foreign_access",
     "generation",
     "job_logs",
+    "own_generation",
     "survey",
     "unresolved",
 ]

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cluster.difference import REFRESH, Difference, Made, repair
+from cluster.installed import Named
 from cluster.snapshot import Snapshot
 
 _DEPLOYED, _FAILED = "deployed", "failed"
@@ -36,7 +37,7 @@ def belongings(snapshot: Snapshot, made: Made) -> Iterator[Difference]:
         # Another one is nothing of this stack's, or not any more.
         if claim == made.claim
     }
-    for claim in sorted(used - set(claims)) if claims is not None else ():
+    for claim in sorted(used - {one.name for one in claims}) if claims is not None else ():
         yield Difference(
             kind="PersistentVolumeClaim",
             name=claim,
@@ -45,8 +46,8 @@ def belongings(snapshot: Snapshot, made: Made) -> Iterator[Difference]:
         )
 
 
-def _is_gone(beginning: str, names: tuple[str, ...] | None) -> bool:
-    return names is not None and not any(name.startswith(beginning) for name in names)
+def _is_gone(beginning: str, there: tuple[Named, ...] | None) -> bool:
+    return there is not None and not any(one.name.startswith(beginning) for one in there)
 
 
 def newt(snapshot: Snapshot, made: Made) -> Iterator[Difference]:

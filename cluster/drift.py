@@ -11,12 +11,13 @@ Pure; works on what was read, and on what the engine's state says was deployed.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
 from cluster.belongings import belongings, newt
 from cluster.difference import REFRESH, Difference, Made, repair
+from cluster.installed import Named
 from cluster.ours import NAMESPACE, NETWORK_POLICY, OWNER, difference
 from cluster.snapshot import NetworkPolicy, Snapshot
 from egress.access import statements
@@ -58,6 +59,17 @@ def generation(
         *(one.annotations for one in snapshot.namespaces if one.name in own),
         *(one.annotations for one in snapshot.policies if one.name in made.policies),
     ]
+    return _newest(annotations)
+
+
+def own_generation(there: Iterable[Named] | None, beginning: str) -> str | None:
+    """Of an object that nothing changes but its own loss: the generation that it was made again
+    in. Pulumi gives its name an end.
+    """
+    return _newest(one.annotations for one in there or () if one.name.startswith(beginning))
+
+
+def _newest(annotations: Iterable[Mapping[str, str]]) -> str | None:
     found = (one.get(GENERATION_ANNOTATION, "") for one in annotations)
     return max((text for text in found if _GENERATION.fullmatch(text)), default=None)
 

@@ -55,12 +55,20 @@ class Revision:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Named:
+    """Any object, as far as it is known: that it is there."""
+
+    name: str
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Installed:
     pods: tuple[NewtPod, ...] | None = None
     deployments: tuple[Deployment, ...] | None = None
-    secrets: tuple[str, ...] | None = None
-    claims: tuple[str, ...] | None = None
-    jobs: tuple[str, ...] | None = None
+    secrets: tuple[Named, ...] | None = None
+    claims: tuple[Named, ...] | None = None
+    jobs: tuple[Named, ...] | None = None
     revisions: tuple[Revision, ...] | None = None
 
     def pods_with(self, wanted: Mapping[str, str]) -> tuple[NewtPod, ...] | None:
@@ -155,10 +163,11 @@ def deployment(found: Object) -> Deployment:
     )
 
 
-def name(found: Object) -> Iterator[str]:
-    """Of an object that stays."""
-    if not found["metadata"].get("deletionTimestamp"):
-        yield str(found["metadata"]["name"])
+def named(found: Object) -> Iterator[Named]:
+    """An object; none where it is on its way out."""
+    metadata = found["metadata"]
+    if not metadata.get("deletionTimestamp"):
+        yield Named(name=metadata["name"], annotations=metadata.get("annotations") or {})
 
 
 def revision(found: Object) -> Iterator[Revision]:

@@ -89,9 +89,9 @@ def installed_in(client: _Client, namespace: str) -> Installed:
             f"/apis/apps/v1/namespaces/{namespace}/deployments",
             lambda one: [installed.deployment(one)],
         ),
-        secrets=None if secrets is None else _each(secrets, installed.name),
-        claims=client.known(f"{core}/persistentvolumeclaims", installed.name),
-        jobs=client.known(f"/apis/batch/v1/namespaces/{namespace}/jobs", installed.name),
+        secrets=None if secrets is None else _each(secrets, installed.named),
+        claims=client.known(f"{core}/persistentvolumeclaims", installed.named),
+        jobs=client.known(f"/apis/batch/v1/namespaces/{namespace}/jobs", installed.named),
         revisions=None if secrets is None else _each(secrets, installed.revision),
     )
 

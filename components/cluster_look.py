@@ -29,6 +29,9 @@ class Look:
     lookup: Lookup
     #: See ``cluster.drift``; None for a stack that nothing ever happened to.
     generation: str | None
+    #: Of what nothing changes but its own loss.
+    secret_generation: str | None
+    claim_generation: str | None
     #: Names of objects that must be made anew: an update in place needs an object that is there.
     replaced: frozenset[str]
 
@@ -44,7 +47,7 @@ def look(name: str, settings: KubernetesSettings, owner: str, resource: pulumi.R
         lookup = cluster.unresolved(settings, error)
     findings = list(lookup.findings)
     differences: tuple[Difference, ...] = ()
-    generation = None
+    generation = secret_generation = claim_generation = None
     if (snapshot := lookup.snapshot) is not None:
         own = {DENY: DENIED, POLICY: rendered(lookup.policy)}
         state = recorded(settings.kubernetes.namespace)
@@ -76,17 +79,22 @@ def look(name: str, settings: KubernetesSettings, owner: str, resource: pulumi.R
             differences = cluster.differences(snapshot, made, digest)
         findings += [one.finding for one in differences]
         generation = cluster.generation(snapshot, made, differences, datetime.now(UTC))
+        secret_generation = cluster.own_generation(snapshot.installed.secrets, made.secret)
+        claim_generation = cluster.own_generation(snapshot.installed.claims, CLAIM)
     _tell(findings, resource)
+    replaced = frozenset(
+        one.name
+        for one in differences
+        # What another client wrote into the policy outlives an apply. While the policy is
+        # replaced the deny shuts newt, so it is never replaced as long as it is there.
+        if one.is_repaired and (one.is_missing or one.name == POLICY)
+    )
     return Look(
         lookup=lookup,
         generation=generation,
-        replaced=frozenset(
-            one.name
-            for one in differences
-            # What another client wrote into the policy outlives an apply. While the policy is
-            # replaced the deny shuts newt, so it is never replaced as long as it is there.
-            if one.is_repaired and (one.is_missing or one.name == POLICY)
-        ),
+        secret_generation=generation if secret_name(name) in replaced else secret_generation,
+        claim_generation=generation if CLAIM in replaced else claim_generation,
+        replaced=replaced,
     )
 
 

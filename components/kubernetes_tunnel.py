@@ -120,6 +120,8 @@ class KubernetesTunnel(pulumi.ComponentResource):
                 after=before_newt,
                 known=known,
                 generation=generation,
+                secret_generation=found.secret_generation,
+                claim_generation=found.claim_generation,
                 lost_secret=secret_name(name) in found.replaced,
                 lost_claim=CLAIM in found.replaced,
             ),

@@ -59,8 +59,11 @@ class NewtReleaseArgs:
     #: False when the cluster could not be read: then what the state holds stands.
     known: bool = True
     #: See ``cluster.drift``: newt is started anew after what had to be put back, and Helm makes
-    #: again what is missing of its own; and what of ours must be made anew.
+    #: again what is missing of its own. Secret and volume change only when they are lost: an
+    #: update of a volume in use is one more thing that can fail.
     generation: str | None = None
+    secret_generation: str | None = None
+    claim_generation: str | None = None
     lost_secret: bool = False
     lost_claim: bool = False
 
@@ -147,7 +150,7 @@ class NewtRelease(pulumi.ComponentResource):
             "name": CLAIM,
             "namespace": args.namespace,
             # The release waits for newt, and newt for its volume; one wait is enough.
-            "annotations": {"pulumi.com/skipAwait": "true", **generation_of(args.generation)},
+            "annotations": {"pulumi.com/skipAwait": "true", **generation_of(args.claim_generation)},
         }
         spec: Any = {
             "accessModes": ["ReadWriteOnce"],
@@ -163,7 +166,8 @@ class NewtRelease(pulumi.ComponentResource):
 
 
 def _annotated(args: NewtReleaseArgs) -> dict[str, Any]:
-    return {} if args.generation is None else {"annotations": generation_of(args.generation)}
+    annotations = generation_of(args.secret_generation)
+    return {"annotations": annotations} if annotations else {}
 
 
 def _chart_reference(chart: Chart) -> str:

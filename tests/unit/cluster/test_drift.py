@@ -11,8 +11,14 @@ import pytest
 
 from cluster import OWNER, Level
 from cluster.difference import Made
-from cluster.drift import GENERATION_ANNOTATION, deployed_digest, differences, generation
-from cluster.installed import Deployment, Installed, NewtPod, Revision
+from cluster.drift import (
+    GENERATION_ANNOTATION,
+    deployed_digest,
+    differences,
+    generation,
+    own_generation,
+)
+from cluster.installed import Deployment, Installed, Named, NewtPod, Revision
 from cluster.snapshot import Namespace, NetworkPolicy, Snapshot
 from egress.network_policy import (
     DIGEST_ANNOTATION,
@@ -48,12 +54,18 @@ MADE = Made(
 )
 POD = NewtPod(name="newt-1", labels=tuple(NEWT.items()), annotations={DIGEST_ANNOTATION: DIGEST})
 DEPLOYMENT = Deployment(name="newt-newt-newt", labels=tuple(NEWT.items()), claims=("newt-config",))
+
+
+def named(*names: str) -> tuple[Named, ...]:
+    return tuple(Named(name=name) for name in names)
+
+
 INSTALLED = Installed(
     pods=(POD,),
     deployments=(DEPLOYMENT,),
-    secrets=("newt-tunnel-newt-credentials-1a2b3c4d", "sh.helm.release.v1.newt.v1"),
-    claims=("newt-config",),
-    jobs=("newt-tunnel-proof-proving-1a2b3c4d",),
+    secrets=named("newt-tunnel-newt-credentials-1a2b3c4d", "sh.helm.release.v1.newt.v1"),
+    claims=named("newt-config"),
+    jobs=named("newt-tunnel-proof-proving-1a2b3c4d"),
     revisions=(Revision(release="newt", number=1, status="deployed"),),
 )
 
@@ -222,7 +234,7 @@ def test_a_control_namespace_by_another_name_is_no_difference() -> None:
 @pytest.mark.parametrize(
     ("changes", "kind", "text"),
     [
-        ({"secrets": ("other",)}, "Secret", "newt's credentials are missing"),
+        ({"secrets": named("other")}, "Secret", "newt's credentials are missing"),
         ({"claims": ()}, "PersistentVolumeClaim", "is missing, and newt cannot start without"),
         ({"jobs": ()}, "Job", "the proof is gone"),
         ({"deployments": (), "pods": ()}, "Deployment", "newt's Deployment is missing"),
@@ -304,3 +316,11 @@ def test_newts_pods_say_what_was_deployed_when_the_state_does_not() -> None:
     plain = replace(POD, annotations={})
     assert deployed_digest(installed(pods=(plain,)), None, NEWT) is None
     assert deployed_digest(installed(pods=None), None, NEWT) is None
+
+
+def test_what_only_its_own_loss_changes_has_a_generation_of_its_own() -> None:
+    made_again = Named(name="newt-config", annotations={GENERATION_ANNOTATION: G})
+    assert own_generation((made_again, *named("other")), "newt-config") == G
+    assert own_generation(named("newt-config"), "newt-config") is None
+    assert own_generation((made_again,), "other") is None
+    assert own_generation(None, "newt-config") is None

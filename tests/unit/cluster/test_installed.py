@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cluster.installed import Installed, Revision, deployment, name, pod, revision
+from cluster.installed import Installed, Revision, deployment, named, pod, revision
 
 NOT_READY = [{"type": "Ready", "status": "False"}]
 
@@ -117,4 +117,4 @@ def test_the_newest_of_helms_records_counts_by_its_number() -> None:
 
 
 def test_what_is_being_deleted_is_gone() -> None:
-    assert list(name({"metadata": {"name": "a", "deletionTimestamp": "now"}})) == []
+    assert list(named({"metadata": {"name": "a", "deletionTimestamp": "now"}})) == []

@@ -10,7 +10,7 @@ import pulumi
 import pytest
 
 from cluster import GENERATION_ANNOTATION, OWNER
-from cluster.installed import Deployment, Installed, NewtPod, Revision
+from cluster.installed import Deployment, Installed, Named, NewtPod, Revision
 from cluster.snapshot import Namespace, NetworkPolicy, Snapshot
 from egress.network_policy import DIGEST_ANNOTATION
 from tests.unit.components.k3s_home import (
@@ -50,11 +50,17 @@ def deployed(by: Recording) -> Snapshot:
         installed=Installed(
             pods=(NewtPod(name="newt-1", labels=NEWT, annotations=marks),),
             deployments=(Deployment(name="newt-newt-newt", labels=NEWT, claims=("newt-config",)),),
-            secrets=(f"{CREDENTIALS}-1a2b3c4d",),
-            claims=("newt-config",),
-            jobs=(f"{PROOF}-1a2b3c4d",),
+            secrets=(_kept(by, CREDENTIALS, f"{CREDENTIALS}-1a2b3c4d"),),
+            claims=(_kept(by, CLAIM, "newt-config"),),
+            jobs=(Named(name=f"{PROOF}-1a2b3c4d"),),
             revisions=(Revision(release="newt", number=1, status="deployed"),),
         ),
+    )
+
+
+def _kept(by: Recording, resource: str, name: str) -> Named:
+    return Named(
+        name=name, annotations=by.named(resource).inputs["metadata"].get("annotations", {})
     )
 
 
@@ -85,7 +91,7 @@ def generations(recording: Recording) -> dict[str, str | None]:
     """Wherever it must be for an update to make everything anew."""
     found = {
         name: recording.named(name).inputs["metadata"].get("annotations", {})
-        for name in (NAMESPACE, DENY, POLICY, CONTROL_NAMESPACE, CREDENTIALS, CLAIM)
+        for name in (NAMESPACE, DENY, POLICY, CONTROL_NAMESPACE)
     }
     for job in (PROOF, CONTROL):
         found[job] = recording.named(job).inputs["spec"]["template"]["metadata"]["annotations"]
@@ -159,6 +165,31 @@ def test_a_changed_policy_is_replaced_and_a_changed_deny_is_applied_with_both_di
         "ingress": [],
         "egress": [],
     }
+
+
+@pytest.mark.parametrize(
+    ("change", "kept"),
+    [
+        (installed(secrets=()), (CREDENTIALS,)),
+        (installed(claims=()), (CLAIM,)),
+        (without("newt-tunnel-netpol"), ()),
+    ],
+)
+def test_credentials_and_volume_change_only_when_they_are_lost_themselves(
+    k3s_home: Recording, change: Callable[[Snapshot], Snapshot], kept: tuple[str, ...]
+) -> None:
+    repaired = again(k3s_home, change)
+    after = again(repaired, without("newt-tunnel-deny"))
+    for recording in (repaired, after):
+        marked = {
+            name
+            for name in (CREDENTIALS, CLAIM)
+            if GENERATION_ANNOTATION
+            in recording.named(name).inputs["metadata"].get("annotations", {})
+        }
+        assert marked == set(kept)
+    for name in kept:
+        assert after.named(name).inputs == repaired.named(name).inputs
 
 
 def test_after_the_repair_nothing_changes_any_more(k3s_home: Recording) -> None:
