@@ -10,18 +10,26 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pulumi_policy import (
-    EnforcementLevel,
-    Policy,
-    PolicyPack,
-    PolicyResource,
-    ReportViolation,
-    ResourceValidationArgs,
-    ResourceValidationPolicy,
-    StackValidationArgs,
-    StackValidationPolicy,
-)
-from pulumi_policy.proxy import UnknownValueError
+try:
+    from pulumi_policy import (
+        EnforcementLevel,
+        Policy,
+        PolicyPack,
+        PolicyProviderResource,
+        PolicyResource,
+        ReportViolation,
+        ResourceValidationArgs,
+        ResourceValidationPolicy,
+        StackValidationArgs,
+        StackValidationPolicy,
+    )
+    from pulumi_policy.proxy import UnknownValueError
+except ModuleNotFoundError as error:
+    raise SystemExit(
+        f"policies: the package {error.name} is not installed in the program's virtual "
+        "environment; in the folder above run: "
+        ".venv/bin/pip install -r policies/requirements.txt"
+    ) from None
 
 # In place of this folder, so that `policies` is the package that the tests know.
 sys.path[0] = str(Path(__file__).resolve().parents[1])
@@ -71,8 +79,15 @@ def of_stack(resources: Sequence[PolicyResource]) -> list[Resource]:
         views[one.urn].tie(
             parent=None if one.parent is None else views.get(one.parent.urn),
             needs=[views[urn] for urn in sorted(needed & views.keys())],
+            provider=None if one.provider is None else _provider(one.provider, views),
         )
     return list(views.values())
+
+
+def _provider(one: PolicyProviderResource, views: Mapping[str, Resource]) -> Resource:
+    return views.get(one.urn) or Resource(
+        type=one.resource_type, name=one.name, urn=one.urn, properties=plain(one.props)
+    )
 
 
 def _of_resource(rule: ResourceRule) -> Policy:

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from policies import newts
-from policies.confinement import NETWORK_POLICY, allows_everything, confines
+from policies.fit import Fit
+from policies.kinds import CONTAINER, NETWORK_POLICY, SERVICE, SERVICE_SPEC
+from policies.network_policies import allows_everything, may_open
 from policies.reasons import TUNNELS, entries_in, reason_for
-from policies.view import UNKNOWN, Finding, Resource, at, items, leaves, mapping, text
+from policies.view import UNKNOWN, Finding, Resource, at, items, mapping, text
 from settings.dual_stack import is_wide
 
 _ENTRY = "write what newt needs, or say why on the entry in the stack file, as `reason:`"
@@ -47,7 +49,7 @@ def wide(resources: list[Resource]) -> Iterator[Finding]:
                     remedy=_ANY_RESOLVER if name == _DNS else _ENTRY,
                 )
         for index, rule in enumerate(items(policy.at("spec", "egress"))):
-            if not at(rule, "to") and not allows_everything(rule):
+            if not at(rule, "to") and allows_everything(rule) is Fit.NO:
                 yield Finding(
                     resource=policy,
                     property=f"spec.egress[{index}].to",
@@ -111,13 +113,14 @@ def _cages(resources: list[Resource]) -> list[Resource]:
     pods = [
         one
         for newt in newts.newts(resources)
-        if newt.type != newts.CONTAINER
+        if newt.type not in (CONTAINER, SERVICE)
         for one in newts.pods_of(newt)
     ]
     return [
         policy
         for policy in resources
-        if policy.type == NETWORK_POLICY and any(confines(policy, one) for one in pods)
+        if policy.type == NETWORK_POLICY
+        and any(may_open(policy, one) is not Fit.NO for one in pods)
     ]
 
 
@@ -136,12 +139,13 @@ def _is_wide(block: Any) -> bool:
 
 
 def _added(newt: Resource) -> Iterator[tuple[str, list[Any]]]:
-    if newt.type == newts.CONTAINER:
+    if newt.type == CONTAINER:
         yield "capabilities.adds", items(newt.at("capabilities", "adds"))
         return
-    given = newts.values(newt) if newts.is_release(newt) else newt.at("spec")
+    if newt.type == SERVICE:
+        yield "taskSpec.containerSpec.capAdds", items(newt.at(*SERVICE_SPEC, "capAdds"))
     by_place: dict[str, list[Any]] = {}
-    for path, _, value in leaves(given, "values" if newts.is_release(newt) else "spec"):
+    for path, _, value in newts.values_of_pods(newt):
         if ".capabilities.add[" in path:
             by_place.setdefault(path.rpartition("[")[0], []).append(value)
     yield from by_place.items()

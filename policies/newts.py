@@ -1,55 +1,77 @@
 """Which resources are a newt: ours, and one that somebody wrote by hand.
 
-By image, by chart, or by the variables that only newt has. A pod or container that only borrows
-newt's image, like our proof, is none.
+By image, by chart, by what its command line starts, or by the variables that only newt has. A pod
+that runs our own gate or proof in newt's image is none.
 """
 
 from __future__ import annotations
 
+import itertools
+import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from policies.view import Resource, at, items, mapping, text
+from pod import GATE, PROBE
+from policies import charts
+from policies.charts import PROGRAMS, is_release
+from policies.kinds import CHARTS, CONTAINER, IMAGES, SERVICE, SERVICE_SPEC, is_patch, pod_path
+from policies.view import UNKNOWN, Resource, at, items, leaves, mapping, text
 
-CONTAINER = "docker:index/container:Container"
-#: What pulls an image for Docker, each with its name in ``name``.
-IMAGES = ("docker:index/remoteImage:RemoteImage",)
-RELEASES = (
-    "kubernetes:helm.sh/v3:Release",
-    "kubernetes:helm.sh/v3:Chart",
-    "kubernetes:helm.sh/v4:Chart",
-)
-#: What has pods, and where its pod's metadata and spec are.
-_PODS: Mapping[str, tuple[str, ...]] = {
-    "Pod": (),
-    "Deployment": ("spec", "template"),
-    "DaemonSet": ("spec", "template"),
-    "StatefulSet": ("spec", "template"),
-    "ReplicaSet": ("spec", "template"),
-    "ReplicationController": ("spec", "template"),
-    "Job": ("spec", "template"),
-    "CronJob": ("spec", "jobTemplate", "spec", "template"),
-}
-_WORKLOAD = re.compile(r"kubernetes:(?:core|apps|batch)/v1:(\w+)")
-#: newt's program goes by both names.
-_PROGRAMS = ("newt", "pangolin-cli")
+_IMAGE = re.compile(rf"(?:.*[-_.])?(?:{'|'.join(PROGRAMS)})")
+_NAME = re.compile(rf"(?:.*-)?(?:{'|'.join(PROGRAMS)})(?:-.*)?")
 _OWN_VARIABLES = frozenset(
-    {"PANGOLIN_ENDPOINT", "NEWT_ID", "NEWT_SECRET", "NEWT_PROVISIONING_KEY", "SITE_SECRET"}
+    {
+        *("PANGOLIN_ENDPOINT", "NEWT_ID", "NEWT_SECRET", "NEWT_PROVISIONING_KEY"),
+        *("SITE_SECRET", "SITE_PROVISIONING_KEY"),
+    }
 )
-#: The chart labels the pods of an instance by it.
-INSTANCE_LABEL = "newt.instance"
+#: Programs that start another, which their arguments name.
+_STARTERS = frozenset(
+    {
+        *("entrypoint.sh", "docker-entrypoint.sh", "tini", "dumb-init", "catatonit", "env"),
+        *("exec", "nohup", "setpriv", "su-exec", "gosu", "stdbuf", "nice", "timeout"),
+        *("sh", "ash", "bash", "dash"),
+    }
+)
+#: newt where a shell's text starts a program.
+_IN_SHELL = re.compile(
+    rf"(?:^|[;&|(`\n]|\b(?:exec|then|do|else|{'|'.join(sorted(map(re.escape, _STARTERS)))})\s)\s*"
+    rf"(?:--\s+)?(?:[^\s;&|]*/)?(?:{'|'.join(PROGRAMS)})(?![\w.-])"
+)
+_CONTAINERS = ("containers", "initContainers", "ephemeralContainers")
+#: Scripts of ours that run in newt's image; see components/pods.py.
+_OURS = tuple(["/bin/sh", "-c", script] for script in (GATE, PROBE))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """What one container runs, whoever starts it."""
+
+    #: Empty for a Docker container.
+    place: str
+    name: Any = None
+    image: Any
+    #: One whose value comes from elsewhere has the reference.
+    variables: Mapping[str, Any]
+    variables_key: str = "env"
+    #: The parts of the command line, by their property.
+    words: Mapping[str, list[Any]]
+
+    def at(self, *keys: str) -> str:
+        return ".".join(filter(None, (self.place, *keys)))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Pods:
     """Pods of one shape. ``labels`` are those that are known; ``all_labels`` says that these are
-    all.
+    all. ``cluster`` is the provider.
     """
 
+    cluster: Resource | None
     namespace: Any
-    labels: Mapping[str, Any]
+    labels: Any
     all_labels: bool = True
 
 
@@ -58,7 +80,7 @@ def is_newt_image(image: object) -> bool:
     if not isinstance(image, str):
         return False
     name = image.partition("@")[0].rpartition("/")[2].partition(":")[0]
-    return name in _PROGRAMS
+    return _IMAGE.fullmatch(name) is not None
 
 
 def is_container(resource: Resource) -> bool:
@@ -67,114 +89,148 @@ def is_container(resource: Resource) -> bool:
     """
     if resource.type != CONTAINER:
         return False
-    images = [resource.at("image"), *(one.at("name") for one in resource.needs if is_image(one))]
-    return any(map(is_newt_image, images)) or not _OWN_VARIABLES.isdisjoint(variables(resource))
+    pulled_as = (one.at("name") for one in resource.needs if is_image(one))
+    return any(map(is_newt_image, pulled_as)) or bool(programs(resource))
 
 
 def is_image(resource: Resource) -> bool:
     return resource.type in IMAGES and is_newt_image(resource.at("name"))
 
 
-def variables(container: Resource) -> dict[str, str]:
-    """The environment of a Docker container."""
-    written = (one.partition("=") for one in items(container.at("envs")) if isinstance(one, str))
-    return {name: value for name, _, value in written}
-
-
-def is_release(resource: Resource) -> bool:
-    """newt's chart, however it is installed."""
-    if resource.type not in RELEASES:
-        return False
-    chart = resource.at("chart")
-    name = re.sub(r"(-[0-9][^/]*)?(\.tgz)?$", "", chart) if isinstance(chart, str) else ""
-    return name.rpartition("/")[2] in _PROGRAMS or "newtInstances" in mapping(values(resource))
-
-
-def values(release: Resource) -> Any:
-    return release.at("values")
-
-
-def pod(resource: Resource) -> Any:
-    """Metadata and spec of the pods that a workload has; None where it has none."""
-    found = _WORKLOAD.fullmatch(resource.type)
-    path = _PODS.get(found[1]) if found else None
-    return None if path is None else resource.at(*path)
-
-
-def newt_containers(resource: Resource) -> list[tuple[str, Any]]:
-    """The containers of a workload's pods that are newt, each with its place."""
-    found = _WORKLOAD.fullmatch(resource.type)
-    path = _PODS.get(found[1]) if found else None
-    if path is None:
-        return []
-    place = ".".join((*path, "spec", "containers"))
-    containers = items(resource.at(*path, "spec", "containers"))
-    return [
-        (f"{place}[{index}]", container)
-        for index, container in enumerate(containers)
-        if _is_newt(container)
-    ]
-
-
-def _is_newt(container: Any) -> bool:
-    names = {at(one, "name") for one in items(at(container, "env"))}
-    if not _OWN_VARIABLES.isdisjoint(names):
-        return True
-    command = items(at(container, "command"))
-    # Our prober runs a shell of newt's image.
-    runs_newt = not command or str(command[0]).rpartition("/")[2] in _PROGRAMS
-    return runs_newt and is_newt_image(at(container, "image"))
-
-
 def is_newt(resource: Resource) -> bool:
-    return is_container(resource) or is_release(resource) or bool(newt_containers(resource))
+    return is_container(resource) or is_release(resource) or is_service_or_workload(resource)
+
+
+def is_service_or_workload(resource: Resource) -> bool:
+    if is_patch(resource) and _NAME.fullmatch(text(resource.at("metadata", "name")) or ""):
+        # It may say no image: the chart calls newt's Deployment <release>-newt-<instance>.
+        return True
+    return resource.type != CONTAINER and bool(programs(resource))
 
 
 def newts(resources: list[Resource]) -> list[Resource]:
-    return [resource for resource in resources if is_newt(resource)]
+    """Without the charts whose pods are resources of their own."""
+    rendered = {one.parent.urn for one in resources if one.parent is not None}
+    return [
+        resource
+        for resource in resources
+        if is_newt(resource) and not (resource.type in CHARTS and resource.urn in rendered)
+    ]
+
+
+def programs(resource: Resource) -> list[Program]:
+    """The programs of a container, a service or a workload that are newt."""
+    patch = is_patch(resource)
+    return [
+        one for one in _all_programs(resource) if _is_newt(one) or (patch and one.name in PROGRAMS)
+    ]
+
+
+def _all_programs(resource: Resource) -> Iterator[Program]:
+    if resource.type == CONTAINER:
+        written = (v.partition("=") for v in items(resource.at("envs")) if isinstance(v, str))
+        yield Program(
+            place="",
+            image=resource.at("image"),
+            variables={name: value for name, _, value in written},
+            variables_key="envs",
+            words={key: items(resource.at(key)) for key in ("entrypoints", "command")},
+        )
+    elif resource.type == SERVICE:
+        spec = resource.at(*SERVICE_SPEC)
+        yield Program(
+            place=".".join(SERVICE_SPEC),
+            image=at(spec, "image"),
+            variables=mapping(at(spec, "env")),
+            words={key: items(at(spec, key)) for key in ("commands", "args")},
+        )
+    path_of_pods = pod_path(resource)
+    if path_of_pods is None:
+        return
+    for kind in _CONTAINERS:
+        place = ".".join((*path_of_pods, "spec", kind))
+        for index, container in enumerate(items(resource.at(*path_of_pods, "spec", kind))):
+            variables = {
+                name: at(one, "value") if at(one, "value") is not None else at(one, "valueFrom")
+                for one in items(at(container, "env"))
+                if (name := text(at(one, "name")))
+            }
+            yield Program(
+                place=f"{place}[{index}]",
+                name=at(container, "name"),
+                image=at(container, "image"),
+                variables=variables,
+                words={key: items(at(container, key)) for key in ("command", "args")},
+            )
+
+
+def _is_newt(program: Program) -> bool:
+    if not _OWN_VARIABLES.isdisjoint(program.variables):
+        return True
+    words = [word for part in program.words.values() for word in part]
+    return words not in _OURS and (is_newt_image(program.image) or _starts_newt(words))
+
+
+def _starts_newt(words: list[Any]) -> bool:
+    known = [word for word in words if isinstance(word, str)]
+    names = [posixpath.basename(word) for word in known]
+    if not names:
+        return False
+    is_command = names[0] in PROGRAMS
+    is_started = names[0] in _STARTERS and not set(PROGRAMS).isdisjoint(names)
+    in_shell = any(
+        re.fullmatch("-[a-z]*c", option) and _IN_SHELL.search(script)
+        for option, script in itertools.pairwise(known)
+    )
+    return is_command or is_started or in_shell
 
 
 def pods_of(newt: Resource) -> Iterator[Pods]:
     """The pods of a newt in a cluster, by what a policy can select."""
     if is_release(newt):
-        instances = items(at(values(newt), "newtInstances"))
-        names = [at(one, "name") for one in instances if at(one, "enabled") is not False]
-        namespace = newt.at("namespace")
-        for name in names or [None]:
-            labels = {} if name is None else {INSTANCE_LABEL: name}
-            yield Pods(namespace, labels, all_labels=False)
+        namespace = newt.at("namespace") or _default_namespace(newt)
+        for labels in charts.labels_of_pods(newt):
+            yield Pods(cluster=newt.provider, namespace=namespace, labels=labels, all_labels=False)
         return
-    metadata = at(pod(newt), "metadata")
-    yield Pods(newt.at("metadata", "namespace"), mapping(at(metadata, "labels")))
+    path = pod_path(newt)
+    given = newt.at(*path, "metadata", "labels") if path is not None else None
+    yield Pods(
+        cluster=newt.provider,
+        namespace=namespace_of(newt),
+        labels=given if given is UNKNOWN else mapping(given),
+        # A patch adds to pods that are there already.
+        all_labels=not is_patch(newt),
+    )
+
+
+def namespace_of(resource: Resource) -> Any:
+    """None: what the kubeconfig says, which the update knows."""
+    return resource.at("metadata", "namespace") or _default_namespace(resource)
+
+
+def _default_namespace(resource: Resource) -> Any:
+    return None if resource.provider is None else resource.provider.at("namespace")
+
+
+def values_of_pods(newt: Resource) -> Iterator[tuple[str, str, Any]]:
+    """Every value of a newt in a cluster: its path, the key it stands under, and itself."""
+    path = pod_path(newt)
+    if is_release(newt):
+        yield from leaves(charts.values(newt), "values")
+    elif path is not None and is_newt(newt):
+        yield from leaves(newt.at(*path, "spec"), ".".join((*path, "spec")))
 
 
 def image_texts(newt: Resource) -> Iterator[tuple[str, str]]:
     """The images that a newt names, each with its property."""
-    if newt.type in (CONTAINER, *IMAGES):
-        key = "image" if newt.type == CONTAINER else "name"
-        image = text(newt.at(key))
-        # An id of what is there already; it cannot move.
-        if image and not image.startswith("sha256:"):
-            yield key, image
-    elif is_release(newt):
-        yield from _chart_images(values(newt))
-    else:
-        for place, container in newt_containers(newt):
-            if image := text(at(container, "image")):
-                yield f"{place}.image", image
-
-
-def _chart_images(given: Any) -> Iterator[tuple[str, str]]:
-    """Chart values that name an image by its parts. What they leave out comes with the chart, which
-    has a version.
-    """
-    places = [("values.global.image", at(given, "global", "image"))]
-    places += [
-        (f"values.newtInstances[{index}].image", at(instance, "image"))
-        for index, instance in enumerate(items(at(given, "newtInstances")))
-    ]
-    for place, image in places:
-        tag, digest = text(at(image, "tag")), text(at(image, "digest"))
-        if tag or digest:
-            name = text(at(image, "repository")) or _PROGRAMS[0]
-            yield place, name + (f":{tag}" if tag else "") + (f"@{digest}" if digest else "")
+    if is_release(newt):
+        yield from charts.images(newt)
+        return
+    found = [("name", newt.at("name"))] if newt.type in IMAGES else []
+    # A container is known by what its image was pulled as, too.
+    of_newt = _all_programs(newt) if newt.type == CONTAINER else programs(newt)
+    found += [(one.at("image"), one.image) for one in of_newt]
+    for place, image in found:
+        # An id is of what is there already; it cannot move.
+        if (known := text(image)) and not known.startswith("sha256:"):
+            yield place, known

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from policies.newts import IMAGES, image_texts, is_image, is_newt, is_release
+from policies.charts import is_release
+from policies.kinds import IMAGES
+from policies.newts import image_texts, is_image, is_newt
 from policies.reasons import reason_for
 from policies.view import UNKNOWN, Finding, Resource
 

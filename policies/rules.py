@@ -10,7 +10,7 @@ import enum
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from policies import advice, confinement, exposure, pinning
+from policies import advice, confinement, machine, pinning, secrecy, volumes
 from policies.view import Finding, Resource
 
 
@@ -48,25 +48,43 @@ RULES: tuple[ResourceRule | StackRule, ...] = (
         "no-plain-secret",
         "No credential stands where others read it.",
         Level.MANDATORY,
-        exposure.plain_secrets,
+        secrecy.plain_secrets,
+    ),
+    StackRule(
+        "no-copied-secret",
+        "newt's secret is in no resource but the one that newt reads it from.",
+        Level.MANDATORY,
+        secrecy.copied_secrets,
     ),
     ResourceRule(
         "no-docker-socket",
         "newt does not get the socket of a container engine.",
         Level.MANDATORY,
-        exposure.docker_socket,
+        machine.docker_socket,
+    ),
+    StackRule(
+        "no-engine-volume",
+        "No volume of newt is a folder of the host that holds the socket of a container engine.",
+        Level.MANDATORY,
+        volumes.host_folders,
     ),
     ResourceRule(
         "no-host-network",
         "newt shares neither the machine's network nor its processes, and is not privileged.",
         Level.MANDATORY,
-        exposure.host_access,
+        machine.host_access,
     ),
     ResourceRule(
         "pinned-version",
         "newt's image and chart have an exact version.",
         Level.MANDATORY,
         pinning.unpinned,
+    ),
+    StackRule(
+        "confinement-is-known",
+        "What decides whether newt is confined is known in the preview.",
+        Level.ADVISORY,
+        confinement.not_known,
     ),
     StackRule(
         "no-whole-namespace",

@@ -36,9 +36,17 @@ class Resource:
     parent: Resource | None = None
     #: What the state says must be there before.
     needs: Sequence[Resource] = field(default=(), repr=False)
+    #: What makes it, and where.
+    provider: Resource | None = field(default=None, repr=False)
 
-    def tie(self, *, parent: Resource | None, needs: Sequence[Resource]) -> None:
-        self.parent, self.needs = parent, needs
+    def tie(
+        self,
+        *,
+        parent: Resource | None,
+        needs: Sequence[Resource],
+        provider: Resource | None = None,
+    ) -> None:
+        self.parent, self.needs, self.provider = parent, needs, provider
 
     def at(self, *path: str | int) -> Any:
         """The value at ``path``; None where there is none, UNKNOWN below what is not known."""

@@ -39,7 +39,7 @@ def everything(data: Data) -> dict[str, list[str]]:
 def changed(name: str, resource: str, change: Callable[[dict[str, Any]], object]) -> Data:
     """A recording in which ``change`` was made to the properties of one resource."""
     data = recorded(name)
-    (found,) = (one for one in data if one["name"] == resource)
+    found = named(data, resource)
     # Inputs and outputs may say the same, and must go on doing so.
     for properties in (found["inputs"], found["outputs"]):
         if properties:
@@ -55,6 +55,7 @@ def by_hand(type_: str, properties: dict[str, Any], name: str = "bare") -> dict[
         "urn": f"urn:pulumi:nas::{PROJECT}::{type_}::{name}",
         "parent": f"urn:pulumi:nas::{PROJECT}::{STACK}::{PROJECT}-nas",
         "needs": [],
+        "provider": "",
         "inputs": properties,
         "outputs": copy.deepcopy(properties),
     }
@@ -92,7 +93,7 @@ def release(**properties: Any) -> dict[str, Any]:
 
 
 def network_policy(
-    *, egress: list[Any] | None = None, selector: dict[str, Any] | None = None, **spec: Any
+    *, egress: object = None, selector: object = None, **spec: Any
 ) -> dict[str, Any]:
     """A policy for everything in the namespace ``newt``."""
     return by_hand(
@@ -108,6 +109,36 @@ def network_policy(
         },
         name="cage",
     )
+
+
+def provider(package: str, name: str, **properties: Any) -> dict[str, Any]:
+    return by_hand(f"pulumi:providers:{package}", properties, name=name)
+
+
+def made_by(resource: dict[str, Any], provider: dict[str, Any]) -> dict[str, Any]:
+    """``resource``, as if it had been given that provider."""
+    return resource | {"provider": provider["urn"]}
+
+
+def named(data: Data, name: str) -> dict[str, Any]:
+    (found,) = (one for one in data if one["name"] == name)
+    return found
+
+
+def in_values(*path: str | int, **keys: Any) -> Callable[[dict[str, Any]], object]:
+    """Set keys deep in the values of the chart."""
+
+    def change(properties: dict[str, Any]) -> None:
+        place = properties["values"]
+        for part in path:
+            place = place[part]
+        place.update(keys)
+
+    return change
+
+
+def values_of(**instance: Any) -> dict[str, Any]:
+    return {"newtInstances": [{"name": "main", "enabled": True, **instance}]}
 
 
 def after(resource: dict[str, Any], *others: dict[str, Any]) -> Data:

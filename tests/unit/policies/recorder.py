@@ -1,8 +1,8 @@
 """What the real program asks the engine for, as the policy pack is given it: recorded, and read.
 
 `python -m tests.unit.policies.recorder` records anew (`make golden`). Long programs that travel in
-an input are cut out, and times too, so that a recording changes when an input does and not with
-every line of theirs.
+an input are cut out of the files, and times too, so that a recording changes when an input does and
+not with every line of theirs. Who reads a recording gets the programs back.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import runpy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from policies.view import UNKNOWN as UNKNOWN_VALUE
 from policies.view import Resource
 from tests.unit.components import k3s_home, nas
 from tests.unit.components.recording import STACK, UNKNOWN, Recording, record, revealed
+from tests.unit.components.recording import Resource as Registered
 
 REPOSITORY = Path(__file__).parents[3]
 RECORDINGS = Path(__file__).with_name("recordings")
@@ -82,34 +83,54 @@ def as_data(recording: Recording) -> list[dict[str, Any]]:
             "name": resource.name,
             "urn": resource.urn,
             "parent": resource.parent,
-            "needs": sorted({*resource.dependencies, resource.provider.rpartition("::")[0]} - {""}),
-            "inputs": _short(revealed(resource.inputs)),
-            "outputs": _short(
+            "needs": sorted({*resource.dependencies, _provider(resource)} - {""}),
+            "provider": _provider(resource),
+            "inputs": _in_texts(_timeless, revealed(resource.inputs)),
+            "outputs": _in_texts(
+                _timeless,
                 revealed(
                     recording.registered_outputs.get(resource.urn, {})
                     if _is_component(resource.type)
                     else resource.inputs
-                )
+                ),
             ),
         }
         for resource in recording.resources
     ]
 
 
+def _provider(resource: Registered) -> str:
+    """Its URN; the engine is given URN::ID."""
+    return resource.provider.rpartition("::")[0]
+
+
 def _is_component(type_: str) -> bool:
     return type_.startswith("newt-tunnel:") or type_ == STACK
 
 
-def _short(value: Any) -> Any:
+def _in_texts(change: Callable[[str], str], value: Any) -> Any:
+    """``value`` with every text in it changed."""
     if isinstance(value, dict):
-        return {key: _short(item) for key, item in value.items()}
+        return {key: _in_texts(change, item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_short(item) for item in value]
-    if isinstance(value, str):
-        for program, name in _PROGRAMS.items():
-            value = value.replace(program, name)
-        return _VARYING.sub("(varies)", value)
-    return value
+        return [_in_texts(change, item) for item in value]
+    return change(value) if isinstance(value, str) else value
+
+
+def _timeless(text: str) -> str:
+    return _VARYING.sub("(varies)", text)
+
+
+def _short(text: str) -> str:
+    for program, name in _PROGRAMS.items():
+        text = text.replace(program, name)
+    return text
+
+
+def _whole(text: str) -> str:
+    for program, name in _PROGRAMS.items():
+        text = text.replace(name, program)
+    return text
 
 
 def alone(data: list[dict[str, Any]]) -> list[Resource]:
@@ -138,7 +159,9 @@ def together(data: list[dict[str, Any]]) -> list[Resource]:
     }
     for one in data:
         views[one["urn"]].tie(
-            parent=views.get(one["parent"]), needs=[views[urn] for urn in one["needs"]]
+            parent=views.get(one["parent"]),
+            needs=[views[urn] for urn in one["needs"]],
+            provider=views.get(one["provider"]),
         )
     return list(views.values())
 
@@ -153,14 +176,14 @@ def _with_unknowns(value: Any) -> Any:
 
 def recorded(name: str) -> list[dict[str, Any]]:
     """A recording of this folder, to be changed at will."""
-    data: list[dict[str, Any]] = json.loads((RECORDINGS / name).read_text())
+    data: list[dict[str, Any]] = _in_texts(_whole, json.loads((RECORDINGS / name).read_text()))
     return data
 
 
 def text(name: str) -> str:
     """A recording as it would be written now."""
     stack, preview = FILES[name]
-    data = as_data(run(stack, preview=preview))
+    data = _in_texts(_short, as_data(run(stack, preview=preview)))
     return json.dumps(data, indent=1, sort_keys=True) + "\n"
 
 

@@ -82,9 +82,9 @@ CASE = pytest.mark.parametrize(
 )
 
 
-def test_every_advisory_rule_has_a_case() -> None:
+def test_every_advisory_rule_that_a_reason_silences_has_a_case() -> None:
     advisory = {rule.name for rule in RULES if rule.level is Level.ADVISORY}
-    assert {rule for rule, *_ in CASES.values()} == advisory
+    assert {rule for rule, *_ in CASES.values()} == advisory - {"confinement-is-known"}
 
 
 @CASE

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -20,8 +22,8 @@ from tests.unit.policies.judging import Data, changed, everything
 from tests.unit.policies.recorder import FILES, REPOSITORY, recorded
 
 MANDATORY = {
-    *("newt-is-confined", "no-plain-secret", "no-docker-socket", "no-host-network"),
-    "pinned-version",
+    *("newt-is-confined", "no-plain-secret", "no-copied-secret", "no-docker-socket"),
+    *("no-engine-volume", "no-host-network", "pinned-version"),
 }
 PACK = REPOSITORY / "policies"
 CONTAINER = "newt-tunnel-newt-container"
@@ -80,6 +82,10 @@ def _as_stack(data: Data) -> list[sdk.PolicyResource]:
     for one in data:
         views[one["urn"]].parent = views.get(one["parent"])
         views[one["urn"]].dependencies = [views[urn] for urn in one["needs"]]
+        if provider := views.get(one["provider"]):
+            views[one["urn"]].provider = sdk.PolicyProviderResource(
+                provider.resource_type, provider.props, provider.urn, provider.name
+            )
     return list(views.values())
 
 
@@ -120,6 +126,32 @@ def test_a_finding_is_one_line_whatever_the_value() -> None:
     assert line.isprintable()
     assert len(line) < 200
     assert line.endswith("...: mend it")
+
+
+def installed(requirements: Path) -> Iterator[str]:
+    """What pip installs by a file of requirements, and by those that it includes."""
+    for line in requirements.read_text().splitlines():
+        if line.startswith("-r "):
+            yield from installed(requirements.parent / line.removeprefix("-r "))
+        elif not line.startswith("#"):
+            yield line
+
+
+def test_the_readmes_own_installation_installs_what_the_pack_needs() -> None:
+    readme = (REPOSITORY / "README.md").read_text()
+    (named,) = re.findall(r"pip install -r (\S+)", readme)
+    packages = {line.partition("==")[0] for line in installed(REPOSITORY / named)}
+    assert {"pulumi-policy", "pulumi", "pydantic"} <= packages
+
+
+def test_a_pack_whose_packages_are_missing_says_how_to_install_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "pulumi_policy", None)
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(PACK), run_name="__main__")
+    assert "pulumi_policy is not installed" in str(ended.value)
+    assert ".venv/bin/pip install -r policies/requirements.txt" in str(ended.value)
 
 
 def test_the_pack_runs_in_the_programs_own_environment() -> None:
