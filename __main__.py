@@ -2,9 +2,10 @@
 
 import pulumi
 
-from components import tunnel_for
+from components import interrupted, tunnel_for
 from settings.load import load
 
+interrupted.say_nothing()
 tunnel = tunnel_for("newt-tunnel", *load())
 
 pulumi.export("reach", tunnel.reach)

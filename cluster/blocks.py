@@ -11,6 +11,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from cluster.findings import Finding, error, warning
 from cluster.found import listed
 from cluster.snapshot import Snapshot
+from egress import registry
 from egress.model import Network, Protocol, Rule, WideBlock, destination_text
 from settings import dual_stack
 
@@ -22,11 +23,13 @@ def objections(key: str, rule: Rule, snapshot: Snapshot) -> Iterator[Finding]:
     block = destination.network if isinstance(destination, WideBlock) else destination
     if not isinstance(block, IPv4Network | IPv6Network):
         return
-    reason = _not_outside(block, snapshot)
-    if reason is None and not is_wide:
-        reason = _too_large(block, snapshot) or _holds_the_api(block, rule, snapshot)
-    if reason is not None:
-        yield error(key, f"{destination_text(block)} {reason}")
+    for judged in (block, registry.held_block(block)):
+        reason = None if judged is None else _not_outside(judged, snapshot)
+        if judged is not None and reason is None and not is_wide:
+            reason = _too_large(judged, snapshot) or _holds_the_api(judged, rule, snapshot)
+        if reason is not None:
+            yield error(key, f"{destination_text(block)} {reason}")
+            return
 
 
 def published_here(key: str, rule: Rule, snapshot: Snapshot) -> Iterator[Finding]:
@@ -107,6 +110,13 @@ def widened(block: Network, snapshot: Snapshot) -> WideBlock:
         *nodes,
         *api,
     ]
+    if registry.held_block(block) is not None:
+        candidates += [
+            holder
+            for one in candidates
+            if isinstance(one, IPv4Network)
+            for holder in registry.holders(one)
+        ]
     holes = {hole for hole in candidates if _contains(block, hole) and hole != block}
     outermost = [
         hole

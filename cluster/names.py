@@ -10,16 +10,20 @@ import socket
 import threading
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
+from pathlib import Path
 
 from cluster.snapshot import Snapshot
+from egress import registry
 from egress.model import Address, HostName, Network
 from settings import dual_stack
 
 #: Of one name, as on a Docker host: more is no answer but an attempt to widen the list.
 MAX_ADDRESSES = 64
 TIMEOUT_SECONDS = 10.0
+HOSTS_FILE = Path("/etc/hosts")
 
 #: What was answered for each name: nothing means that it does not resolve.
 Answers = Mapping[HostName, tuple[Address, ...]]
@@ -44,13 +48,31 @@ def resolve(names: Iterable[HostName]) -> dict[HostName, tuple[Address, ...]]:
 
 
 def _ask(name: HostName) -> tuple[Address, ...]:
-    try:
-        found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
-    except OSError:
-        return ()
-    # A scope after `%` is only on link-local addresses, which are refused anyway.
-    addresses = {ip_address(str(address[0]).partition("%")[0]) for *_, address in found}
+    addresses = _in_hosts_file(name)
+    if not addresses:
+        try:
+            # The dot keeps the resolver from trying the name in this machine's search domains.
+            found = socket.getaddrinfo(f"{name}.", None, type=socket.SOCK_STREAM)
+        except OSError:
+            return ()
+        # A scope after `%` is only on link-local addresses, which are refused anyway.
+        addresses = {ip_address(str(address[0]).partition("%")[0]) for *_, address in found}
     return tuple(sorted(addresses, key=lambda address: (address.version, int(address))))
+
+
+def _in_hosts_file(name: HostName) -> set[Address]:
+    """Read here because it knows no dot at the end of a name."""
+    found: set[Address] = set()
+    try:
+        lines = HOSTS_FILE.read_text(errors="replace").splitlines()
+    except OSError:
+        return found
+    for line in lines:
+        address, *names = line.partition("#")[0].split() or [""]
+        if name in map(str.lower, names):
+            with suppress(ValueError):
+                found.add(ip_address(address.partition("%")[0]))
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +94,18 @@ class Guard:
 
     def objection(self, name: HostName, address: Address, *, is_endpoint: bool) -> str | None:
         """Why ``name`` must not resolve to ``address``; None if it may."""
+        found = self._objection(name, address)
+        held = registry.held(address)
+        if found is None and held is not None and (inner := self._objection(name, held)):
+            return f"holds {held}, which {inner}"
+        if found is None and is_endpoint and (block := registry.not_public(address)):
+            return (
+                f"is not public ({block}); write it in pangolin.addresses if Pangolin really is "
+                "there"
+            )
+        return found
+
+    def _objection(self, name: HostName, address: Address) -> str | None:
         if dual_stack.special(address):
             return "is loopback, link-local, multicast or reserved"
         if any(address in block for block in self.snapshot.service_ranges):
@@ -88,6 +122,4 @@ class Guard:
             # A name may be allowed at one port and forbidden at another: no objection to itself.
             if address in one.block and one.host != name:
                 return f"is forbidden: mustNotReach {one.entry}"
-        if is_endpoint and dual_stack.is_private(address):
-            return "is private; write it in pangolin.addresses if Pangolin really is there"
         return None

@@ -10,6 +10,7 @@ from components import advice
 from components.egress_firewall import EgressFirewall, EgressFirewallArgs
 from components.egress_proof import EgressProof, EgressProofArgs
 from components.newt_container import CONTAINER, NETWORK, NewtContainer, NewtContainerArgs
+from components.pasted import folded
 from egress import limits, proof, reach
 from egress.cage import Cage, Hook
 from host.payload import PROGRAM_PATH, Declaration
@@ -84,6 +85,8 @@ class DockerTunnel(pulumi.ComponentResource):
                 credentials=_credentials(settings, secrets),
                 provisioning=secrets.newt_provisioning_key is not None,
                 generation=firewall.generation,
+                stored_credentials=firewall.stored_credentials,
+                held=firewall.held,
                 dns=_resolvers(settings.dns, cage),
                 hosts=_hosts(settings),
                 capabilities=[capability.value for capability in settings.newt.capabilities],
@@ -164,8 +167,8 @@ def _verify(host: SshHost) -> list[str]:
     ssh = f"ssh -p {host.port} {host.user}@{host.address}"
     root = "sudo " if host.needs_sudo else ""
     return [
-        f"{ssh} {root}{PROGRAM_PATH} status",
+        folded(f"{ssh} {root}{PROGRAM_PATH} status"),
         # newt's image brings a netcat.
-        f"{ssh} docker exec {CONTAINER} nc -w 3 {host.address} {host.port} </dev/null"
-        "  # must fail: newt may not reach its own host",
+        folded(f"{ssh} docker exec {CONTAINER} nc -w 3 {host.address} {host.port} </dev/null"),
+        "# the last one must fail: newt may not reach its own host",
     ]

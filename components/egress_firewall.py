@@ -39,11 +39,16 @@ class EgressFirewall(pulumi.ComponentResource):
     arrangement: pulumi.Output[dict[str, str]]
     #: See ``host.state``; None when a preview could not reach the host.
     generation: str | None
+    #: What the host says of newt's credentials (``host.credentials``).
+    stored_credentials: str
+    #: Whether newt is stopped, or will be, until a proof finds its cage shut.
+    held: bool = False
 
     def __init__(
         self, name: str, args: EgressFirewallArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("newt-tunnel:docker:EgressFirewall", name, None, opts)
+        self.stored_credentials = ""
         self.generation = self._look(args)
         command = remote.Command(
             f"{name}-rules",
@@ -101,9 +106,17 @@ class EgressFirewall(pulumi.ComponentResource):
             raise pulumi.RunError(
                 f"docker.address: {address}: cannot read the state of its firewall: {error}"
             ) from error
+        self.stored_credentials = answer.credentials
+        self.held = bool(answer.held or answer.open)
         if generation.finding:
             tell = pulumi.log.info if answer.state == "absent" else pulumi.log.warn
             tell(f"{address} {generation.finding}", resource=self)
+        if answer.unresolved:
+            pulumi.log.warn(
+                f"{address}: host names are not refreshed, the rules keep the addresses that they "
+                f"have: {answer.unresolved}",
+                resource=self,
+            )
         if answer.former:
             pulumi.log.warn(f"{address}: {answer.former}", resource=self)
         if answer.neighbours:

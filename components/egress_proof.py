@@ -15,7 +15,7 @@ import pulumi
 from pulumi_command import remote
 
 from components.connection import connection
-from egress.proof import Probe, parse, render
+from egress.proof import Probe, measurement, parse, render
 from host.ssh import SshHost
 
 _PROVER = (Path(__file__).parent.parent / "host" / "newt-proof").read_text()
@@ -42,7 +42,9 @@ class EgressProofArgs:
 
 
 class EgressProof(pulumi.ComponentResource):
-    """The measured table. ``results`` is a list of rows; see ``egress.proof.Result``."""
+    """The measured table. ``results`` is a list of rows; see ``egress.proof.Result``, and
+    ``egress.proof.measurement`` for what else is in each.
+    """
 
     results: pulumi.Output[list[dict[str, str]]]
 
@@ -65,7 +67,8 @@ class EgressProof(pulumi.ComponentResource):
             ),
         )
         self.results = command.stdout.apply(
-            lambda table: [result.as_row() for result in parse(table)]
+            # After a proof that found a hole the engine keeps the output of the one before.
+            lambda table: [result.as_row() | measurement(table) for result in parse(table)]
         )
         # The table is an output of the stack; each further copy would cost every preview its time.
         self.register_outputs({})

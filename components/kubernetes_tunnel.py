@@ -20,6 +20,7 @@ from components.newt_release import (
     NewtRelease,
     NewtReleaseArgs,
 )
+from components.pasted import folded
 from components.policy_proof import PolicyProof, PolicyProofArgs
 from egress import network_policy, proof, reach
 from egress.cluster_proof import Contact
@@ -253,5 +254,6 @@ def _verify(settings: KubernetesSettings, namespace: str, canary: Contact | None
     if canary is not None:
         newt = f"{kubectl} exec deploy/newt-newt-{INSTANCE} --container newt --"
         knock = f"nc -w 3 {canary.host} {canary.port} </dev/null"
-        commands.append(f"{newt} {knock}  # must fail: it always listens, and is never allowed")
-    return commands
+        commands.append(f"{newt} {knock}")
+        commands.append("# the last one must fail: it always listens, and is never allowed")
+    return [folded(command) for command in commands]

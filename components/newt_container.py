@@ -15,6 +15,7 @@ from pulumi_command import remote
 
 from components.connection import connection
 from egress.cage import Cage
+from host.credentials import kept_revision
 from host.payload import PROGRAM_PATH
 from host.ssh import SshHost
 
@@ -53,6 +54,10 @@ class NewtContainerArgs:
     #: Of the firewall: a host whose guard had to be renewed may have lost the credentials too.
     #: None: not known.
     generation: str | None = None
+    #: What the host says of them (``host.credentials``).
+    stored_credentials: str = ""
+    #: Whether a proof has stopped newt: a container that is made now is not started.
+    held: bool = False
 
     # network
     dns: Sequence[str]
@@ -124,7 +129,7 @@ class NewtContainer(pulumi.ComponentResource):
                 # credential.
                 {
                     "label": "newt-tunnel.credentials",
-                    "value": credentials.stdout.apply(lambda said: said.split()[-1]),
+                    "value": _revision(args, credentials),
                 },
                 {"label": STACK_LABEL, "value": args.owner},
             ],
@@ -149,6 +154,9 @@ class NewtContainer(pulumi.ComponentResource):
             # life cycle; must_run would start a newt that the proof has stopped
             restart="unless-stopped" if args.restart_by_docker else "no",
             must_run=False,
+            # The proof starts a held newt, when it finds the cage shut. Not an ignored change:
+            # `--replace` makes a container with what is ignored.
+            start=False if args.held else None,
             destroy_grace_seconds=STOP_SECONDS,
             opts=pulumi.ResourceOptions(
                 parent=self,
@@ -181,6 +189,22 @@ class NewtContainer(pulumi.ComponentResource):
                 ignore_changes=["triggers"] if args.generation is None else [],
             ),
         )
+
+
+def _revision(args: NewtContainerArgs, credentials: remote.Command) -> pulumi.Output[str]:
+    """What the host prints. A preview does not know it when the command runs again, and would
+    announce another container where the same credentials are stored once more.
+    """
+    printed = credentials.stdout.apply(lambda said: said.split()[-1])
+    if not pulumi.runtime.is_dry_run() or not args.stored_credentials:
+        return printed
+
+    def foreseen(document: str) -> pulumi.Input[str]:
+        own_file = not args.provisioning
+        return kept_revision(args.stored_credentials, document, own_file=own_file) or printed
+
+    # The revision tells nothing of what it was made from.
+    return pulumi.Output.unsecret(args.credentials.apply(foreseen))
 
 
 def _capabilities(added: Sequence[str]) -> docker.ContainerCapabilitiesArgsDict:

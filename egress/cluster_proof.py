@@ -17,10 +17,19 @@ from egress.model import (
     Policy,
     Protocol,
     Rule,
+    WideBlock,
     destination_text,
 )
 from egress.pods import Answer, Connection, decide
-from egress.proof import FOREIGN_RESOLVER, HTTP_PORT, METADATA, SSH_PORT, Probe
+from egress.proof import (
+    FOREIGN_RESOLVER,
+    HTTP_PORT,
+    METADATA,
+    SSH_PORT,
+    Probe,
+    forbidden_probes,
+    known_addresses,
+)
 
 KUBELET_PORT = 10250
 #: Stands for the node that the pod runs on, which only the pod knows.
@@ -64,12 +73,15 @@ def plan(
     for target in dialled:
         targets.setdefault(target.name, []).append(target)
     probes: list[Probe] = []
+    known = known_addresses(policy)
     for rules, must_reach in ((policy.allowed, True), (policy.forbidden, False)):
         for rule in rules:
             dialling = [p for target in targets.get(rule.name, ()) for p in _at_contact(target)]
             probes += dialling
             # Pods have no address of their own; what has one is tried there as well.
-            if not dialling or not isinstance(rule.destination, Pods):
+            if not must_reach and not isinstance(rule.destination, Pods | WideBlock):
+                probes += forbidden_probes(rule, known)
+            elif not dialling or not isinstance(rule.destination, Pods):
                 probes += _at_address(rule, must_reach=must_reach)
     tried = {(probe.address, probe.protocol, probe.port) for probe in probes}
     probes += [
@@ -87,20 +99,24 @@ def render(plan: Iterable[Probe]) -> str:
 
 def _at_address(rule: Rule, *, must_reach: bool) -> Iterator[Probe]:
     destination = destination_text(rule.destination)
+    attempts: tuple[tuple[str, str], ...]
     if rule.protocol is Protocol.ANY or "/" in destination:
         # A block or pods that are not there have no address to knock at, and a blanket rule no
         # port: they are only listed, in one word.
         words = (*map(str, rule.ports), *(named.name for named in rule.port_names))
-        ports: tuple[str, ...] = (",".join(words) or "all",)
+        attempts = ((",".join(words) or "all", ""),)
     else:
-        ports = tuple(str(ports.first) for ports in rule.ports)
-    for port in ports:
+        attempts = tuple(
+            (str(ports.first), "" if ports.is_single else str(ports)) for ports in rule.ports
+        )
+    for port, part_of in attempts:
         yield Probe(
             name=rule.name,
             address=destination,
             protocol=rule.protocol.value,
             port=port,
             must_reach=must_reach,
+            part_of=part_of,
         )
 
 

@@ -16,14 +16,38 @@ from egress.decide import goes_by_connection
 
 
 @dataclass(frozen=True)
+class Engines:
+    """Docker's engines by their major version, from ``first`` to ``last``; None: no end."""
+
+    first: int | None = None
+    last: int | None = None
+
+    def __contains__(self, major: int) -> bool:
+        return (self.first or major) <= major <= (self.last or major)
+
+    def __str__(self) -> str:
+        words = [] if self.first is None else [f"from {self.first}"]
+        words += [] if self.last is None else [f"up to {self.last}"]
+        return f"Docker {' '.join(words)}" if words else ""
+
+
+@dataclass(frozen=True)
 class Limit:
-    """Something that an arrangement does not stop, as one sentence; ``name`` is for tables."""
+    """Something that an arrangement does not stop, as one sentence; ``name`` is for tables.
+    ``engines`` are those that it is true of.
+    """
 
     name: str
     text: str
+    engines: Engines = Engines()
 
     def __str__(self) -> str:
-        return self.text
+        return f"{self.engines}: {self.text}" if str(self.engines) else self.text
+
+
+#: Measured up to 26, and no longer on 28; 27 was not measured.
+BEFORE_28 = Engines(last=27)
+FROM_28, FROM_29 = Engines(first=28), Engines(first=29)
 
 
 PEER = Limit(
@@ -39,6 +63,12 @@ NETWORKS = Limit(
     "networks",
     "Docker re-inserts its jump to DOCKER-USER at every `docker network create`: packets pass "
     "meanwhile.",
+    BEFORE_28,
+)
+UNHOOKED = Limit(
+    "unhooked",
+    "A jump to DOCKER-USER that somebody removed comes back only when Docker is restarted.",
+    FROM_28,
 )
 RELOAD = Limit(
     "reload",
@@ -50,6 +80,7 @@ AHEAD = Limit(
 #: Of ``Hook.DOCKER_USER``, the blog post's own place for the rules.
 DOCKER_USER: tuple[Limit, ...] = (
     NETWORKS,
+    UNHOOKED,
     Limit(
         "boot",
         "At boot DOCKER-USER is not hooked before dockerd is up, and some versions never hook a "
@@ -57,7 +88,8 @@ DOCKER_USER: tuple[Limit, ...] = (
     ),
     Limit(
         "backend",
-        "With Docker's own nftables backend (29 and later) there is no DOCKER-USER chain.",
+        "With Docker's own nftables backend there is no DOCKER-USER chain.",
+        FROM_29,
     ),
     RELOAD,
     AHEAD,

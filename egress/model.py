@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import NewType
 
+from egress.registry import held_block
+
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 #: A DNS name that the Docker host resolves when the rules are loaded, and again at every refresh.
@@ -234,7 +236,8 @@ def _destinations_overlap(one: Destination, other: Destination) -> bool:
         case IPv4Network() | IPv6Network(), WideBlock():
             return other.overlaps(one)
         case IPv4Network() | IPv6Network(), IPv4Network() | IPv6Network():
-            return _networks_overlap(one, other)
+            # NAT64 and 6to4 lead to the IPv4 address that an IPv6 one holds.
+            return _networks_overlap(held_block(one) or one, held_block(other) or other)
         case _:
             return one == other
 

@@ -2,21 +2,34 @@
 
 Owns the plan (which probe, which expectation) and the text format between it and
 ``host/newt-proof``, which does the trying. Expectations come from ``decide``, never from a second
-opinion.
+opinion, and what stands for a range from ``samples``.
 """
 
 from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
 
 from egress.cage import Cage
 from egress.decide import Direction, Packet, decide
-from egress.model import CANARIES, DNS_PORT, Policy, Protocol, Rule
+from egress.model import (
+    ALL_PORTS,
+    CANARIES,
+    DNS_PORT,
+    Address,
+    Network,
+    Pods,
+    Policy,
+    PortRange,
+    Protocol,
+    Rule,
+    WideBlock,
+)
 from egress.names import address_text
+from egress.samples import addresses_to_try, ports_to_try
 
 SSH_PORT = 22
 HTTP_PORT = 80
@@ -31,6 +44,8 @@ _HEADER = ("RULE", "DESTINATION", "PORT", "EXPECTED", "VERDICT", "EVIDENCE")
 #: What the prober says about the table, below it.
 _REMARK = "warning: "
 _COLUMN_GAP = re.compile(r" {2,}")
+#: Above the table: when it was measured, and of which rules.
+_MEASURED = re.compile(r"^measured (\S+), generation (\S+), rules \S+$", re.MULTILINE)
 
 
 class Verdict(enum.Enum):
@@ -60,12 +75,17 @@ class Probe:
     protocol: str
     port: str
     must_reach: bool
+    #: The range or block that the attempt is a sample of; a wider one is another plan.
+    part_of: str = ""
 
     @property
     def line(self) -> str:
-        """What ``host/newt-proof`` reads: expectation, protocol, address, port, name."""
+        """What ``host/newt-proof`` reads: expectation, protocol, address, port, name and, of a
+        sample, what it is one of.
+        """
         expectation = "reach" if self.must_reach else "block"
-        return f"{expectation} {self.protocol} {self.address} {self.port} {self.name}"
+        words = (expectation, self.protocol, self.address, self.port, self.name, self.part_of)
+        return " ".join(words).rstrip()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,9 +125,10 @@ def plan(policy: Policy, cage: Cage, *, ssh_port: int = SSH_PORT) -> tuple[Probe
     """Every allowed rule, every forbidden one, and the built-in canaries that the policy does not
     allow.
     """
-    probes = [probe for rule in policy.sorted_rules for probe in _probes(rule, must_reach=True)]
+    probes = [probe for rule in policy.sorted_rules for probe in _allowed(rule)]
     forbidden = sorted(policy.forbidden, key=lambda rule: rule.sort_key)
-    probes += [probe for rule in forbidden for probe in _probes(rule, must_reach=False)]
+    known = known_addresses(policy)
+    probes += [probe for rule in forbidden for probe in forbidden_probes(rule, known)]
     tried = {(probe.address, probe.protocol, probe.port) for probe in probes}
     probes += [
         c for c in _canaries(policy, cage, ssh_port) if (c.address, c.protocol, c.port) not in tried
@@ -115,21 +136,70 @@ def plan(policy: Policy, cage: Cage, *, ssh_port: int = SSH_PORT) -> tuple[Probe
     return tuple(probes)
 
 
-def _probes(rule: Rule, *, must_reach: bool) -> Iterator[Probe]:
+def known_addresses(policy: Policy) -> tuple[Address, ...]:
+    """Every single address that the policy names: something is likely to answer there."""
+    named = (
+        rule.destination.network_address
+        for rule in (*policy.allowed, *policy.forbidden)
+        if isinstance(rule.destination, IPv4Network | IPv6Network) and _is_single(rule.destination)
+    )
+    return tuple(dict.fromkeys((*named, *policy.resolvers)))
+
+
+def forbidden_probes(rule: Rule, known: Iterable[Address]) -> Iterator[Probe]:
+    """The attempts at a forbidden rule, a range by its samples (``samples``)."""
+    where = rule.destination
+    if isinstance(where, Pods | WideBlock):
+        raise TypeError(f"{where} has no ends to try")
+    places, block = [address_text(where)], ""
+    if not isinstance(where, str) and not _is_single(where):
+        places, block = [str(address) for address in addresses_to_try(where, known)], f"{where}:"
+    for place in places:
+        for protocol, ports in _ranges(rule):
+            word = "all" if rule.protocol is Protocol.ANY else str(ports)
+            part_of = f"{block}{word}" if block or not ports.is_single else ""
+            for port in ports_to_try(ports, protocol):
+                yield Probe(
+                    name=rule.name,
+                    address=place,
+                    protocol=protocol.value,
+                    port=str(port),
+                    must_reach=False,
+                    part_of=part_of,
+                )
+
+
+def _is_single(block: Network) -> bool:
+    return block.prefixlen == block.max_prefixlen
+
+
+def _ranges(rule: Rule) -> Iterator[tuple[Protocol, PortRange]]:
+    if rule.protocol is Protocol.ANY:
+        yield from ((protocol, ALL_PORTS) for protocol in (Protocol.TCP, Protocol.UDP))
+    else:
+        yield from ((rule.protocol, ports) for ports in rule.ports)
+
+
+def _allowed(rule: Rule) -> Iterator[Probe]:
+    """A range of ports by its first one: it shows whether newt is cut off."""
+    attempts: tuple[tuple[str, str], ...]
     if rule.protocol is Protocol.ANY:
         # A blanket rule has no port of its own to knock at.
-        ports: tuple[str, ...] = ("all",)
-    elif isinstance(rule.destination, IPv4Network) and rule.destination.prefixlen < 32:
-        ports = (rule.ports_text,)
+        attempts = (("all", ""),)
+    elif isinstance(rule.destination, IPv4Network) and not _is_single(rule.destination):
+        attempts = ((rule.ports_text, ""),)
     else:
-        ports = tuple(str(ports) for ports in rule.ports)
-    for port in ports:
+        attempts = tuple(
+            (str(ports.first), "" if ports.is_single else str(ports)) for ports in rule.ports
+        )
+    for port, part_of in attempts:
         yield Probe(
             name=rule.name,
             address=address_text(rule.destination),
             protocol=rule.protocol.value,
             port=port,
-            must_reach=must_reach,
+            must_reach=True,
+            part_of=part_of,
         )
 
 
@@ -191,6 +261,15 @@ def parse(output: str) -> tuple[Result, ...]:
                 )
             )
     return tuple(results)
+
+
+def measurement(output: str) -> dict[str, str]:
+    """When the table in ``output`` was measured, and the generation of the rules that it was
+    measured with: of a stack's output a user cannot tell otherwise whether it is of today. Empty
+    where nothing was measured.
+    """
+    found = _MEASURED.search(output)
+    return {"measured": found[1], "generation": found[2]} if found else {}
 
 
 def summary(results: tuple[Result, ...]) -> str:

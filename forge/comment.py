@@ -72,7 +72,8 @@ def _closing(lines: Iterable[str]) -> str:
         mark = _FENCE.match(line)
         if not fence:
             fence = mark[1] if mark else ""
-            folded += line.count("<details>") - line.count("</details>")
+            # Ours begin a line; in a code span there may be some of others.
+            folded += line.startswith("<details>") - line.startswith("</details>")
         elif mark and mark[1].startswith(fence) and not line.strip(" `~"):
             fence = ""
     return (f"\n{fence}" if fence else "") + "\n\n</details>" * folded

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from forge import event
 from forge.errors import ForgeError
@@ -15,7 +18,10 @@ from forge.secrecy import Redactor
 from forge.stacks import ROOT
 
 PASSPHRASE, ACCESS_TOKEN = "PULUMI_CONFIG_PASSPHRASE", "PULUMI_ACCESS_TOKEN"
-KEYS = (PASSPHRASE, f"{PASSPHRASE}_FILE", ACCESS_TOKEN)
+PASSPHRASE_FILE, BACKEND = f"{PASSPHRASE}_FILE", "PULUMI_BACKEND_URL"
+KEYS = (PASSPHRASE, PASSPHRASE_FILE, ACCESS_TOKEN)
+#: Of variables that hold a secret, also those of the state's storage.
+_SECRET_NAME = re.compile(r"(SECRET|TOKEN|PASSW(OR)?D|PASSPHRASE|CREDENTIALS?|_KEY)$")
 MINUTES = 20
 #: Components that prove, and what of them does it: not the namespace that they try from.
 _PROOFS = ("newt-tunnel:docker:EgressProof", "newt-tunnel:kubernetes:PolicyProof")
@@ -41,7 +47,7 @@ class Stack:
             for key, value in environment.items()
             if key != event.TOKEN and (value or not key.startswith("PULUMI_"))
         }
-        given = [self._environment.get(key, "") for key in (PASSPHRASE, ACCESS_TOKEN)]
+        given = [*_given(self._environment)]
         self._clean = Redactor(given)
         self._clean = Redactor([*given, *self._secrets()])
 
@@ -111,6 +117,22 @@ class Stack:
         except subprocess.TimeoutExpired:
             late = f"pulumi {words[0]} was not done after {MINUTES} minutes"
             raise ForgeError(f"{self.name}: {late}") from None
+
+
+def _given(environment: Mapping[str, str]) -> Iterator[str]:
+    """Secrets that the job itself was given, by which the engine opens stacks and state."""
+    for key, value in environment.items():
+        if _SECRET_NAME.search(key):
+            yield value
+        elif key == PASSPHRASE_FILE and value:
+            try:
+                yield Path(value).read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError):
+                raise ForgeError(f"{key}: the file cannot be read") from None
+    try:
+        yield urlsplit(environment.get(BACKEND, "")).password or ""
+    except ValueError:
+        raise ForgeError(f"{BACKEND}: is not a URL") from None
 
 
 def can_be_opened(environment: Mapping[str, str]) -> bool:

@@ -18,6 +18,7 @@ from forge.engine import KEYS, Stack, can_be_opened
 from forge.errors import ForgeError
 from forge.report import block, folded, log, publish
 from forge.stacks import ROOT
+from review.text import code
 
 #: The repository variable that names the runner of previews. Not set: there is none.
 RUNNER = "NEWT_RUNNER"
@@ -64,7 +65,12 @@ def preview(environment: Mapping[str, str] = os.environ) -> int:
     pull = event.pull_request(environment)
     if pull.is_fork:
         raise ForgeError("a fork gets no preview; the workflow must not start this job for one")
-    ok, text = _previewed(pull, environment)
+    try:
+        ok, text = _previewed(pull, environment)
+    except ForgeError as error:
+        text = f"**Preview: failed.**\n\n{block(str(error))}"
+        comment.put(Forge.of(environment), pull.number, {comment.PREVIEW: text})
+        raise
     publish(text, environment)
     comment.put(Forge.of(environment), pull.number, {comment.PREVIEW: text})
     return 0 if ok else 1
@@ -95,12 +101,18 @@ def _reviewed(base: str, head: str, environment: Mapping[str, str]) -> tuple[int
 
 def _previewed(pull: event.PullRequest, environment: Mapping[str, str]) -> tuple[bool, str]:
     found = stacks.changed(stacks.merge_base(pull.base, pull.head), pull.head)
+    gone = [
+        f"**Preview:** the stack file of {code(name)} is gone. What is deployed stays until "
+        "somebody runs `pulumi destroy`."
+        for name in found.gone
+    ]
     if not found.stacks:
-        return True, "**Preview:** no stack changes."
+        return True, "\n\n".join(gone) or "**Preview:** no stack changes."
     if not can_be_opened(environment):
-        return True, NO_SECRETS
+        return True, "\n\n".join((*gone, NO_SECRETS))
     ok = True
-    texts = [f"**Preview** of {', '.join(found.stacks)}, because {found.why}:"]
+    why = found.why + (f" ({code(found.by)})" if found.by else "")
+    texts = [*gone, f"**Preview** of {', '.join(map(code, found.stacks))}, because {why}:"]
     for name in found.stacks:
         try:
             said = Stack(name, environment).judged_preview()

@@ -13,6 +13,8 @@ from forge.comment import cut
 
 #: GitHub's limit of a step's summary, in bytes; a character has up to four.
 SUMMARY_ROOM = 1_048_576 // 4
+#: What HTML or Markdown may read in a line, or make a link of.
+_SIGN = re.compile(r"[^A-Za-z0-9 ,;:()-]")
 
 
 def publish(markdown: str, environment: Mapping[str, str] = os.environ) -> None:
@@ -38,5 +40,9 @@ def block(text: str, language: str = "text") -> str:
 
 
 def folded(title: str, content: str) -> str:
-    """``content`` behind a title; the title is ours."""
-    return f"<details><summary>{title}</summary>\n\n{content}\n\n</details>"
+    """``content`` behind a title, in which nothing is markup."""
+    return f"<details><summary>{_SIGN.sub(_entity, title)}</summary>\n\n{content}\n\n</details>"
+
+
+def _entity(sign: re.Match[str]) -> str:
+    return f"&#{ord(sign[0])};"

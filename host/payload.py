@@ -16,8 +16,9 @@ from pathlib import Path
 
 from egress import iptables, nftables
 from egress.cage import REMEMBERED_DROPS, Cage, Firewall
-from egress.model import Policy
+from egress.model import Policy, Rule
 from egress.names import address_text
+from egress.registry import NOT_PUBLIC
 
 PROGRAM = (Path(__file__).parent / "newt-egress").read_text()
 PROGRAM_PATH = "/usr/local/sbin/newt-egress"
@@ -117,9 +118,19 @@ class Declaration:
         if self.cage.log_drops:
             yield f"drops={REMEMBERED_DROPS}"
         yield from (f"resolver={resolver}" for resolver in sorted(self.policy.resolvers))
+        if self.policy.endpoint is not None:
+            blocks = (block for block in NOT_PUBLIC if block.version == 4)
+            yield from (f"notpublic={block}" for block in blocks)
         yield from (f"name={role} {name}" for role, name in sorted(set(self._name_roles())))
         forbidden = sorted(self.policy.forbidden, key=lambda rule: rule.sort_key)
-        yield from (f"forbidden={rule.name} {address_text(rule.destination)}" for rule in forbidden)
+        yield from (f"forbidden={_rule_text(rule)}" for rule in forbidden)
+        if any(isinstance(rule.destination, str) for rule in forbidden):
+            # What the address of a forbidden name is compared with.
+            yield from (
+                f"allowed={_rule_text(rule)}"
+                for rule in self.policy.sorted_rules
+                if not isinstance(rule.destination, str)
+            )
 
     def _name_roles(self) -> Iterator[tuple[str, str]]:
         """Role and host name: the role decides what a name may resolve to. A forbidden name limits
@@ -133,6 +144,10 @@ class Declaration:
             if isinstance(rule.destination, str):
                 is_endpoint = rule.destination == policy.endpoint
                 yield "endpoint" if is_endpoint else "target", rule.destination
+
+
+def _rule_text(rule: Rule) -> str:
+    return f"{rule.name} {address_text(rule.destination)} {rule.protocol.value} {rule.ports_text}"
 
 
 def _here_document(name: str, content: str) -> str:

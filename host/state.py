@@ -26,6 +26,19 @@ CHECK_COMMAND = "sh -c " + shlex.quote(
 )
 
 
+#: Docker's words for a container that is there and was stopped, or never started.
+_STOPPED = ("created", "exited")
+#: States of newt's container that a changed generation does not mend: what to say.
+_NOT_RUNNING = {
+    "absent": "has no container of newt; where this update does not create it, "
+    "pulumi up --refresh does",
+    "dead": "has a newt that Docker could not remove: docker rm --force newt-tunnel, "
+    "then pulumi up --refresh",
+    "paused": "has a newt that is paused: docker unpause newt-tunnel",
+    "restarting": "has a newt that does not stay up: see docker logs newt-tunnel",
+}
+
+
 class ForeignOwnerError(Exception):
     """The host carries the cage of another stack."""
 
@@ -45,6 +58,14 @@ class HostState:
     faults: str = ""
     #: ``yes`` when the proof has stopped newt.
     held: str = ""
+    #: Docker's word for the state of newt's container, or ``absent``; empty while it runs.
+    newt: str = ""
+    #: See ``host.credentials``.
+    credentials: str = ""
+    #: In words: what of the way to the rules is not ours to mend, where it is broken.
+    open: str = ""
+    #: Why host names are not refreshed.
+    unresolved: str = ""
     #: In words: what the blog post's script left there.
     former: str = ""
     #: Containers on newt's network beside newt.
@@ -96,10 +117,16 @@ def generation(state: HostState, declaration: Declaration, now: datetime) -> Gen
             fresh,
             "holds newt, whose cage a proof found open; newt starts when a proof finds it shut",
         )
+    if state.newt in _STOPPED:
+        return Generation(
+            fresh,
+            f"has a newt that does not run (its container is {state.newt}): "
+            "it will be started and its cage proved",
+        )
     if state.hash not in (declaration.digest, state.confirmed):
         return Generation(
             fresh,
             "carries rules of an update that did not finish; the declared rules will be loaded",
         )
     # Rules that were loaded by hand carry none.
-    return Generation(state.generation or fresh)
+    return Generation(state.generation or fresh, _NOT_RUNNING.get(state.newt, ""))

@@ -11,10 +11,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from review.git import RevisionError
 from review.markdown import markdown
 from review.report import report
 from review.reviewing import review
-from review.revisions import RevisionError, states
+from review.revisions import states
 from review.text import plain
 
 MATCHED, USAGE, UNLOADABLE = 1, 2, 3
@@ -26,7 +27,7 @@ def main(arguments: Sequence[str]) -> int:
         base, head = states(options.revisions, options.directory)
         found = review(base, head, frozenset(options.stack))
     except RevisionError as error:
-        sys.stderr.write(f"review: {error}\n")
+        sys.stderr.write(f"review: {plain(str(error))}\n")
         return USAGE
     sys.stdout.write(report(found) if options.json else markdown(found))
     for fault in found.faults:
@@ -59,7 +60,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--fail-on",
         choices=["widened"],
-        help="exit with 1 if newt can reach more than before, or is held less tightly",
+        help="exit with 1 if newt can reach more than before, is held less tightly, or if that "
+        "cannot be told",
     )
     parser.add_argument(
         "-C",

@@ -1,16 +1,20 @@
-"""The text of a stack file or of Pulumi.yaml as plain values, read as Pulumi's YAML library does.
+"""The text of a stack file or of Pulumi.yaml as plain values, read as Pulumi's libraries do.
 
-That one knows fewer words than Python's: `off` and `22:22` are text, and a key written twice is an
-error, where Python's would take the second and hide the first. Leaves out what the keys mean.
+Its YAML library knows fewer words than Python's: `off` and `22:22` are text, and a key written
+twice is an error, where Python's would take the second and hide the first. Its JSON library does
+take the second, and `CONFIG` for `config`; both are refused here. Leaves out what the keys mean.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Hashable, Iterator, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
+
+from review.revisions import State
 
 #: With aliases a small file can be a huge one.
 _MAX_VALUES = 100_000
@@ -69,8 +73,22 @@ _Loader.add_constructor(f"{_TAG}int", _number)
 _Loader.add_constructor(f"{_TAG}float", _decimal)
 
 
+def read(state: State, path: str) -> Mapping[str, object]:
+    """The document at ``path``. Raises ``Unreadable``, ``OSError`` or ``UnicodeDecodeError``."""
+    # The engine strips it, too.
+    text = state.read(path).removeprefix("\ufeff")
+    return json_mapping(text) if path.endswith(".json") else mapping(text)
+
+
+def why_unread(error: OSError | UnicodeDecodeError) -> str:
+    """For people."""
+    if isinstance(error, UnicodeDecodeError):
+        return "is not text in UTF-8"
+    return error.strerror or type(error).__name__
+
+
 def mapping(text: str) -> Mapping[str, object]:
-    """The document, which must be a map. Raises ``Unreadable``."""
+    """The YAML document, which must be a map. Raises ``Unreadable``."""
     try:
         found = yaml.load(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
@@ -79,6 +97,44 @@ def mapping(text: str) -> Mapping[str, object]:
         raise Unreadable(f"{where}is not YAML: {error.problem or 'not understood'}") from None
     except (yaml.YAMLError, ValueError, KeyError, RecursionError) as error:
         raise Unreadable(f"is not YAML that can be read ({type(error).__name__})") from None
+    return _a_map(found)
+
+
+def json_mapping(text: str) -> Mapping[str, object]:
+    """The JSON document, which must be a map. Raises ``Unreadable``."""
+    try:
+        found = json.loads(text, object_pairs_hook=_each_once, parse_constant=_no_number)
+    except json.JSONDecodeError as error:
+        raise Unreadable(f"line {error.lineno}: is not JSON: {error.msg}") from None
+    except (ValueError, RecursionError) as error:
+        raise Unreadable(f"is not JSON that can be read ({type(error).__name__})") from None
+    tree = _a_map(found)
+    for key in tree:
+        if key not in _TOP_KEYS and key.casefold() in _FOLDED_TOP_KEYS:
+            raise Unreadable(f"{_FOLDED_TOP_KEYS[key.casefold()]}: write it in this spelling")
+    return tree
+
+
+#: What Pulumi reads at the top of the two kinds of file.
+_TOP_KEYS = (
+    *("name", "runtime", "main", "backend", "options", "plugins", "config", "stackConfigDir"),
+    *("environment", "secretsprovider", "encryptedkey", "encryptionsalt"),
+)
+_FOLDED_TOP_KEYS = {key.casefold(): key for key in _TOP_KEYS}
+
+
+def _each_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise Unreadable("a key that is there twice")
+    return found
+
+
+def _no_number(text: str) -> NoReturn:
+    raise Unreadable(f"{text} is no number in JSON")
+
+
+def _a_map(found: object) -> Mapping[str, object]:
     if not isinstance(found, dict):
         raise Unreadable("is not a map of keys")
     for number, _ in enumerate(_values(found)):

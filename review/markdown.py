@@ -58,10 +58,15 @@ def _stack(stack: StackReview) -> Iterator[str]:
         yield "\n".join(f"- {code(problem)}" for problem in _cut(fault.problems))
     if not stack.faults and stack.before is None:
         yield "A new stack: newt did not run there before."
-    if not stack.faults and stack.after is None:
+    if stack.is_gone:
         yield (
-            "The stack file is gone. What is deployed stays until somebody runs `pulumi destroy`."
+            "The stack file is gone. What is deployed stays until somebody runs `pulumi destroy`, "
+            "and no review sees it any more."
         )
+    yield from _list(
+        "a checkout may hold another text than the one that is reviewed here",
+        [f"- Risk: {code(doubt)}" for doubt in _cut(stack.doubts)],
+    )
     for kind, effect, heading in _HEADINGS:
         changes = stack.of(kind) if kind else ()
         guards = stack.with_effect(effect) if effect else ()

@@ -39,6 +39,7 @@ def _stack(stack: StackReview) -> dict[str, Any]:
         **{kind.value: [_change(one) for one in stack.of(kind)] for kind in Kind},
         **{effect.value: [_guard(one) for one in stack.with_effect(effect)] for effect in Effect},
         "hints": list(stack.hints),
+        "doubts": list(stack.doubts),
         "problems": [_fault(fault) for fault in stack.faults],
         "reach": [_opening(one) for one in stack.reach],
     }

@@ -6,16 +6,19 @@ Pure but for reading the states. Leaves out how it is shown (``markdown``, ``rep
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from review import stacks
+from review import layout, stacks
+from review.checkout import Reading
 from review.compare import Change, Kind, changes
-from review.document import Unreadable
+from review.git import RevisionError
 from review.guards import Effect, Guard, guards
+from review.layout import PROJECT_FILE, LayoutError, Project
 from review.openings import Opening, allowed, forbidden
-from review.revisions import RevisionError, State, title
+from review.others import others, project_notes
+from review.revisions import State, title
 from review.risks import risks
-from review.stacks import PROJECT_FILE, Project, Stack, Unloadable, why_unread
+from review.stacks import Stack, Unloadable
 from settings.stack import Settings
 
 
@@ -54,6 +57,8 @@ class StackReview:
     faults: tuple[Fault, ...] = ()
     changes: tuple[Risky, ...] = ()
     guards: tuple[Guard, ...] = ()
+    #: Where a checkout may hold another text than the one that was read.
+    doubts: tuple[str, ...] = ()
     #: Everything newt may reach after the change.
     reach: tuple[Opening, ...] = ()
 
@@ -67,7 +72,13 @@ class StackReview:
     def is_unchanged(self) -> bool:
         """Nothing to tell, and not because there is nothing to compare."""
         known = self.before.hints if self.before else ()
-        return not (self.faults or self.changes or self.guards) and self.hints == known
+        told = self.faults or self.changes or self.guards or self.doubts or self.is_gone
+        return not told and self.hints == known
+
+    @property
+    def is_gone(self) -> bool:
+        """What is deployed runs on, and no file says what it may reach."""
+        return self.after is None and not self.faults
 
     @property
     def hints(self) -> tuple[str, ...]:
@@ -75,9 +86,11 @@ class StackReview:
 
     @property
     def is_widened(self) -> bool:
-        """Whether newt can reach anything that it could not, or is held less tightly."""
+        """Whether newt can reach anything that it could not, or is held less tightly, or that
+        cannot be told.
+        """
         grown = any(one.change.kind in (Kind.ADDED, Kind.WIDENED) for one in self.changes)
-        return grown or bool(self.with_effect(Effect.LOOSER))
+        return grown or bool(self.with_effect(Effect.LOOSER) or self.doubts) or self.is_gone
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,12 +118,22 @@ class _Side:
     state: State
     project: Project | None = None
     files: Mapping[str, str] = field(default_factory=dict)
+    unclear: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
-    def stack(self, name: str) -> Stack | Unloadable | None:
+    def stack(self, name: str) -> tuple[Stack | Unloadable | None, tuple[str, ...]]:
+        """The stack, and where a checkout may hold another text of it."""
+        if name in self.unclear:
+            return Unloadable(self.unclear[name]), ()
         if self.project is None or name not in self.files:
-            return None
-        return stacks.load_stack(self.state, self.project, self.files[name])
+            return None, ()
+        reading = Reading(self.state, {self.project.file})
+        found = stacks.load_stack(reading, self.project, self.files[name])
+        return found, reading.doubts()
+
+    def file(self, name: str) -> str | None:
+        folder = "" if self.project is None else self.project.folder
+        return self.files.get(name, f"{folder}/" if name in self.unclear else None)
 
 
 def review(base: State, head: State, only: Set[str] = frozenset()) -> Review:
@@ -123,58 +146,69 @@ def review(base: State, head: State, only: Set[str] = frozenset()) -> Review:
             f"there is no {PROJECT_FILE} here, neither at {title(base)} nor at {title(head)}; "
             "start the review in the folder that has it"
         )
-    names = sorted({*before.files, *after.files})
+    names = sorted({*before.files, *before.unclear, *after.files, *after.unclear})
     if unknown := sorted(only - set(names)):
         raise RevisionError(
             f"{', '.join(unknown)}: is no stack, neither at {title(base)} nor at {title(head)}; "
             f"there is {', '.join(names) or 'none'}"
         )
+    if not names:
+        raise RevisionError(
+            f"there is no stack file, neither at {title(base)} nor at {title(head)}, so there is "
+            "nothing to review; see stackConfigDir in the project file"
+        )
     return Review(
         base=base,
         head=head,
         stacks=tuple(_compared(name, before, after) for name in names if not only or name in only),
-        notes=after.notes,
+        notes=(*project_notes(before.project, after.project), *after.notes),
     )
 
 
 def _side(state: State) -> _Side:
     try:
-        project = stacks.project(state)
+        project = layout.project(state)
         if project is None:
             return _Side(state=state)
-        files, odd = stacks.files(state, project)
-    except Unreadable as error:
-        raise RevisionError(f"{PROJECT_FILE} at {title(state)}: {error}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise RevisionError(f"{PROJECT_FILE} at {title(state)}: {why_unread(error)}") from error
+        found = layout.stack_files(state, project)
+    except LayoutError as error:
+        raise RevisionError(f"at {title(state)}: {error}") from error
     notes = tuple(
         f"{name}: is not looked at, because no stack can have this name; Pulumi allows letters, "
         "digits, `.`, `_` and `-`"
-        for name in odd
+        for name in found.odd
     )
-    return _Side(state=state, project=project, files=files, notes=notes)
+    return _Side(
+        state=state, project=project, files=found.paths, unclear=found.unclear, notes=notes
+    )
 
 
 def _compared(name: str, before: _Side, after: _Side) -> StackReview:
-    sides = ((before, before.stack(name)), (after, after.stack(name)))
+    sides = ((before, *before.stack(name)), (after, *after.stack(name)))
     faults = tuple(
-        Fault(side.state, side.files[name], found.problems)
-        for side, found in sides
+        Fault(side.state, side.file(name) or name, found.problems)
+        for side, found, _ in sides
         if isinstance(found, Unloadable)
     )
-    old, new = (found if isinstance(found, Stack) else None for _, found in sides)
-    file = after.files.get(name) or before.files[name]
-    reach = allowed(new.settings) if new else ()
+    old, new = (found if isinstance(found, Stack) else None for _, found, _ in sides)
+    whole = StackReview(
+        name=name,
+        file=after.file(name) or before.file(name) or name,
+        before=old,
+        after=new,
+        faults=faults,
+        doubts=tuple(
+            f"{doubt} (at {title(side.state)})" for side, _, all in sides for doubt in all
+        ),
+        reach=allowed(new.settings) if new else (),
+    )
     if faults:
-        return StackReview(name=name, file=file, before=old, after=new, faults=faults, reach=reach)
+        return whole
     was = allowed(old.settings) if old else ()
     never = forbidden(old.settings) if old else ()
     host = new.settings.docker.address if new and isinstance(new.settings, Settings) else None
-    return StackReview(
-        name=name,
-        file=file,
-        before=old,
-        after=new,
+    return replace(
+        whole,
         changes=tuple(
             Risky(
                 change,
@@ -182,8 +216,9 @@ def _compared(name: str, before: _Side, after: _Side) -> StackReview:
                 if change.kind in (Kind.ADDED, Kind.WIDENED)
                 else (),
             )
-            for change in changes(was, reach)
+            for change in changes(was, whole.reach)
         ),
-        guards=guards(old.settings if old else None, new.settings) if new else (),
-        reach=reach,
+        guards=(*guards(old.settings if old else None, new.settings), *others(old, new))
+        if new
+        else (),
     )

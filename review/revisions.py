@@ -1,7 +1,7 @@
 """Which two states are compared, and their files: commits through git, or the working tree.
 
-Owns all calls of git. What is given as a revision is never taken for an option, and files are read
-as blobs: no filter, hook, symbolic link or submodule has a part in it. Nothing is changed.
+Files are read as blobs: no filter, hook, symbolic link or submodule has a part in it. What a
+checkout would hold in their place is ``checkout``'s.
 """
 
 from __future__ import annotations
@@ -9,35 +9,38 @@ from __future__ import annotations
 import errno
 import os
 import posixpath
-import subprocess
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from review.git import Git
 from review.text import plain
 
 #: A stack file has some kilobytes.
 MAX_BYTES = 1024 * 1024
-_SECONDS = 60
 _PLAIN_MODES = ("100644", "100755")
+_FOLDER_MODE = "040000"
 _SHOWN_DIGITS = 10
 
-
-class RevisionError(Exception):
-    """No such state, or none that can be read: the text says which and what to do."""
+#: Attributes of files that git has set, by path.
+Attributes = Mapping[str, Mapping[str, str]]
 
 
 class State(Protocol):
     """The files of one revision; paths are relative to the folder the review was started in.
 
     ``name`` is how the user called it, ``commit`` its full hash; None for the working tree.
+    ``prefix`` is the started folder's place in the repository, with a slash at its end.
     """
 
     @property
     def name(self) -> str: ...
     @property
     def commit(self) -> str | None: ...
+    @property
+    def prefix(self) -> str: ...
 
     def read(self, path: str) -> str:
         """The text of a plain file.
@@ -46,7 +49,16 @@ class State(Protocol):
         """
 
     def files_in(self, folder: str) -> tuple[str, ...]:
-        """Names of everything directly in ``folder``; nothing where there is no such folder."""
+        """Names of everything directly in ``folder``; nothing where there is no such folder.
+
+        Raises ``OSError`` where a link, a submodule or a file is in its place.
+        """
+
+    def is_plain(self, path: str) -> bool:
+        """Whether ``path`` is a plain file in plain folders."""
+
+    def attributes(self, paths: Sequence[str], /) -> Attributes:
+        """What git's attributes say of files where they are checked out."""
 
 
 def title(state: State) -> str:
@@ -65,67 +77,18 @@ def states(text: str, folder: Path) -> tuple[State, State]:
     git = Git(folder)
     if "..." in text:
         one, _, other = text.partition("...")
-        base, head = git.revision(one or "HEAD"), git.revision(other or "HEAD")
-        return git.merge_base(base, head), head
+        head = revision(git, other or "HEAD")
+        return revision(git, git.merge_base(one or "HEAD", head.commit)), head
     if ".." in text:
         one, _, other = text.partition("..")
-        return git.revision(one or "HEAD"), git.revision(other or "HEAD")
-    base = git.revision(text)
+        return revision(git, one or "HEAD"), revision(git, other or "HEAD")
+    base = revision(git, text)
     return base, WorkingTree(folder, base.prefix)
 
 
-@dataclass(frozen=True)
-class Git:
-    """The repository that ``folder`` lies in."""
-
-    folder: Path
-
-    def revision(self, name: str) -> Commit:
-        if name.startswith("-") or not name.isprintable() or " " in name:
-            raise RevisionError(f"{plain(name)}: is not the name of a revision")
-        commit = self._line(
-            ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"],
-            f"{plain(name)}: is no commit here; correct it, or fetch it (in a shallow clone: "
-            "git fetch --unshallow)",
-        )
-        prefix = self._line(["rev-parse", "--show-prefix"], "git does not say where this folder is")
-        return Commit(self, name=name, commit=commit.splitlines()[-1], prefix=prefix)
-
-    def merge_base(self, base: Commit, head: Commit) -> Commit:
-        commit = self._line(
-            ["merge-base", base.commit, head.commit],
-            f"{plain(base.name)} and {plain(head.name)} have no common ancestor here; fetch more "
-            "(in a shallow clone: git fetch --unshallow), or write two dots",
-        )
-        return Commit(self, name=commit, commit=commit, prefix=base.prefix)
-
-    def _line(self, words: Sequence[str], remedy: str) -> str:
-        done = self.run(words)
-        if done.returncode:
-            said = plain(done.stderr.decode(errors="replace"))
-            raise RevisionError(f"{remedy}; git says: {said}" if said else remedy)
-        return done.stdout.decode().strip()
-
-    def run(self, words: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
-        # What a hook or a caller has set speaks of another repository; and a replaced object is
-        # not the one that was reviewed.
-        environment = {
-            key: value for key, value in os.environ.items() if not key.startswith("GIT_")
-        } | {"GIT_NO_REPLACE_OBJECTS": "1", "LC_ALL": "C"}
-        try:
-            return subprocess.run(
-                ["git", "--no-pager", "--literal-pathspecs", *words],
-                cwd=self.folder,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=_SECONDS,
-                check=False,
-            )
-        except FileNotFoundError as error:
-            raise RevisionError(f"{error.filename}: is not there; install git") from error
-        except subprocess.TimeoutExpired as error:
-            raise RevisionError(f"git {words[0]}: no answer in {_SECONDS} s") from error
+def revision(git: Git, name: str) -> Commit:
+    """Raises ``RevisionError``."""
+    return Commit(git, name=name, commit=git.commit_of(name), prefix=git.prefix())
 
 
 @dataclass(frozen=True)
@@ -139,16 +102,13 @@ class _Entry:
 
 @dataclass(frozen=True)
 class Commit:
-    """``prefix`` is the started folder's place in the repository, with a slash at its end."""
-
     git: Git
     name: str
     commit: str
     prefix: str
 
     def read(self, path: str) -> str:
-        inside = _inside(self.prefix, path)
-        entry = self._tree(inside).get(posixpath.basename(inside))
+        entry = self._entry(path)
         if entry is None:
             raise FileNotFoundError(errno.ENOENT, "is not there", path)
         _refuse(path, is_plain=entry.mode in _PLAIN_MODES, size=entry.size)
@@ -159,11 +119,51 @@ class Commit:
         return done.stdout.decode("utf-8")
 
     def files_in(self, folder: str) -> tuple[str, ...]:
-        return tuple(self._tree(f"{_inside(self.prefix, folder)}/"))
+        return tuple(self._folder(_inside(self.prefix, folder)))
 
-    def _tree(self, path: str) -> dict[str, _Entry]:
-        """The one file at ``path``; with a slash at its end, everything in that folder."""
-        where = [] if path == "./" else [path]
+    def is_plain(self, path: str) -> bool:
+        entry = self._entry(path)
+        return entry is not None and entry.mode in _PLAIN_MODES
+
+    def attributes(self, paths: Sequence[str], /) -> Attributes:
+        """Of this commit's own `.gitattributes`, which a checkout obeys."""
+        with tempfile.TemporaryDirectory() as folder:
+            # `check-attr --source` is for git 2.40 and later; an index serves all.
+            index = {"GIT_INDEX_FILE": f"{folder}/index", "GIT_ATTR_NOSYSTEM": "1"}
+            options = [f"core.attributesFile={os.devnull}", "core.splitIndex=false"]
+            words = [word for option in options for word in ("-c", option)]
+            done = self.git.run([*words, "read-tree", self.commit], index)
+            if not done.returncode:
+                asked = ["check-attr", "--cached", "-z", "--all", "--", *paths]
+                done = self.git.run([*words, *asked], index)
+        if done.returncode:
+            said = plain(done.stderr.decode(errors="replace"))
+            raise OSError(errno.EIO, f"git does not tell its attributes: {said}", paths[0])
+        found: dict[str, dict[str, str]] = {}
+        fields = done.stdout.decode(errors="replace").split("\0")[:-1]
+        for path, key, value in zip(fields[::3], fields[1::3], fields[2::3], strict=True):
+            found.setdefault(path, {})[key] = value
+        return found
+
+    def _entry(self, path: str) -> _Entry | None:
+        folder, name = posixpath.split(_inside(self.prefix, path))
+        return self._folder(folder).get(name)
+
+    def _folder(self, path: str) -> dict[str, _Entry]:
+        """Everything in a folder of the repository, each part of whose path must be a folder."""
+        parts = [part for part in path.split("/") if part not in ("", ".")]
+        for depth in range(1, len(parts) + 1):
+            place = "/".join(parts[:depth])
+            entry = self._listed(place).get(parts[depth - 1])
+            if entry is None:
+                return {}
+            if entry.mode != _FOLDER_MODE:
+                raise OSError(errno.ENOTDIR, _NO_FOLDER, place)
+        return self._listed("/".join((*parts, "")) if parts else None)
+
+    def _listed(self, path: str | None) -> dict[str, _Entry]:
+        """What is at ``path``; with a slash at its end, everything in that folder."""
+        where = [] if path is None else [path]
         done = self.git.run(["ls-tree", "-z", "-l", "--full-tree", self.commit, "--", *where])
         if done.returncode:
             said = plain(done.stderr.decode(errors="replace"))
@@ -197,12 +197,32 @@ class WorkingTree:
 
     def files_in(self, folder: str) -> tuple[str, ...]:
         where = self._at(folder)
-        return tuple(sorted(one.name for one in where.iterdir())) if where.is_dir() else ()
+        if not os.path.lexists(where):
+            return ()
+        if where.is_symlink() or not where.is_dir():
+            raise OSError(errno.ENOTDIR, _NO_FOLDER, folder)
+        return tuple(sorted(one.name for one in where.iterdir()))
+
+    def is_plain(self, path: str) -> bool:
+        file = self._at(path)
+        return file.is_file() and not file.is_symlink()
+
+    def attributes(self, _paths: Sequence[str], /) -> Attributes:
+        """None: the files are checked out already."""
+        return {}
 
     def _at(self, path: str) -> Path:
         """Below the repository, like a commit's: its prefix says how deep this folder lies."""
         _inside(self.prefix, path)
+        parts = posixpath.normpath(path).split("/")
+        for depth in range(1, len(parts)):
+            place = "/".join(parts[:depth])
+            if (self.folder / place).is_symlink():
+                raise OSError(errno.ENOTDIR, _NO_FOLDER, place)
         return self.folder / path
+
+
+_NO_FOLDER = "is no plain folder but a link, a file or a submodule"
 
 
 def _inside(prefix: str, path: str) -> str:

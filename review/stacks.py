@@ -7,23 +7,20 @@ Encrypted values stay as they are and are not needed; no check asks for what eac
 from __future__ import annotations
 
 import base64
-import re
+import hashlib
+import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from review import document, text
-from review.document import Unreadable
+from review import document, layout, text
+from review.document import Unreadable, why_unread
+from review.layout import PROJECT_FILE, LayoutError, Project
 from review.revisions import State
 from settings import load, secrets
 from settings.files import Files
 from settings.findings import keys_of
 from settings.stack import AnySettings
 
-PROJECT_FILE = "Pulumi.yaml"
-_STACK_FILE = re.compile(r"Pulumi\.([A-Za-z0-9_.-]{1,100})\.yaml")
-_LOOKS_LIKE_ONE = re.compile(r"Pulumi\..+\.ya?ml", re.DOTALL)
-#: How Pulumi.yaml describes a key instead of just giving its value.
-_DESCRIPTION = {"type", "description", "items", "default", "value", "secret"}
 _SECURE = {"secure"}
 _KEY_TYPE = b"ssh-ed25519"
 #: In place of a host key that is not written yet: it has no part in what newt reaches.
@@ -36,20 +33,17 @@ _NO_HOST_KEY = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Project:
-    """What Pulumi.yaml says: the name, the folder of the stack files, values for all stacks."""
-
-    name: str
-    folder: str
-    config: Mapping[str, object]
-
-
-@dataclass(frozen=True, kw_only=True)
 class Stack:
-    """``hints`` are sentences on what is wrong with the file and not with newt's reach."""
+    """``hints`` are sentences on what is wrong with the file and not with newt's reach.
+
+    ``secrets`` and ``around``, which other providers and Pulumi itself read, are hashes: they can
+    be compared, and say nothing.
+    """
 
     settings: AnySettings
     hints: tuple[str, ...] = ()
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    around: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -63,56 +57,10 @@ class NotLoadedError(Exception):
     """There is no such stack, or the program would refuse it; the text says which, for people."""
 
 
-def project(state: State) -> Project | None:
-    """None where there is no Pulumi.yaml. Raises ``Unreadable`` and ``OSError``."""
-    try:
-        tree = _document(state, PROJECT_FILE)
-    except FileNotFoundError:
-        return None
-    name, config = tree.get("name"), tree.get("config", {})
-    folder = tree.get("stackConfigDir")
-    if folder is None and isinstance(config, str):
-        # As it was called before there were values.
-        folder, config = config, {}
-    if not isinstance(name, str) or not isinstance(config or {}, Mapping):
-        raise Unreadable("needs a `name`, and `config` as a map")
-    if not isinstance(folder or "", str):
-        raise Unreadable("has a stackConfigDir that is no text")
-    return Project(
-        name=name,
-        folder=str(folder or "."),
-        config=dict(_defaults(name, config if isinstance(config, Mapping) else {})),
-    )
-
-
-def _defaults(project: str, config: Mapping[object, object]) -> Iterator[tuple[str, object]]:
-    for full_key, value in config.items():
-        namespace, colon, key = str(full_key).partition(":")
-        if colon and namespace != project:
-            continue
-        if isinstance(value, Mapping) and value.keys() <= _DESCRIPTION:
-            # With both, Pulumi takes the default.
-            value = value.get("default", value.get("value"))
-        if value is not None:
-            yield (key if colon else namespace), value
-
-
-def files(state: State, project: Project) -> tuple[dict[str, str], tuple[str, ...]]:
-    """The stack files by the name of their stack, and files whose name no stack can have."""
-    found, odd = {}, []
-    for name in state.files_in(project.folder):
-        stack = _STACK_FILE.fullmatch(name)
-        if stack:
-            found[stack[1]] = name if project.folder == "." else f"{project.folder}/{name}"
-        elif _LOOKS_LIKE_ONE.fullmatch(name):
-            odd.append(name)
-    return found, tuple(odd)
-
-
 def load_stack(state: State, project: Project, path: str) -> Stack | Unloadable:
     """What the stack file at ``path`` means."""
     try:
-        tree = _document(state, path)
+        tree = document.read(state, path)
         config = _config(project, tree)
     except Unreadable as error:
         return Unloadable((str(error),))
@@ -124,18 +72,26 @@ def load_stack(state: State, project: Project, path: str) -> Stack | Unloadable:
     if settings is None or problems:
         return Unloadable(tuple(dict.fromkeys(str(problem) for problem in problems)))
     hints = (*_hints(tree, plain, settings), *(str(one) for one in remarks if one.is_warning))
-    return Stack(settings=settings, hints=hints)
+    return Stack(
+        settings=settings,
+        hints=hints,
+        secrets={key: _hash(config[key]) for key in settings.secret_keys if key in config},
+        around={key: _hash(value) for key, value in _around(project, tree)},
+    )
 
 
 def settings_of(stack: str, state: State) -> tuple[Project, AnySettings]:
     """Of the stack with that name. Raises ``NotLoadedError``."""
     try:
-        found = project(state)
-    except (Unreadable, OSError, UnicodeDecodeError) as error:
-        raise NotLoadedError(f"{PROJECT_FILE}: {error}") from None
-    if found is None:
-        raise NotLoadedError(f"{PROJECT_FILE}: is not there; run this in its folder")
-    paths, _ = files(state, found)
+        found = layout.project(state)
+        if found is None:
+            raise NotLoadedError(f"{PROJECT_FILE}: is not there; run this in its folder")
+        files = layout.stack_files(state, found)
+    except LayoutError as error:
+        raise NotLoadedError(str(error)) from None
+    if stack in files.unclear:
+        raise NotLoadedError("\n".join(files.unclear[stack]))
+    paths = files.paths
     if stack not in paths:
         known = ", ".join(sorted(paths)) or "none"
         raise NotLoadedError(f"{text.plain(stack)}: is no stack here; there are: {known}")
@@ -146,29 +102,34 @@ def settings_of(stack: str, state: State) -> tuple[Project, AnySettings]:
     return found, loaded.settings
 
 
-def why_unread(error: OSError | UnicodeDecodeError) -> str:
-    """For people."""
-    if isinstance(error, UnicodeDecodeError):
-        return "is not text in UTF-8"
-    return error.strerror or type(error).__name__
-
-
-def _document(state: State, path: str) -> Mapping[str, object]:
-    return document.mapping(state.read(path))
-
-
 def _config(project: Project, tree: Mapping[str, object]) -> dict[str, object]:
     config = tree.get("config") or {}
     if not isinstance(config, Mapping):
         raise Unreadable("config: is not a map of keys")
-    found = dict(project.config)
+    written: dict[str, object] = {}
     for full_key, value in config.items():
         namespace, colon, key = str(full_key).partition(":")
-        if not colon:
-            raise Unreadable(f"{namespace}: has no project; write {project.name}:{namespace}")
-        if namespace == project.name:
-            found[key] = value
-    return found
+        if colon and namespace != project.name:
+            continue
+        # The engine takes a key without a project for this one's.
+        own = key if colon else namespace
+        if own in written:
+            raise Unreadable(f"{own}: is there twice, with and without {project.name}:; keep one")
+        written[own] = value
+    return {**project.config, **written}
+
+
+def _around(project: Project, tree: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+    yield from ((key, value) for key, value in tree.items() if key != "config")
+    config = tree.get("config")
+    for full_key, value in config.items() if isinstance(config, Mapping) else ():
+        namespace, colon, _ = str(full_key).partition(":")
+        if colon and namespace != project.name:
+            yield str(full_key), value
+
+
+def _hash(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def _is_encrypted(value: object) -> bool:

@@ -6,7 +6,7 @@ Works on as much of the file as is valid by itself, so that one run reports ever
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from ipaddress import IPv4Address, IPv4Network, ip_network
@@ -25,8 +25,8 @@ from egress.model import (
     Rule,
     destination_text,
 )
+from egress.registry import not_public
 from settings import ports
-from settings.addresses import is_private
 from settings.dns import NONE, Dns
 from settings.docker import Docker
 from settings.entries import Entry, NamedEntry
@@ -168,7 +168,7 @@ def valid_entries(
 def check(found: Facts) -> Iterator[Problem]:
     """Every contradiction between sections, each once."""
     yield from names((key, entry.name) for key, entry in found.entries)
-    yield from endpoint_addresses(found, is_private)
+    yield from endpoint_addresses(found)
     yield from names_without_dns(
         found.dns, ((key, entry.destination) for key, entry in found.entries), "its IPv4 address"
     )
@@ -204,17 +204,17 @@ class ServerFacts(Protocol):
     def addresses_written(self) -> bool: ...
 
 
-def endpoint_addresses(found: ServerFacts, is_private: Callable[[Any], bool]) -> Iterator[Problem]:
+def endpoint_addresses(found: ServerFacts) -> Iterator[Problem]:
     key = "pangolin.addresses"
     if found.endpoint is None:
         return
     host = found.endpoint.host
     if not isinstance(host, str):
-        if not found.addresses_written and is_private(host):
+        if not found.addresses_written and not_public(host):
             yield Problem(
                 key,
                 MISSING,
-                f"pangolin.endpoint {host} is private; if that is meant write [{host}]",
+                f"pangolin.endpoint {host} is not public; if that is meant write [{host}]",
             )
         if found.addresses is not None and host not in found.addresses:
             yield Problem(

@@ -24,7 +24,6 @@ from settings.checks import (
 )
 from settings.cluster_types import ServiceRef
 from settings.dns import Dns
-from settings.dual_stack import is_private
 from settings.errors import MISSING, Problem
 from settings.kubernetes import Kubernetes
 from settings.pangolin import ClusterPangolin, Endpoint
@@ -83,7 +82,7 @@ def check(found: Facts) -> Iterator[Problem]:
         *_rules(found.egress),
     )
     yield from names((key, target.name) for key, target in found.entries)
-    yield from endpoint_addresses(found, is_private)
+    yield from endpoint_addresses(found)
     yield from names_without_dns(
         found.dns, ((key, target.meaning) for key, target in found.entries), "its address"
     )

@@ -15,6 +15,7 @@ from ipaddress import (
     ip_network,
 )
 
+from egress import registry
 from egress.model import Address, HostName, Network
 from settings import addresses
 from settings.errors import refuse
@@ -31,7 +32,10 @@ _NOT_A_TARGET = tuple(
         ),
         (("224.0.0.0/4", "ff00::/8"), "is multicast; write the address of one host"),
         (("240.0.0.0/4",), "is reserved or a broadcast address; write the address of one host"),
-        (("::ffff:0:0/96",), "is an IPv4 address in IPv6 notation; write it as IPv4"),
+        (
+            ("::ffff:0:0/96", "::/96"),
+            "is an IPv4 address in IPv6 notation; write it as IPv4",
+        ),
     )
     for block in blocks
 )
@@ -53,14 +57,20 @@ def is_private(address: Address) -> bool:
 
 def is_wide(block: Network) -> bool:
     """Whether a block is so large that only ``wide: true`` may ask for it."""
-    return block.prefixlen < _LARGEST_NARROW[block.version] or any(
-        _contains(block, network) for network in _WHOLE_NETWORKS
+    held = registry.held_block(block)
+    return (
+        block.prefixlen < _LARGEST_NARROW[block.version]
+        or any(_contains(block, network) for network in _WHOLE_NETWORKS)
+        or registry.holds_every_ipv4(block)
+        or (held is not None and is_wide(held))
     )
 
 
 def special(address: Address) -> str | None:
-    """Why no target can have this address; None for an ordinary one."""
-    return next((reason for block, reason in _NOT_A_TARGET if address in block), None)
+    """Why no target can have this address, or the IPv4 address in it; None for an ordinary one."""
+    held = registry.held(address)
+    reason = next((reason for block, reason in _NOT_A_TARGET if address in block), None)
+    return reason or (None if held is None else special(held))
 
 
 def address(value: object) -> Address:
@@ -114,11 +124,12 @@ def block(value: object) -> Network:
             f"has host bits; write {whole} for the block or {found}/{found.max_prefixlen} for the "
             "one address"
         )
-    for reserved, reason in _NOT_A_TARGET:
-        if _contains(reserved, whole):
-            raise refuse(reason)
-        if not is_wide(whole) and _contains(whole, reserved):
-            raise refuse(f"contains {reserved}, where no target can be; write narrower blocks")
+    for judged in (whole, registry.held_block(whole) or whole):
+        for reserved, reason in _NOT_A_TARGET:
+            if _contains(reserved, judged):
+                raise refuse(reason)
+            if not is_wide(whole) and _contains(judged, reserved):
+                raise refuse(f"contains {reserved}, where no target can be; write narrower blocks")
     return whole
 
 

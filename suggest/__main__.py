@@ -20,7 +20,7 @@ from blueprint.exposed import Exposure
 from egress.model import HostName
 from host.payload import PROGRAM_PATH
 from host.ssh import HostKeyError, SshHost, UnreachableError
-from review import revisions, stacks
+from review import document, revisions, stacks
 from settings import policy
 from settings.docker import Docker
 from settings.stack import Settings
@@ -115,7 +115,7 @@ def _exposures(path: str | None, state: revisions.State) -> Sequence[Exposure]:
     try:
         return reading.read(state.read(path)).exposures
     except (OSError, UnicodeDecodeError) as error:
-        raise _NothingToReadError(f"{path}: {stacks.why_unread(error)}") from None
+        raise _NothingToReadError(f"{path}: {document.why_unread(error)}") from None
 
 
 def _read(path: str) -> Iterable[str]:
@@ -124,7 +124,7 @@ def _read(path: str) -> Iterable[str]:
     try:
         return Path(path).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise _NothingToReadError(f"{path}: {stacks.why_unread(error)}") from None
+        raise _NothingToReadError(f"{path}: {document.why_unread(error)}") from None
 
 
 def _of_host(

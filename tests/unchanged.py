@@ -60,6 +60,8 @@ GROUND = Group(
         *("tests/engine", "tests/lab", "tests/standins"),
         *("tests/cluster/test_node.py", "tests/cluster/conftest.py"),
     ),
+    # They hold the program to the engine, so they are the stacks'.
+    but=("tests/engine/test_policy_pack.py", "tests/engine/test_which_files_are_read.py"),
 )
 #: The rules, and the programs that the Docker host runs.
 HOST = Group(
@@ -72,7 +74,10 @@ HOST = Group(
 )
 #: Both stacks, deployed and lived with: stands on everything but documents and unit tests.
 STACKS = Group(
-    tests=("tests/stack/", "tests/cluster/", "tests/host/test_suggest.py"),
+    tests=(
+        *("tests/stack/", "tests/cluster/", "tests/host/test_suggest.py"),
+        *("tests/engine/test_policy_pack.py", "tests/engine/test_which_files_are_read.py"),
+    ),
     decides=(
         *("Makefile", "Pulumi.yaml", "__main__.py", "adopt", "blueprint", "cluster", "components"),
         *("egress", "forge", "host", "pod", "policies", "review", "settings", "stacks", "suggest"),

@@ -48,7 +48,13 @@ def doors_open(host: Host) -> Iterator[None]:
     try:
         yield
     finally:
-        host.sh(f"iptables -t raw -F; iptables -D FORWARD -o {BRIDGE} -j ACCEPT", check=False)
+        host.sh(
+            # Docker 29 gives every container another MAC address: a permanent entry would outlive
+            # this one and mislead the next.
+            f"iptables -t raw -F; iptables -D FORWARD -o {BRIDGE} -j ACCEPT;"
+            f" ip neigh del {NEWT} dev {BRIDGE}; ip -6 neigh del {NEWT_V6} dev {BRIDGE}",
+            check=False,
+        )
 
 
 def ways_that_lead_in(host: Host) -> set[str]:
@@ -69,6 +75,8 @@ def _open_every_other_door(host: Host) -> None:
     host.sh(
         f"""set -e
         iptables -I FORWARD 2 -o {BRIDGE} -j ACCEPT # behind the jump to DOCKER-USER
+        # Docker 28 and later drops there what comes to a container from elsewhere.
+        iptables -t raw -F PREROUTING
         for chain in PREROUTING OUTPUT; do
             iptables -t raw -A $chain -d {NEWT} -p udp --dport {UNTRACKED_PORT} -j NOTRACK
         done

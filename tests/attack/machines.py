@@ -33,12 +33,18 @@ def legacy(host: Host) -> Iterator[None]:
 
 
 def _choose(host: Host, kind: str, *, instead_of: str) -> None:
-    # Debian names them iptables-nft, iptables-nft-restore and so on.
     with _docker_stopped(host):
-        host.sh(
-            f"{FLUSH[instead_of]}; for tool in {TOOLS}; do family=${{tool%%-*}}; "
-            f"ln -sfn /usr/sbin/$family-{kind}${{tool#$family}} /etc/alternatives/$tool; done"
-        )
+        host.sh(FLUSH[instead_of])
+        choose_backend(host, kind)
+
+
+def choose_backend(host: Host, kind: str) -> None:
+    """As `update-alternatives --set iptables` does; the rules stay where they are."""
+    # Debian names them iptables-nft, iptables-nft-restore and so on.
+    host.sh(
+        f"for tool in {TOOLS}; do family=${{tool%%-*}}; "
+        f"ln -sfn /usr/sbin/$family-{kind}${{tool#$family}} /etc/alternatives/$tool; done"
+    )
     version = host.sh("iptables --version")
     assert kind in version.replace("nf_tables", "nft"), f"not iptables-{kind}: {version}"
 

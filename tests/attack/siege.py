@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from egress.limits import AHEAD, NETWORKS, PEER, RELOAD, Limit, limits
-from tests.attack import hostile_pangolin, ingress
+from tests.attack import hostile_pangolin, ingress, volume
 from tests.attack.assault import (
     NET_RAW,
     NO_CAPABILITIES,
@@ -26,13 +26,15 @@ from tests.attack.attacks import (
 )
 from tests.attack.attacks import CONTAINER as AT_CONTAINER
 from tests.attack.attacks import PEER as PEER_ADDRESS
-from tests.host.rig import CONTAINER, NETWORK, POSTGRES, Host, declare
+from tests.attack.machines import choose_backend
+from tests.host.rig import CONTAINER, GITEA, NETWORK, POSTGRES, Host, declare
 from tests.lab.registry import JELLYFIN as JELLYFIN_IMAGE
 
 #: Both as root, which is more than the stack leaves newt: there it is nobody, without capabilities.
 AS_DEPLOYED, WITHOUT_CAPABILITY = "as deployed, with NET_RAW", "without any capability"
 #: Docker takes its jump away for a moment each time: until a packet got through, and no longer.
 NETWORKS_CREATED = 8
+FLOOD = "a flood of the LAN"
 REFUSED = "Operation not permitted"
 FLOOD_SECONDS, FLOOD_PPS = "60", "4000"
 
@@ -195,12 +197,16 @@ def besiege(
 
 
 def besiege_otherwise(host: Host, arrangement: Arrangement) -> Iterator[Finding]:
-    """What newt does not fire itself: a flood while Docker is busy, everybody else's attacks on
-    newt, and the real newt under a hostile server."""
+    """What newt does not fire itself: a flood while Docker or the firewall's tools change,
+    everybody else's attacks on newt, the real newt under a hostile server, what it leaves in its
+    volume, and a newt that is held and replaced."""
     with _newt_caged(host, arrangement):
         yield from _networks_created(host, arrangement)
+        yield from _backend_changed(host, arrangement)
         yield from _ways_in(host, arrangement)
         yield from _pangolins_orders(host, arrangement)
+        yield from _traps_in_the_volume(host, arrangement)
+        yield from _replaced_while_held(host, arrangement)
 
 
 @contextlib.contextmanager
@@ -216,7 +222,7 @@ def _newt_caged(host: Host, arrangement: Arrangement) -> Iterator[None]:
 
 
 def _fired(host: Host, arrangement: Arrangement, circumstance: Circumstance) -> Iterator[Finding]:
-    limit = circumstance.limit if circumstance.limit in arrangement.limits else None
+    limit = _known(host, arrangement, circumstance.limit)
     with circumstance.setting(host):
         outcome = attack_everything(host, circumstance.attacks, circumstance.capabilities)
     for attack in circumstance.attacks:
@@ -230,6 +236,12 @@ def _fired(host: Host, arrangement: Arrangement, circumstance: Circumstance) -> 
         )
 
 
+def _known(host: Host, arrangement: Arrangement, limit: Limit | None) -> Limit | None:
+    """The limit, where it is one of the arrangement on the host's engine."""
+    is_one = limit in arrangement.limits and limit is not None and host.engine in limit.engines
+    return limit if is_one else None
+
+
 def _networks_created(host: Host, arrangement: Arrangement) -> Iterator[Finding]:
     arrived = False
     flood = ["flood", POSTGRES, "5432", FLOOD_SECONDS, FLOOD_PPS]
@@ -240,8 +252,43 @@ def _networks_created(host: Host, arrangement: Arrangement) -> Iterator[Finding]
         arrived = wire.targets.get(POSTGRES, 0) > 0
         if arrived:
             break
-    limit = NETWORKS if NETWORKS in arrangement.limits else None
-    yield Finding(arrangement.name, "networks are created", "a flood of the LAN", arrived, limit)
+    limit = _known(host, arrangement, NETWORKS)
+    yield Finding(arrangement.name, "networks are created", FLOOD, arrived, limit)
+
+
+def _backend_changed(host: Host, arrangement: Arrangement) -> Iterator[Finding]:
+    """The rules are loaded by iptables-nft, then iptables is iptables-legacy; or the reverse."""
+    was, other = ("legacy", "nft") if arrangement.legacy else ("nft", "legacy")
+    flood = ["flood", POSTGRES, "5432", FLOOD_SECONDS, FLOOD_PPS]
+    with host.tapped() as wire, host.newt_meanwhile(*flood):
+        time.sleep(0.2)  # it has begun
+        for backend in (other, was):
+            choose_backend(host, backend)
+            if arrangement.rules:
+                # docker-user's place is in Docker's own backend alone: newt is cut off meanwhile.
+                host.egress("refresh", check=False)
+            time.sleep(0.2)
+    arrived = wire.targets.get(POSTGRES, 0) > 0
+    yield Finding(arrangement.name, "iptables changes its backend", "a flood of the LAN", arrived)
+
+
+def _replaced_while_held(host: Host, arrangement: Arrangement) -> Iterator[Finding]:
+    """newt is held, and its container is made anew, as an update does it: the first thing that it
+    would do is to reach a listed target."""
+    if arrangement.rules:
+        host.egress("hold")
+    host.sh(f"docker rm --force {CONTAINER}")
+    run = "create" if arrangement.rules else "run --detach"
+    with host.tapped() as wire:
+        host.start_flooding_newt(GITEA, port=3000, seconds=5, pps=100, run=run)
+        if arrangement.rules:
+            for command in ("refresh", "start", "boot"):
+                host.egress(command)
+            host.apply(declare(arrangement=arrangement.rules))
+            host.prove("off", check=False)
+        time.sleep(1)
+    arrived = wire.targets.get(GITEA, 0) > 0
+    yield Finding(arrangement.name, "newt is held", "a container that replaces it", arrived)
 
 
 def _ways_in(host: Host, arrangement: Arrangement) -> Iterator[Finding]:
@@ -254,3 +301,8 @@ def _ways_in(host: Host, arrangement: Arrangement) -> Iterator[Finding]:
 def _pangolins_orders(host: Host, arrangement: Arrangement) -> Iterator[Finding]:
     for attack, arrived in hostile_pangolin.orders(host):
         yield Finding(arrangement.name, "the real newt, by Pangolin's order", attack.name, arrived)
+
+
+def _traps_in_the_volume(host: Host, arrangement: Arrangement) -> Iterator[Finding]:
+    for trap, worked in volume.traps(host, caged=arrangement.rules is not None):
+        yield Finding(arrangement.name, "newt's own volume", trap.name, worked)

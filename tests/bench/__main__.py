@@ -19,7 +19,7 @@ from tests.bench import cluster, engine, host, page
 from tests.bench.figures import Figures, Verdict, conclusion, dump
 from tests.bench.path import NewtsPath
 from tests.bench.samples import Samples
-from tests.engine.prepare import prepare, stands_in
+from tests.engine.prepare import prepare, runs
 from tests.engine.versions import PULUMI
 from tests.host.rig import IMAGE, Host
 from tests.lab import Lab
@@ -47,7 +47,7 @@ def bench(rounds: int) -> Figures:
         measured_on = {
             **evidence.versions_by_name(nas),
             "Pulumi": PULUMI,
-            "plugins": "from tests/standins" if stands_in(environment) else "official",
+            "plugins": "; ".join(f"{name} {what}" for name, what in runs(environment).items()),
             "Kubernetes": KUBERNETES,
         }
         nas.sh(f"docker pull --quiet {IMAGE}")

@@ -23,6 +23,7 @@ from tests.demo import existing, k3s_home, nas
 from tests.demo.table import Clock, conclude
 from tests.deployment import PROJECT, REPOSITORY
 from tests.engine.prepare import CHOICES, EngineError, prepare
+from tests.engine.versions import PLUGINS_OF
 from tests.lab import Lab, LabError
 from tests.lab.fixtures import unavailable
 
@@ -37,7 +38,7 @@ def demo(stack: str, plugins: str) -> int:
     target = STACKS[stack]
     clock = Clock()
     with clock.step("the engine"):
-        engine = prepare(plugins)
+        engine = prepare(plugins, PLUGINS_OF[stack])
     deployment = target.prepare(Lab(), engine, clock)
     with clock.step(f"pulumi up -s {stack}"):
         command = ["pulumi", "up", "--stack", stack, "--yes", "--color", "never"]
@@ -87,7 +88,7 @@ def shell(stack: str) -> int:
     if not lab.is_up():
         print("the lab is not up: run `make demo` or `make lab-up` first")
         return 1
-    deployment = STACKS[stack].deployment(lab, prepare())
+    deployment = STACKS[stack].deployment(lab, prepare(needed=PLUGINS_OF[stack]))
     if not deployment.stack_file.exists() or "secure:" not in deployment.stack_file.read_text():
         STACKS[stack].check_out(deployment)
     environment = deployment.environment | {"PS1": r"workstation:\w\$ "}

@@ -28,7 +28,8 @@ from tests.demo import image
 from tests.demo.guests import NEWT_NAMESPACE, Guests, NoImage, namespace_of
 from tests.demo.table import Clock, Row, conclude, row
 from tests.deployment import PROJECT, Checkout
-from tests.engine.prepare import prepare, stands_in
+from tests.engine.prepare import IMITATION, prepare, runs
+from tests.engine.versions import PLUGINS_OF
 from tests.lab.certificates import Authority
 from tests.lab.commands import LabError
 from tests.lab.evidence import EventLog
@@ -109,8 +110,8 @@ class Demo:
             self._address = self._options.address or _address_towards(node)
             print(f"pods are to reach this machine at {self._address} (ADDRESS=… for another)")
         with self._clock.step("the engine"):
-            engine = prepare(plugins)
-            if stands_in(engine):
+            engine = prepare(plugins, PLUGINS_OF[STACK])
+            if runs(engine)["kubernetes"] == IMITATION:
                 binaries.helm()
         with self._clock.step("an image for newt and the targets"):
             authority = _authority(self._folder / "authority")

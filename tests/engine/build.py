@@ -1,4 +1,4 @@
-"""Builds the Pulumi CLI and its language host from their Go modules, once, into the cache.
+"""Builds the Pulumi CLI, its language host and the Docker plugin from Go modules, once.
 
 Owns the `go build` commands, and how what they make lies side by side. The modules beside this
 file pin every dependency by hash; this needs the `go` command and a Go module proxy, and nothing of
@@ -19,6 +19,7 @@ CLI_PACKAGE = "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi"
 HOST_PACKAGE = "github.com/pulumi/pulumi/sdk/v3/python/cmd/pulumi-language-python"
 #: Stands before that host, which cannot start a policy pack. See packhost/main.go.
 PACK_HOST_PACKAGE = "."
+DOCKER_PLUGIN = "pulumi-resource-docker"
 # Without it the CLI calls itself version "", which the Automation API refuses.
 VERSION_VARIABLE = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version"
 
@@ -29,15 +30,34 @@ class BuildError(Exception):
 
 def toolchain() -> Path:
     """The directory with `pulumi`, `pulumi-language-python` and its executor."""
-    go = shutil.which("go") or "/usr/local/go/bin/go"
-    if not Path(go).exists():
-        raise BuildError(
-            "go: not found, and it is needed to build the Pulumi CLI."
-            f" Install Go 1.25 or newer, or Pulumi {PULUMI} itself (https://www.pulumi.com/docs/install/)."
-        )
+    go = _go("the Pulumi CLI")
     sources = [HERE / module for module in ("cli", "languagehost", "packhost")]
     inputs: list[Path | str] = [*sources, PULUMI, LANGUAGE_HOST]
     return cached("pulumi", [*inputs, _run([go, "version"], HERE)], _builder(go))
+
+
+def docker_plugin() -> Path:
+    """The Docker provider plugin: a program."""
+    go, module = _go("the Docker plugin"), HERE / "dockerplugin"
+
+    def build(into: Path) -> None:
+        """the Docker plugin from Go modules: 4 to 7 minutes on two cores, once"""
+        # No docker_compose: Pulumi's plugin has none either.
+        options = ["-tags", "no_compose", "-ldflags", "-s -w"]
+        _run([go, "build", *options, "-o", str(into / DOCKER_PLUGIN), "."], module)
+
+    inputs: list[Path | str] = [module, _run([go, "version"], HERE)]
+    return cached("docker-plugin", inputs, build) / DOCKER_PLUGIN
+
+
+def _go(for_what: str) -> str:
+    go = shutil.which("go") or "/usr/local/go/bin/go"
+    if not Path(go).exists():
+        raise BuildError(
+            f"go: not found, and it is needed to build {for_what}."
+            f" Install Go 1.25 or newer, or Pulumi {PULUMI} itself (https://www.pulumi.com/docs/install/)."
+        )
+    return go
 
 
 def _builder(go: str) -> Callable[[Path], None]:

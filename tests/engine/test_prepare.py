@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.engine import build, prepare
-from tests.engine.prepare import EngineError
-from tests.engine.versions import LANGUAGE_HOST, PLUGINS, PULUMI
+from tests.engine.prepare import EngineError, runs
+from tests.engine.versions import DOCKER_PROVIDER, LANGUAGE_HOST, PLUGINS, PLUGINS_OF, PULUMI
 
 HERE = Path(__file__).parent
 
@@ -52,10 +52,11 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     monkeypatch.setenv("NEWT_TUNNEL_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("PULUMI_HOME", raising=False)
     monkeypatch.setattr(build, "toolchain", lambda: made.built)
+    monkeypatch.setattr(build, "docker_plugin", lambda: made.built / build.DOCKER_PLUGIN)
     return made
 
 
-def test_without_anything_official_the_cli_is_built_and_stand_ins_serve(
+def test_without_anything_official_cli_and_docker_are_built_and_the_others_imitated(
     machine: Machine, capsys: pytest.CaptureFixture[str]
 ) -> None:
     environment = prepare("auto")
@@ -67,8 +68,15 @@ def test_without_anything_official_the_cli_is_built_and_stand_ins_serve(
     )
     for plugin in plugins.glob("*/pulumi-resource-*"):
         assert os.access(plugin, os.X_OK)
-        assert "Stand-in" in plugin.read_text()
-    assert "built from its Go modules" in capsys.readouterr().err
+        name = plugin.name.removeprefix("pulumi-resource-")
+        program = machine.built / plugin.name if name == "docker" else f"tests.standins.{name}"
+        assert str(program) in plugin.read_text()
+    assert capsys.readouterr().err.endswith(
+        f"engine: pulumi {PULUMI} (built from its Go modules); plugins"
+        f" command {PLUGINS['command']} (imitation),"
+        f" docker {PLUGINS['docker']} (built from Terraform provider {DOCKER_PROVIDER}),"
+        f" kubernetes {PLUGINS['kubernetes']} (imitation)\n"
+    )
 
 
 def test_what_is_official_is_used(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
@@ -81,24 +89,43 @@ def test_what_is_official_is_used(machine: Machine, capsys: pytest.CaptureFixtur
         assert environment["PATH"].split(os.pathsep)[0] == str(official / "bin")
         assert environment["PULUMI_HOME"] == str(official)
         assert "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION" not in environment
-    assert "stand-ins" not in capsys.readouterr().err
+        assert runs(environment) == dict.fromkeys(PLUGINS, "official")
+    assert "imitation" not in capsys.readouterr().err
 
 
 def test_a_mixture_is_named(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
     machine.install_cli()
     machine.install_plugin("docker")
     environment = prepare("auto")
-    assert "pulumi-home" in environment["PULUMI_HOME"], "one plugin missing: all are stand-ins"
+    home = Path(environment["PULUMI_HOME"])
+    assert "pulumi-home" in home.name, "the engine takes all plugins from one home"
+    (docker,) = home.glob("plugins/*/pulumi-resource-docker")
+    assert str(machine.home / ".pulumi" / "plugins") in docker.read_text()
     said = capsys.readouterr().err
     assert f"pulumi {PULUMI} (official)" in said
-    assert "stand-ins" in said
+    assert f"docker {PLUGINS['docker']} (official)" in said
+    assert f"command {PLUGINS['command']} (imitation)" in said
 
 
-def test_stand_ins_can_be_forced(machine: Machine) -> None:
+def test_a_plugin_that_the_stack_does_not_use_is_neither_needed_nor_built(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine.install_cli()
+    for name in PLUGINS_OF["nas"]:
+        machine.install_plugin(name)
+    for choice in ("auto", "official"):
+        environment = prepare(choice, PLUGINS_OF["nas"])
+        assert environment["PULUMI_HOME"] == str(machine.home / ".pulumi")
+    assert "kubernetes" not in capsys.readouterr().err
+    monkeypatch.delattr(build, "docker_plugin")
+    assert runs(prepare("standin", PLUGINS_OF["k3s-home"])) == {"kubernetes": "imitation"}
+
+
+def test_our_own_can_be_forced(machine: Machine) -> None:
     machine.install_cli()
     for name in PLUGINS:
         machine.install_plugin(name)
-    assert "pulumi-home" in prepare("standin")["PULUMI_HOME"]
+    assert "official" not in runs(prepare("standin")).values()
 
 
 @pytest.mark.parametrize(("version", "host"), [("3.200.0", True), (PULUMI, False)])
@@ -146,9 +173,13 @@ def test_the_versions_are_those_of_the_sdks_and_of_the_go_modules() -> None:
         found = re.search(r"github\.com/pulumi/pulumi/(?:pkg|sdk)/v3 v(\S+)", requirements)
         assert found is not None
         assert found.group(1) == version
+    main = (HERE / "dockerplugin" / "main.go").read_text()
+    versions = dict(re.findall(r'^\t(\w+Version) +?= "(.+)"$', main, re.MULTILINE))
+    assert versions == {"pluginVersion": PLUGINS["docker"], "providerVersion": DOCKER_PROVIDER}
 
 
 def test_without_go_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda _: "/nonexistent/go")
-    with pytest.raises(build.BuildError, match=r"go: not found.*Install Go"):
-        build.toolchain()
+    for program in (build.toolchain, build.docker_plugin):
+        with pytest.raises(build.BuildError, match=r"go: not found.*Install Go"):
+            program()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import json
 import re
 import shlex
@@ -50,6 +51,12 @@ ATTACKER = (FOLDER / "attacker.py").read_text()
 TAP = (FOLDER / "tap.py").read_text()
 PROVER = (Path(__file__).parents[2] / "host/newt-proof").read_text()
 NEEDLE = "attack-"
+#: As Docker makes it: engines before 28 at every `docker network create`, later ones only when
+#: they start.
+DOCKER_USER_BACK = (
+    "iptables -N DOCKER-USER && iptables -A DOCKER-USER -j RETURN && "
+    "iptables -I FORWARD 1 -j DOCKER-USER"
+)
 PYTHON = ("python3", "-I", "-S")
 
 ARRANGEMENTS: dict[str, Mapping[str, Firewall | Hook]] = {
@@ -151,6 +158,12 @@ class Host:
         done = self.nas.run(["sh", "-c", f"exec 2>&1; {script}"], check=check, stdin=stdin)
         return done.stdout
 
+    @functools.cached_property
+    def engine(self) -> int:
+        """The major version of its Docker."""
+        version = self.sh("docker version --format '{{.Server.Version}}'").strip()
+        return int(version.removeprefix("v").split(".")[0])
+
     # --- the programs -----------------------------------------------------------------------------
 
     def apply(
@@ -205,22 +218,31 @@ class Host:
             f"--opt com.docker.network.bridge.enable_icc=false {shlex.join(options)} {NETWORK}"
         )
 
-    def start_newt(self, *options: str, command: Sequence[str] = ("sleep", "3600")) -> None:
-        """newt's container on its network, asleep."""
+    def start_newt(
+        self, *options: str, command: Sequence[str] = ("sleep", "3600"), run: str = "run --detach"
+    ) -> None:
+        """newt's container on its network, asleep; with `run="create"` it is not started."""
         self.sh(
-            f"docker run --detach --name {CONTAINER} --label {LABEL}={OWNER} "
+            f"docker {run} --name {CONTAINER} --label {LABEL}={OWNER} "
             f"--network {NETWORK} --ip {NEWT} --dns {RESOLVER} --stop-signal KILL "
             f"{shlex.join(options)} --entrypoint {command[0]} {IMAGE} {shlex.join(command[1:])}"
         )
 
     def start_flooding_newt(
-        self, target: str, *options: str, port: int = 5432, seconds: int = 60, pps: int = 2000
+        self,
+        target: str,
+        *options: str,
+        port: int = 5432,
+        seconds: int = 60,
+        pps: int = 2000,
+        run: str = "run --detach",
     ) -> None:
         """The same, but whenever it starts its first act is a flood of a forbidden target, or of
         several, split by commas."""
         flood = ["flood", target, str(port), str(seconds), str(pps)]
         folders = [f"--volume={folder}:{folder}:ro" for folder in ("/usr", "/lib", "/lib64")]
-        self.start_newt(*folders, *options, command=["python3", "-c", ATTACKER, *flood])
+        command = ["python3", "-c", ATTACKER, *flood]
+        self.start_newt(*folders, *options, command=command, run=run)
 
     def newt_runs(self) -> bool:
         state = self.sh(
@@ -373,6 +395,7 @@ class Host:
             done
             nft delete table inet newt_guard 2>/dev/null
             rm -rf {STATE} {PROGRAM} {PROGRAM}.new /etc/cron.d/newt-egress
+            rm -f /run/newt-egress.refreshed /run/newt-egress.unresolved
             find /etc/systemd -name '*newt-egress*' -exec rm -rf {{}} +
             systemctl daemon-reload
             """,

@@ -8,6 +8,7 @@ import pytest
 
 from tests.host.rig import (
     COMPLETE,
+    DOCKER_USER_BACK,
     GITEA,
     POSTGRES,
     STATE,
@@ -155,7 +156,7 @@ def test_docker_user_rules_wait_for_docker_behind_a_closed_door(host: Host) -> N
     host.egress("gate")
 
     assert answering(host) == []
-    host.sh("docker network create again && docker network rm again")  # Docker makes its chain
+    host.sh(DOCKER_USER_BACK)
     host.egress("refresh")
     assert host.check()["state"] == "ok"
     assert answering(host) == ["gitea"]

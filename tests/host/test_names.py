@@ -26,11 +26,11 @@ THIRD = "10.0.1.102"
 
 # What the tools of others print; the lab has none of them. The server must be the one asked for.
 DIG = f"""
-[ "${{7}}" = @{RESOLVER} ] && [ "$*" = "+short +time=2 +tries=2 -t A {NAME} @{RESOLVER}" ] || exit 9
+[ "$*" = "+short +time=2 +tries=2 -t A {NAME}. @{RESOLVER}" ] || exit 9
 printf 'alias.lan.\\n{HOMEASSISTANT}\\n{SECOND}\\n'
 """
 HOST = f"""
-[ "$*" = "-W 2 -t A {NAME} {RESOLVER}" ] || exit 1
+[ "$*" = "-W 2 -t A {NAME}. {RESOLVER}" ] || exit 1
 cat <<END
 Using domain server:
 Name: {RESOLVER}
@@ -43,7 +43,7 @@ alias.lan has address {SECOND}
 END
 """
 NSLOOKUP = f"""
-[ "$*" = "-type=a {NAME} {RESOLVER}" ] || exit 1
+[ "$*" = "-type=a {NAME}. {RESOLVER}" ] || exit 1
 cat <<END
 Server:		{RESOLVER}
 Address:	{RESOLVER}#53
@@ -110,6 +110,40 @@ def test_without_a_tool_the_hosts_own_resolver_is_asked_with_a_warning(host: Hos
     assert f"not by {RESOLVER}" in said
     assert listed(host) == {HOMEASSISTANT}
     assert f"{NAME} resolves to {RESOLVER}, which is a resolver" in refused
+
+
+@pytest.mark.parametrize("without", ["", "busybox"])
+@pytest.mark.parametrize("name", ["lost.lan", "lost"])
+def test_a_name_is_never_tried_in_the_hosts_search_domains(
+    host: Host, name: str, without: str
+) -> None:
+    """With busybox's nslookup, and with this host's own resolver."""
+    host.lab.dns.set(f"{name}.evil.lan", [HOMEASSISTANT])
+    before = host.sh("cat /etc/resolv.conf")
+    host.sh("cat >/etc/resolv.conf", stdin=f"search evil.lan\noptions ndots:5\n{before}")
+    mark = host.lab.dns.mark()
+    try:
+        assert HOMEASSISTANT in host.sh(f"getent ahostsv4 {name}"), "the search domain works"
+        with host.without(*without.split()):
+            said = host.refuses(declare(rule("lost", name, 80)))
+    finally:
+        host.sh("cat >/etc/resolv.conf", stdin=before)
+
+    assert f"{name} does not resolve" in said
+    assert ("write lost.lan or the like" in said) == (name == "lost")
+    assert ("A", name, NAS) in host.lab.dns.queries(mark)
+
+
+def test_this_hosts_own_file_counts_where_its_own_resolver_is_asked(host: Host) -> None:
+    before = host.sh("cat /etc/hosts")
+    host.sh("cat >>/etc/hosts", stdin=f"{SECOND} other lost.lan # lost.example\n")
+    try:
+        with host.without("busybox"):
+            host.apply(declare(rule("lost", "lost.lan", 80)))
+    finally:
+        host.sh("cat >/etc/hosts", stdin=before)
+
+    assert listed(host, "lost") == {SECOND}
 
 
 def test_a_second_resolver_is_asked_when_the_first_is_silent(host: Host) -> None:

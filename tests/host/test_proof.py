@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
 
-from egress.proof import Probe, Result, Verdict, parse, plan
+from egress.model import PortRange
+from egress.proof import Probe, Result, Verdict, measurement, parse, plan
 from tests.host.rig import (
     ARRANGEMENTS,
     CONTAINER,
@@ -262,7 +264,7 @@ def test_rules_that_do_not_stand_are_not_proved(newt: Host) -> None:
     done = newt.prove("enforce", *HOLDS, check=False)
 
     assert done.returncode != 0
-    assert "the rules do not stand: the rules are not those that were loaded" in done.stderr
+    assert "the rules are not in force: the rules are not those that were loaded" in done.stderr
 
 
 def test_a_host_without_the_guard_is_not_proved(host: Host) -> None:
@@ -270,6 +272,96 @@ def test_a_host_without_the_guard_is_not_proved(host: Host) -> None:
 
     assert done.returncode != 0
     assert "newt-egress is not on this host: deploy the firewall first" in done.stderr
+
+
+def test_a_forbidden_range_is_tried_at_its_ends_and_at_known_services_in_it(newt: Host) -> None:
+    """The hole is at a port that no end of the range shows, at an address that no end shows."""
+    forbidden = (
+        rule("lost", NOBODY, PortRange(1000, 20000)),
+        rule("lan", "10.0.1.0/24", PortRange(5000, 6000)),
+    )
+    hole = rule("hole", POSTGRES, 5432)
+    newt.apply(declare(hole, *HOLES, forbidden=()))
+    wanted = declare(rule("gitea", POSTGRES, 3000), forbidden=forbidden)
+
+    said = newt.prove("enforce", *plan(wanted.policy, wanted.cage), check=False)
+
+    assert said.returncode != 0, "what was tried of the range was shut, and the hole is not"
+    found = {(row.destination, row.port): row for row in _rows(said.stdout) if row.name == "lan"}
+    assert {port for _, port in found} == {"5000/tcp", "5432/tcp", "5900/tcp", "6000/tcp"}
+    assert {"10.0.1.1", POSTGRES, "10.0.1.254"} <= {address for address, _ in found}
+    assert found[POSTGRES, "5432/tcp"].verdict is Verdict.OPEN
+    assert found[POSTGRES, "5432/tcp"].evidence.endswith(", of 10.0.1.0/24:5000-6000")
+    shut = [row for place, row in found.items() if place != (POSTGRES, "5432/tcp")]
+    assert Verdict.OPEN not in {row.verdict for row in shut}
+    ports = {row.port for row in _rows(said.stdout) if row.name == "lost"}
+    assert {"1000/tcp", "5432/tcp", "20000/tcp"} <= ports
+    assert said.stdout.count("warning: lost, of 1000-20000: nobody answers") == 1
+
+
+def test_the_last_table_is_in_status_good_or_not_with_its_time_and_generation(newt: Host) -> None:
+    generation = newt.check()["generation"]
+
+    good = newt.prove("enforce", *HOLDS).stdout
+    kept = newt.egress("status").stdout
+    assert measurement(good)["generation"] == generation
+    assert f"last proof, of these rules: measured {measurement(good)['measured']}, " in kept
+    assert good.partition("\n")[2] in kept, "the table"
+
+    bad = newt.prove("enforce", *HOLDS, OPEN_TCP, check=False).stdout
+    kept = newt.egress("status", check=False).stdout
+    assert verdicts(bad)["opened", "631/tcp"] == "OPEN"
+    assert next(line for line in bad.splitlines() if "  OPEN  " in line) in kept
+
+    still = newt.prove("enforce", *HOLDS, OPEN_TCP, check=False).stdout
+    assert measurement(still)["measured"] in newt.egress("status").stdout, "of a stand-in, too"
+
+    newt.apply(declare(*HOLES, rule("more", PRINTER, 9100)))
+    assert "last proof, of other rules than these: " in newt.egress("status").stdout
+
+
+def test_a_full_disk_fails_no_proof(newt: Host) -> None:
+    newt.prove("warn", *HOLDS)
+    with newt.small_disk() as leave_room:
+        newt.sh(f"rm {STATE}/proof")  # else it is the room that the next one needs
+        leave_room(0)
+        said = newt.prove("warn", *HOLDS, OPEN_TCP).stdout
+        kept = newt.egress("status").stdout
+
+    assert verdicts(said)["opened", "631/tcp"] == "OPEN"
+    assert f"warning: this table cannot be kept in {STATE}" in said
+    assert "last proof: none, or its table could not be kept" in kept
+
+
+def test_a_newt_that_restarts_over_and_over_is_said_so_and_nothing_else(host: Host) -> None:
+    """It lives for longer than the proof waits, and less long than its probes take."""
+    host.apply(declare())
+    host.create_network()
+    host.start_newt("--restart", "unless-stopped", command=["sleep", "3"])
+    probes = (
+        *HOLDS,
+        allow("router-ssh", ROUTER, 22),
+        allow("gitea", GITEA, 3000, "udp"),
+        *(forbid(f"silent-{n}", f"10.0.1.{n}", 80) for n in range(210, 216)),
+    )
+
+    done = host.prove("enforce", *probes, check=False, AT_ONCE=2)
+
+    assert done.returncode != 0
+    assert f"newt does not stay up in container {CONTAINER} (exit status " in done.stderr
+    assert "restarted" in done.stderr
+    assert "install bash" not in done.stdout + done.stderr
+    for row in parse(done.stdout):
+        assert row.verdict in (Verdict.NOT_PROBED, Verdict.REACHED, Verdict.COUNTED), row
+        assert row.verdict is not Verdict.NOT_PROBED or row.evidence == "newt does not stay up"
+
+
+def test_a_network_that_cannot_be_entered_is_no_evidence(newt: Host) -> None:
+    with newt.stub("nsenter", "echo 'nsenter: reassociate to namespaces failed' >&2; exit 1"):
+        done = newt.prove("enforce", *HOLDS, check=False)
+
+    assert done.returncode != 0, "silence of a probe that never ran is no block"
+    assert "newt's network cannot be entered: nothing was tried" in done.stderr
 
 
 @pytest.mark.parametrize("command", [["false"], ["sleep", "1"]])
@@ -292,3 +384,25 @@ def test_newt_is_stopped_even_when_that_cannot_be_noted(newt: Host) -> None:
         newt.sh(f"umount {STATE}")
 
     assert not newt.newt_runs()
+
+
+def test_every_planned_row_is_in_the_table(host: Host) -> None:
+    """A canary that an allowed name leads to, and a name that the rules in force do not know."""
+    host.lab.dns.set("resolver.lan", ["9.9.9.9"])
+    declaration = declare(rule("resolver", "resolver.lan", PortRange(50, 60)))
+    host.apply(declaration)
+    host.create_network()
+    host.start_newt()
+    probes = plan(declaration.policy, declaration.cage)
+    unknown = forbid("unknown", "@{unknown.lan}", 22)
+
+    rows = _rows(host.prove("warn", *probes, unknown).stdout)
+
+    planned = Counter((probe.name, probe.port + "/" + probe.protocol) for probe in probes)
+    assert Counter((row.name, row.port) for row in rows if row.name != "unknown") == planned
+    told = {(row.name, row.port): row for row in rows}
+    canary = told["foreign-resolver", "53/tcp"]
+    assert canary.verdict is Verdict.NOT_PROBED
+    assert canary.evidence == "rule 'resolver' allows it by name"
+    assert told["unknown", "22/tcp"].verdict is Verdict.NOT_PROBED
+    assert told["unknown", "22/tcp"].evidence == "this host knows no address of it"

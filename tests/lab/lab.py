@@ -190,7 +190,7 @@ class Lab:
         with self.step("the other container on the NAS"):
             port = f"{JELLYFIN_PORT}:{JELLYFIN_PORT}"
             options = ["--name", "jellyfin", "--restart", "unless-stopped", "--publish", port]
-            self.nas.run(["docker", "run", "--quiet", "--detach", *options, JELLYFIN])
+            self.nas.run(["docker", "run", "--detach", *options, JELLYFIN])
 
     def _build_network(self) -> None:
         self.network.create()

@@ -49,6 +49,18 @@ INSTALL_TIMEOUT = 900.0
 LOCK = Path("/run/newt-tunnel-packages.lock")
 
 
+def foreign_clients(path: str = PATH) -> list[str]:
+    """Docker's clients that did not come with its engine: what a user types goes to one that did,
+    and a newer client knows options that an older one refuses.
+    """
+    engine = shutil.which("dockerd", path=path)
+    if engine is None:
+        return []
+    own = Path(engine).parent.resolve().parent / "bin/docker"
+    found = {Path(folder).resolve() / "docker" for folder in path.split(":")}
+    return sorted(str(client) for client in found - {own} if client.exists() and own.exists())
+
+
 def missing(needed: Mapping[str, str] = NEEDED) -> list[str]:
     return [package for package, command in needed.items() if not shutil.which(command, path=PATH)]
 

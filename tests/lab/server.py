@@ -70,11 +70,19 @@ class Pangolin:
         self._processes = processes
         self._socket = folder / "control.sock"
         self._secret = folder / "secret"
+        self._key_file = folder / "provisioning-key"
         self.newt_id = NEWT_ID
 
     @property
     def newt_secret(self) -> str:
         return self._secret.read_text().strip()
+
+    def new_provisioning_key(self) -> str:
+        """A key that is good for one registration; the last one is good for nothing more."""
+        key = secrets.token_hex(24)
+        self._key_file.write_text(key)
+        self._key_file.chmod(0o600)
+        return key
 
     def prepare(self, authority: Authority) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -93,6 +101,7 @@ class Pangolin:
                     f"-key={self._key}",
                     f"-id={NEWT_ID}",
                     f"-secret-file={self._secret}",
+                    f"-provisioning-key-file={self._key_file}",
                     f"-control={self._socket}",
                 ]
             ),

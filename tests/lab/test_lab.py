@@ -189,6 +189,14 @@ def test_the_nas_pulls_newt_as_from_docker_hub_and_runs_it(lab: Lab) -> None:
     assert "1.16.0" in version.stdout
 
 
+def test_the_client_on_the_nas_came_with_its_engine(lab: Lab) -> None:
+    versions = "{{.Client.Version}} {{.Server.Version}}"
+
+    client, engine = lab.nas.run(["docker", "version", "--format", versions]).stdout.split()
+
+    assert client == engine, "a newer client knows options that a user's refuses"
+
+
 def test_the_other_container_answers_at_its_published_port(lab: Lab) -> None:
     assert "jellyfin" in ask(lab.workstation, "http://10.0.1.10:8096")
     logs = lab.nas.run(["docker", "logs", "jellyfin"])

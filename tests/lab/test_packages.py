@@ -67,3 +67,21 @@ def test_services_stay_off_only_while_packages_are_installed(
 
     assert (policy.read_text() if policy.exists() else None) == before
     assert list(tmp_path.iterdir()) == ([policy] if before else [])
+
+
+@pytest.mark.parametrize("engine", ["usr/sbin", "usr/local/bin"])
+def test_clients_that_did_not_come_with_the_engine_are_found(tmp_path: Path, engine: str) -> None:
+    folders = [tmp_path / name for name in ("usr/local/bin", "usr/sbin", "usr/bin")]
+    for folder in folders:
+        folder.mkdir(parents=True)
+    programs = ["usr/local/bin/docker", "usr/bin/docker", f"{engine}/dockerd"]
+    for program in programs:
+        (tmp_path / program).touch(mode=0o755)
+    path = os.pathsep.join(map(str, folders))
+
+    foreign = packages.foreign_clients(path)
+
+    other = "usr/local/bin/docker" if engine == "usr/sbin" else "usr/bin/docker"
+    assert foreign == [str(tmp_path / other)]
+    (tmp_path / engine / "dockerd").unlink()
+    assert packages.foreign_clients(path) == [], "no engine, no opinion"

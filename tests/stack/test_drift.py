@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 
 import pytest
@@ -12,6 +13,8 @@ from tests.stack.observe import knock, on_nas
 
 pytestmark = pytest.mark.lab
 
+CONTAINER_ID = "docker container inspect -f '{{.Id}}' newt-tunnel"
+RUNNING = "docker container inspect -f '{{.State.Running}}' newt-tunnel"
 FLUSH = "iptables -t mangle -F"
 OUTSIDER = {"name": "outsider", "host": "198.51.100.66", "port": 8000}
 
@@ -21,8 +24,28 @@ def test_a_flushed_firewall_is_told_at_preview_and_mended_by_up(deployed: Deploy
     printed = deployed.preview("--diff")
     assert "differs from what was deployed" in printed, printed
     assert "newt-tunnel-firewall-rules" in printed, "the firewall must be an update"
+    announced = _announced(deployed)
+    assert "docker:index/container:Container" not in announced, "up leaves it as it is"
+    container = on_nas(deployed.lab, CONTAINER_ID)
     deployed.up()
+    assert on_nas(deployed.lab, CONTAINER_ID) == container
     assert "state=ok" in on_nas(deployed.lab, "newt-egress check")
+    deployed.preview("--expect-no-changes")
+
+
+def _announced(deployed: Deployment) -> set[str]:
+    """The types of the resources that a preview says it will change."""
+    printed = deployed.preview("--json")
+    document, _ = json.JSONDecoder().raw_decode(printed[printed.index("{") :])
+    changes = [step for step in document["steps"] if step["op"] != "same"]
+    return {step["urn"].split("::")[2].split("$")[-1] for step in changes}
+
+
+def test_a_newt_stopped_by_hand_is_told_at_preview_and_started_by_up(deployed: Deployment) -> None:
+    on_nas(deployed.lab, "docker stop newt-tunnel")
+    assert "a newt that does not run (its container is exited)" in deployed.preview()
+    deployed.up()
+    assert on_nas(deployed.lab, RUNNING).strip() == "true"
     deployed.preview("--expect-no-changes")
 
 

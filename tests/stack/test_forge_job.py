@@ -18,7 +18,7 @@ def drift(deployed: Deployment) -> tuple[int, str]:
     _check_out(deployed)
     if not (deployed.folder / ".git").exists():
         _git(deployed, "init", "--quiet")
-        _git(deployed, "add", f"stacks/{deployed.stack_file.name}")
+        _git(deployed, "add", "Pulumi.yaml", f"stacks/{deployed.stack_file.name}")
         _git(deployed, "commit", "--quiet", "--message", "as deployed")
     summary = deployed.folder / "summary"
     summary.unlink(missing_ok=True)
@@ -28,9 +28,8 @@ def drift(deployed: Deployment) -> tuple[int, str]:
 
 def _check_out(deployed: Deployment) -> None:
     skip = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(
-        REPOSITORY / "forge", deployed.folder / "forge", ignore=skip, dirs_exist_ok=True
-    )
+    for name in ("forge", "review"):
+        shutil.copytree(REPOSITORY / name, deployed.folder / name, ignore=skip, dirs_exist_ok=True)
 
 
 def _python(

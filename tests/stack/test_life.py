@@ -65,11 +65,17 @@ def test_the_outputs_tell_reach_host_firewall_proof_and_how_to_verify(deployed: 
 
 
 def test_the_commands_under_verify_do_what_they_say(deployed: Deployment) -> None:
-    status, host_ssh = deployed.outputs()["verify"]
+    status, host_ssh, _ = deployed.outputs()["verify"]
     run = deployed.workstation.run
     assert "in force" in run(["sh", "-c", status], env=deployed.environment).stdout
     refused = run(["sh", "-c", host_ssh], env=deployed.environment, check=False)
     assert refused.returncode != 0, "newt reached its own host"
+
+
+def test_the_engine_shows_the_commands_under_verify_whole(deployed: Deployment) -> None:
+    shown = deployed.pulumi("stack", "output", "verify").stdout + deployed.up()
+    for line in "\n".join(deployed.outputs()["verify"]).splitlines():
+        assert shown.count(line) >= 2, "once as asked for, and once at the end of up"
 
 
 def test_a_second_up_changes_nothing(deployed: Deployment) -> None:

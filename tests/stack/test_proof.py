@@ -2,12 +2,43 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import subprocess
+from collections.abc import Iterator
+
 import pytest
 
 from tests.deployment import Deployment
+from tests.lab import Lab
 from tests.stack.observe import inspect, on_nas, wait_for_tunnel
 
 pytestmark = pytest.mark.lab
+
+#: Looks for newt's process until it is told to stop, and prints what it saw of it.
+WATCHER = """
+import json, pathlib, select, sys
+seen = set()
+while not select.select([sys.stdin], [], [], 0.01)[0]:
+    for process in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            if (process / "comm").read_text() == "newt\\n":
+                seen.add((process / "cmdline").read_text())
+        except OSError:
+            pass
+print(json.dumps(sorted(seen)))
+"""
+
+
+@contextlib.contextmanager
+def watched(lab: Lab) -> Iterator[list[str]]:
+    """The command lines of newt's process that were in the NAS's process listing at any time."""
+    seen: list[str] = []
+    command = ["python3", "-I", "-S", "-c", WATCHER]
+    with lab.nas.popen(command, stdin=subprocess.PIPE) as watcher:
+        yield seen
+        printed, _ = watcher.communicate(input="stop", timeout=20)
+    seen += json.loads(printed)
 
 
 @pytest.fixture
@@ -43,6 +74,41 @@ def test_an_open_cage_stops_newt_fails_the_update_and_is_mended_by_the_next_good
     opened.up()
     assert inspect(lab)["State"]["Running"], "the next good proof starts newt again"
     wait_for_tunnel(lab)
+
+
+def test_a_held_newt_is_not_started_by_whatever_replaces_its_container(opened: Deployment) -> None:
+    lab = opened.lab
+    with watched(lab) as seen:
+        assert opened.pulumi("up", "--yes", "--skip-preview", check=False).returncode != 0
+    assert seen, "this must be able to see newt"
+    for mode, change in (
+        ("enforce", {"logLevel": "DEBUG"}),
+        ("warn", {"health": False}),
+        ("off", {"image": "fosrl/newt:1.15.9"}),
+    ):
+        was = inspect(lab)["Id"]
+        opened.edit(newt=change, proof=mode)
+
+        with watched(lab) as seen:
+            failed = opened.pulumi("up", "--yes", "--skip-preview", check=False)
+            on_nas(lab, "newt-egress refresh")
+
+        assert seen == [], f"proof: {mode}: newt ran before a good proof"
+        assert inspect(lab)["Id"] != was, "the container must be replaced for this test"
+        assert inspect(lab)["State"]["Status"] == "created"
+        assert failed.returncode != 0
+        assert mode == "enforce" or "newt-egress release" in failed.stdout, "how to let it go"
+        assert "held=yes" in on_nas(lab, "newt-egress check")
+
+    stack_file = opened.stack_file.read_text()
+    opened.check_out()
+    opened.stack_file.write_text(stack_file)
+    opened.edit(newt=None, proof="enforce")
+    opened.up()
+    assert inspect(lab)["State"]["Running"], "the next good proof starts newt"
+    wait_for_tunnel(lab)
+    opened.up()
+    opened.preview("--expect-no-changes")
 
 
 def test_with_warn_newt_runs_on_and_with_off_nothing_is_tried(deployed: Deployment) -> None:

@@ -1,4 +1,4 @@
-"""A real Docker host for the stand-ins' own tests: dockerd and sshd in a network namespace.
+"""A real Docker host for the Docker plugin's own tests: dockerd and sshd in a network namespace.
 
 Owns the namespace, both daemons and one image made of busybox, and takes all of it away again. What
 talks to the host runs inside the namespace too (`inside`), which has no uplink. Needs root on
@@ -33,7 +33,7 @@ class DockerHost:
     socket: Path
 
     def docker(self, *arguments: str) -> str:
-        """Runs Docker's own client, to look at what the stand-in did."""
+        """Runs Docker's own client, to look at what the plugin did."""
         command = ["docker", "-H", f"unix://{self.socket}", *arguments]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:

@@ -1,6 +1,6 @@
 """The plain difference of two property bags, path by path.
 
-What pulumi-command does with a resource's inputs and pulumi-docker with its own configuration. A
+What pulumi-command does with a resource's inputs. A
 secret is compared as a whole, so a changed secret object is one change.
 """
 

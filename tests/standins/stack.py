@@ -1,4 +1,4 @@
-"""A small Pulumi project run with the real engine and the stand-ins.
+"""A small Pulumi project run with the real engine and our own plugins.
 
 Owns the project's files and how `pulumi` is called. The program reads its inputs from `spec.json`,
 so that a test changes the program by changing data.

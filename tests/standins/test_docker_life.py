@@ -1,4 +1,7 @@
-"""The Docker types through Pulumi's real engine, on a real dockerd reached over SSH."""
+"""What the product relies on in the Docker plugin: the real engine, on a real dockerd over SSH.
+
+The plugin is the one that `tests/engine` builds; pulumi-docker 5.1.0 behaves the same here.
+"""
 
 import json
 from collections.abc import Iterator

@@ -397,4 +397,7 @@ def test_an_unreachable_server_lets_a_preview_pass_and_an_update_fail(project: P
 def test_another_context_is_another_user(project: Project) -> None:
     project.provider["context"] = "nobody"
     project.write()
-    assert "Unauthorized" in project.stack.up(status=1)
+    assert (
+        "configured Kubernetes cluster is unreachable: unable to load schema information from the "
+        "API server: the server has asked for the client to provide credentials"
+    ) in project.stack.up(status=1)

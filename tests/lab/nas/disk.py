@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..commands import LabError, check
+from ..packages import foreign_clients
 from ..topology import NAS_ADDRESS, REGISTRY_ADDRESS, REGISTRY_PORT, RESOLVER_ADDRESS
 
 HOSTNAME = "nas"
@@ -153,14 +154,19 @@ class Disk:
     def _hide(self, labs: Path) -> None:
         for entry in Path("/").iterdir():
             if entry.name not in (*KEPT, *OWN):
-                # What an overlay takes for "deleted" (a whiteout).
-                os.mknod(self.path(entry.name), stat.S_IFCHR, os.makedev(0, 0))
+                self._white_out(entry.name)
+        for client in foreign_clients():
+            self._white_out(client[1:])
         hidden = [str(labs)[1:]] if labs.parts[1] in KEPT else []
         for name in (*OWN, *OWN_BELOW, *hidden):
             self.own(name)
         for name in ("tmp", "var/tmp"):
             self.path(name).chmod(MODE_TEMPORARY)
         self.path("root").chmod(0o700)
+
+    def _white_out(self, name: str) -> None:
+        """What an overlay takes for "deleted"."""
+        os.mknod(self._fresh(name), stat.S_IFCHR, os.makedev(0, 0))
 
     def _write_accounts(self, authorized_key: str) -> None:
         passwd, shadow = _system_entries("passwd"), ["root:*:19000::::::"]

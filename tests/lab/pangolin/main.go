@@ -37,6 +37,7 @@ type options struct {
 	keyFile       string
 	newtID        string
 	secretFile    string
+	provisioning  string
 	controlSocket string
 }
 
@@ -51,6 +52,8 @@ func main() {
 	flag.StringVar(&o.newtID, "id", "", "id of the one newt that may connect (required)")
 	// A file, because every user of the machine can read a process's arguments.
 	flag.StringVar(&o.secretFile, "secret-file", "", "file holding newt's secret (required)")
+	flag.StringVar(&o.provisioning, "provisioning-key-file", "",
+		"file holding the provisioning key that is good for id and secret, once; read at each request")
 	flag.StringVar(&o.controlSocket, "control", "", "unix socket of the control API (required)")
 	flag.Parse()
 
@@ -98,7 +101,7 @@ func run(ctx context.Context, o options) error {
 
 	public := &http.Server{
 		Addr:      o.listen,
-		Handler:   newFace(o.newtID, secret, site, log),
+		Handler:   newFace(o.newtID, secret, o.provisioning, site, log),
 		TLSConfig: &tls.Config{Certificates: []tls.Certificate{certificate}},
 		// newt's web socket ends with ctx: Shutdown does not know about hijacked connections.
 		BaseContext:       func(net.Listener) context.Context { return ctx },

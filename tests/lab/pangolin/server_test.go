@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -26,10 +28,35 @@ func startServer(t *testing.T) (public, control *httptest.Server) {
 		t.Fatal(err)
 	}
 	site := newSite("pangolin.example.com", "pangolin.example.com:51820", tun, log)
-	public = httptest.NewServer(newFace("id", "secret", site, log))
+	public = httptest.NewServer(newFace("id", "secret", keyFile(t), site, log))
 	control = httptest.NewServer(newControl(site, tun))
 	t.Cleanup(func() { public.Close(); control.Close(); tun.stop() })
 	return public, control
+}
+
+func keyFile(t *testing.T) string {
+	path := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(path, []byte("key\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestAProvisioningKeyIsGoodForIdAndSecretOnce(t *testing.T) {
+	public, _ := startServer(t)
+	register := public.URL + "/api/v1/auth/newt/register"
+	for _, body := range []string{`{"provisioningKey":"wrong"}`, `{"provisioningKey":""}`, `{}`, `not json`} {
+		if status, got := post(t, register, body); status < 400 || strings.Contains(got, `"secret"`) {
+			t.Errorf("%s: got %d %s, want a refusal", body, status, got)
+		}
+	}
+	status, got := post(t, register, `{"provisioningKey":"key"}`)
+	if status != http.StatusCreated || !strings.Contains(got, `{"newtId":"id","secret":"secret"}`) {
+		t.Errorf("got %d %s, want id and secret", status, got)
+	}
+	if status, _ := post(t, register, `{"provisioningKey":"key"}`); status != http.StatusUnauthorized {
+		t.Errorf("a key that was used: got %d, want 401", status)
+	}
 }
 
 func post(t *testing.T, url, body string) (int, string) {

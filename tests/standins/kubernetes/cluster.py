@@ -4,6 +4,7 @@ The official plugin finds out when it is configured, in a preview too, and keeps
 rest of the run.
 """
 
+import http
 from dataclasses import dataclass, replace
 
 from tests.standins.kubernetes import kubeconfig
@@ -12,6 +13,8 @@ from tests.standins.kubernetes.kubeconfig import Kubeconfig, KubeconfigError
 from tests.standins.resource import Failure
 
 DEFAULT_NAMESPACE = "default"
+#: The words of Kubernetes' own client, whatever the server said.
+NO_CREDENTIALS = "the server has asked for the client to provide credentials"
 SETUP = "https://www.pulumi.com/registry/packages/kubernetes/installation-configuration/"
 
 
@@ -67,6 +70,8 @@ def _asked(cluster: Cluster, api: Api) -> Cluster:
         try:
             api.get("/openapi/v2", timeout="32s")
         except ApiError as error:
-            reason = f"unable to load schema information from the API server: {error}"
+            denied = error.code == http.HTTPStatus.UNAUTHORIZED
+            said = NO_CREDENTIALS if denied else error
+            reason = f"unable to load schema information from the API server: {said}"
             return replace(cluster, reason=reason)
     return replace(cluster, reached=api)

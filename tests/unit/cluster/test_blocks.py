@@ -112,6 +112,28 @@ def test_a_wide_block_of_ipv6_leaves_out_the_same() -> None:
     ]
 
 
+def test_a_wide_block_of_nat64_leaves_out_what_all_of_ipv4_would() -> None:
+    found = looked_up([block("64:ff9b::/96", 443, wide=True)], of=DUAL)
+    assert found.policy is not None
+    destination = found.policy.allowed[-1].destination
+    assert isinstance(destination, WideBlock)
+    assert {"64:ff9b::a9fe:0/112", "64:ff9b::a2a:0/120"} <= set(map(str, destination.excluded))
+
+
+@pytest.mark.parametrize(
+    ("cidr", "said"),
+    [
+        ("64:ff9b::a2a:7/128", "is among the cluster's pods (10.42.0.0/24)"),
+        ("64:ff9b::a2b:0/112", "is among the cluster's Services (10.43.0.0/16)"),
+        ("64:ff9b::a2a:0/112", "contains the cluster's pods (10.42.0.0/24)"),
+        ("64:ff9b::a00:10b/128", "is or contains the Kubernetes API"),
+    ],
+)
+def test_the_ipv4_addresses_in_a_block_are_judged(cidr: str, said: str) -> None:
+    found = looked_up([block(cidr, 6443)])
+    assert said in "\n".join(map(str, found.errors))
+
+
 def test_a_hole_within_a_hole_is_not_written() -> None:
     inside = with_objects(slice_of("default/kubernetes", "10.42.0.9", EndpointPort(port=6443)))
     found = looked_up([block("10.0.0.0/8", 443, wide=True)], of=inside)

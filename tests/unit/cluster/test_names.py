@@ -140,6 +140,36 @@ def test_pangolins_name_may_resolve_to_public_addresses_only() -> None:
     assert "write it in pangolin.addresses" in line
 
 
+@pytest.mark.parametrize(
+    "address",
+    ["198.18.0.1", "192.0.0.8", "fec0::7", "2002:a00:107::1", "64:ff9b::c0a8:107", "fd00::7"],
+)
+def test_pangolins_name_may_not_resolve_to_what_may_be_inside(address: str) -> None:
+    found = looked_up([], pangolin=PANGOLIN, names=answers(pangolin_example_com=address), of=DUAL)
+    assert "is not public (" in only_error(found)
+
+
+def test_pangolins_name_may_resolve_to_a_public_address_through_nat64() -> None:
+    there = answers(pangolin_example_com="64:ff9b::909:909")
+    assert looked_up([], pangolin=PANGOLIN, names=there, of=DUAL).policy is not None
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("64:ff9b::a00:101", "holds 10.0.1.1, which is forbidden: mustNotReach router"),
+        ("2002:a00:101::1", "holds 10.0.1.1, which is forbidden: mustNotReach router"),
+        ("64:ff9b::a2a:4d", "holds 10.42.0.77, which belongs to the cluster's pods"),
+        ("64:ff9b::a9fe:a9fe", "is loopback, link-local, multicast or reserved"),
+        ("::10.0.1.7", "is loopback, link-local, multicast or reserved"),
+    ],
+)
+def test_the_ipv4_address_in_an_ipv6_answer_is_judged(address: str, said: str) -> None:
+    router = {"name": "router", "host": "10.0.1.1", "port": 22}
+    found = looked_up([NAS], [router], names=answers(nas_lan=address), of=DUAL)
+    assert said in only_error(found)
+
+
 def test_only_names_that_need_it_are_asked_for() -> None:
     assert host_names(cluster_settings()) == ()
     asked = cluster_settings(
@@ -153,7 +183,7 @@ def test_only_names_that_need_it_are_asked_for() -> None:
 
 def test_all_addresses_of_all_names_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     def getaddrinfo(host: str, *_: object, **__: object) -> list[tuple[Any, ...]]:
-        if host == "gone.lan":
+        if host != "nas.lan.":
             raise socket.gaierror(socket.EAI_NONAME)
         return [
             (socket.AF_INET6, 1, 6, "", ("fe80::7%eth0", 0, 0, 2)),
@@ -167,6 +197,27 @@ def test_all_addresses_of_all_names_are_asked_for(monkeypatch: pytest.MonkeyPatc
         "nas.lan": (IPv4Address("10.0.1.7"), IPv6Address("fd00::7"), IPv6Address("fe80::7")),
         "gone.lan": (),
     }
+
+
+def test_names_are_asked_as_they_are_written_without_a_search_domain(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[str] = []
+
+    def getaddrinfo(host: str, *_: object, **__: object) -> list[tuple[Any, ...]]:
+        asked.append(host)
+        raise socket.gaierror(socket.EAI_NONAME)
+
+    hosts = tmp_path / "hosts"
+    hosts.write_text("10.0.1.9 NAS.lan nas # tv.lan\nfe80::9%eth0 nas.lan\nnot-one tv.lan\n\n# \n")
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(names, "HOSTS_FILE", hosts)
+    assert names.resolve([HostName("nas.lan"), HostName("tv.lan"), HostName("nas")]) == {
+        "nas": (IPv4Address("10.0.1.9"),),
+        "nas.lan": (IPv4Address("10.0.1.9"), IPv6Address("fe80::9")),
+        "tv.lan": (),
+    }
+    assert asked == ["tv.lan."]
 
 
 def test_a_resolver_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

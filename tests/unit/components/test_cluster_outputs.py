@@ -62,13 +62,15 @@ def test_firewall_says_where_newt_is_caged_and_by_which_rules(k3s_home: Recordin
 
 
 def test_verify_lists_commands_that_are_whole_when_they_are_pasted(k3s_home: Recording) -> None:
-    policy, logs, knock = (
+    policy, logs, knock, comment = (
         shlex.split(command, comments=True) for command in k3s_home.stack_outputs["verify"]
     )
+    assert comment == []
     kubectl = ["kubectl", "--context", "k3s-home", "--namespace", "newt-tunnel"]
     assert policy == [*kubectl, "describe", "networkpolicy", "newt-tunnel-netpol"]
     assert logs[:6] == [*kubectl, "logs"]
     assert knock[:7] == [*kubectl, "exec", "deploy/newt-newt-newt"]
+    assert "must fail" in k3s_home.stack_outputs["verify"][-1]
     assert knock[-6:] == ["nc", "-w", "3", "10.43.0.10", "9153", "</dev/null"]
 
 

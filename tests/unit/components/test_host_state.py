@@ -11,6 +11,7 @@ from host.payload import PROGRAM_PATH
 from host.ssh import HostKeyError, UnreachableError
 from tests.unit.components.nas import (
     ABSENT,
+    CONTAINER,
     CREDENTIALS,
     GENERATION,
     ON_DOCKER,
@@ -71,6 +72,27 @@ def test_a_second_update_asks_for_exactly_the_same(nas: Recording) -> None:
     first, second = deploy(host=host), deploy(host=host)
     for resource in first.resources:
         assert second.named(resource.name).inputs == resource.inputs, "up twice must change nothing"
+
+
+@pytest.mark.parametrize("finding", ["held=yes", "open=the cage is open: FORWARD leads elsewhere"])
+def test_a_container_that_is_made_while_newt_is_held_is_not_started(
+    nas: Recording, finding: str
+) -> None:
+    assert "start" not in nas.named(CONTAINER).inputs, "a stack that is well shows no change"
+
+    recording = deploy(host=Host(f"{as_left(nas)}{finding}\n"))
+
+    container = recording.named(CONTAINER)
+    assert container.inputs["start"] is False
+    assert container.ignore_changes == (), "what is ignored is not there when it is replaced"
+
+
+def test_names_that_are_not_refreshed_are_a_warning_and_no_change(nas: Recording) -> None:
+    recording = deploy(host=Host(f"{as_left(nas)}unresolved=cannot write (disk full?)\n"))
+    assert _generation(recording) == GENERATION
+    (said,) = recording.messages("warning")
+    assert "host names are not refreshed" in said
+    assert "disk full" in said
 
 
 @pytest.mark.parametrize("preview", [True, False])

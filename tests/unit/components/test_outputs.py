@@ -120,7 +120,9 @@ def _remotely(command: str, folder: Path) -> list[str]:
 def test_verify_lists_commands_that_run_on_the_host_when_they_are_pasted(
     tmp_path: Path, docker: dict[str, object], destination: list[str], root: str
 ) -> None:
-    status, knock = deploy({"docker": docker}).stack_outputs["verify"]
+    status, knock, comment = deploy({"docker": docker}).stack_outputs["verify"]
+    assert _remotely(comment, tmp_path) == []
+    assert "must fail" in comment
     words = _remotely(status, tmp_path)
     assert words[:3] == destination
     assert " ".join(words[3:]) == f"{root}/usr/local/sbin/newt-egress status"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import runpy
 from collections.abc import Sequence
 from pathlib import Path
@@ -61,10 +62,14 @@ def _run(
 def test_the_example_deploys_what_the_component_tests_look_at(example: Example) -> None:
     program = _run(example.STACK)
     component = example.deploy(given=GIVEN[example.STACK])
-    assert [(one.urn, one.inputs) for one in program.resources] == [
-        (one.urn, one.inputs) for one in component.resources
-    ]
+    assert _asked_for(program) == _asked_for(component)
     assert program.stack_outputs == component.stack_outputs
+
+
+def _asked_for(recording: Recording) -> list[tuple[str, str]]:
+    """Each resource with its inputs, but for the time of the load."""
+    time = re.compile(r"\b2[0-9]{3}-[0-9-]{5}T[0-9:]{8}Z")
+    return [(one.urn, time.sub("(time)", repr(one.inputs))) for one in recording.resources]
 
 
 def test_no_secret_of_the_configuration_is_seen(example: Example) -> None:

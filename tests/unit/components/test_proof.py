@@ -108,6 +108,18 @@ def test_the_measured_table_is_a_stack_output_row_by_row(nas: Recording) -> None
     assert nas.stack_outputs["proof"] == [dict(zip(keys, row, strict=True)) for row in MEASURED]
 
 
+def test_each_row_tells_when_and_of_which_generation_it_was_measured(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """After a proof that found a hole the engine keeps the last good output."""
+    at, generation = "2026-08-02T09:00:00Z", "2026-08-01T12:00:00Z"
+    head = f"measured {at}, generation {generation}, rules 8a5f0c1d\n"
+    _printed(monkeypatch, head + table(*MEASURED))
+    rows = deploy().stack_outputs["proof"]
+    assert len(rows) == len(MEASURED)
+    assert {(row["measured"], row["generation"]) for row in rows} == {(at, generation)}
+
+
 def test_a_preview_does_not_know_the_table(preview: Recording) -> None:
     assert preview.stack_outputs["proof"] == UNKNOWN
 

@@ -9,7 +9,7 @@ import pytest
 
 from egress import iptables, nftables
 from egress.cage import Firewall, Hook
-from egress.limits import DOCKER_USER, EVERYWHERE, limits
+from egress.limits import DOCKER_USER, EVERYWHERE, Engines, limits
 from tests.unit.egress.cases import CAGE, declaration, policy
 
 GITEA = policy("allow gitea 10.0.1.50 3000/tcp")
@@ -55,6 +55,18 @@ def test_what_an_arrangement_cannot_stop_is_said_in_sentences() -> None:
     assert DOCKER_USER, "the post's place has limits"
     texts = [limit.text for limit in (*EVERYWHERE, *DOCKER_USER)]
     assert all(text[0].isupper() and text.endswith(".") for text in texts)
+
+
+@pytest.mark.parametrize(
+    ("engine", "shown"),
+    [(20, {"networks"}), (26, {"networks"}), (28, {"unhooked"}), (29, {"unhooked", "backend"})],
+)
+def test_a_limit_is_one_of_the_engines_that_it_was_measured_on(
+    engine: int, shown: set[str]
+) -> None:
+    tied = [limit for limit in DOCKER_USER if limit.engines != Engines()]
+    assert {limit.name for limit in tied if engine in limit.engines} == shown
+    assert all(str(limit).startswith("Docker ") for limit in tied), "the reader must know"
 
 
 def test_docker_user_has_limits_of_its_own_beside_those_of_every_arrangement() -> None:

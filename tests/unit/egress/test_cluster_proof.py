@@ -12,7 +12,7 @@ from egress.cluster_proof import Contact, Dialled, plan
 from egress.enforcers import LIMITS
 from egress.model import CLUSTER_CANARIES, Policy, Protocol
 from egress.pods import Answer, Connection, decide
-from egress.proof import Verdict, parse, render, summary
+from egress.proof import Verdict, parse, summary
 from tests.unit.egress.cluster_cases import golden, policy
 
 API = Contact(IPv4Address("10.43.0.1"), 443)
@@ -92,9 +92,26 @@ def test_a_contact_reads_as_one_dials_it() -> None:
     assert str(Contact(IPv6Address("fd00::a"), 9153)) == "[fd00::a]:9153"
 
 
-def test_the_plan_is_one_line_of_five_words_per_probe() -> None:
-    text = render(plan(golden("ports"), (), api=API, nodes=[NODE]))
-    assert all(len(line.split()) == 5 for line in text.splitlines())
+def test_the_plan_is_one_line_of_five_words_per_probe_and_a_sixth_for_the_range_it_is_of() -> None:
+    for probe in plan(golden("ports"), (), api=API, nodes=[NODE]):
+        assert len(probe.line.split()) == (6 if probe.part_of else 5)
+
+
+def test_what_is_forbidden_is_tried_at_the_ends_of_its_range_and_at_known_services() -> None:
+    found = policy("allow web 10.0.8.5/32 80/tcp\nforbid lan 10.0.8.0/24 400-500/tcp")
+    assert [line for line in lines(found) if " lan " in line] == [
+        f"block tcp 10.0.8.{host} {port} lan 10.0.8.0/24:400-500"
+        for host in (1, 5, 254)
+        for port in (400, 443, 445, 500)
+    ]
+    six = lines(policy("forbid six fd00:8::/126 22/tcp"))
+    assert [line.split()[2] for line in six if " six " in line] == ["fd00:8::", "fd00:8::3"]
+
+
+def test_an_allowed_range_says_which_of_its_ports_was_tried() -> None:
+    assert "reach tcp 10.0.1.9 8000 web 8000-8010" in lines(
+        policy("allow web 10.0.1.9/32 8000-8010/tcp")
+    )
 
 
 def test_udp_that_was_sent_is_neither_proved_nor_wrong() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, ip_network
 from itertools import product
 
 import pytest
@@ -162,3 +162,30 @@ def test_an_address_is_shown_as_a_user_writes_it() -> None:
     shown = [str(one) for one in golden("blocks").allowed if one.name in {"one", "pair"}]
     assert shown == ["pair (10.0.1.200/31 631/tcp)", "one (10.0.1.50 3000/tcp)"]
     assert golden("blocks").resolvers == (IPv4Address("10.0.1.53"),)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "meet"),
+    [
+        ("64:ff9b::a00:100/120", "10.0.1.60/32", True),
+        ("2002:a00:13c::/48", "10.0.1.60/32", True),
+        ("64:ff9b::a00:13c/128", "2002:a00:13c:1::5/128", True),
+        ("64:ff9b::a00:200/120", "10.0.1.60/32", False),
+        ("fd00::a00:13c/128", "10.0.1.60/32", False),
+    ],
+)
+def test_ipv6_addresses_overlap_with_the_ipv4_addresses_they_hold(
+    one: str, other: str, meet: bool
+) -> None:
+    first, second = (
+        Rule(
+            name="db",
+            destination=ip_network(block),
+            protocol=Protocol.TCP,
+            ports=(PortRange.single(5432),),
+            origin="egress[0]",
+        )
+        for block in (one, other)
+    )
+    assert first.overlaps(second) is meet
+    assert second.overlaps(first) is meet

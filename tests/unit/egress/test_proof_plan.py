@@ -11,6 +11,7 @@ from hypothesis import given
 from egress.decide import Direction, Packet, decide
 from egress.model import Policy
 from egress.proof import Probe, plan, render
+from egress.samples import KNOWN_SERVICES
 from tests.unit.egress.cases import CAGE, golden, policy
 from tests.unit.egress.strategies import RESOLUTION, briefly, policies
 
@@ -46,16 +47,59 @@ def test_every_forbidden_entry_is_tried_and_must_stay_shut() -> None:
     probes = plan(policy("forbid nas nas.lan 22,8000-8010/tcp\nforbid tv 10.0.1.9 53/udp"), CAGE)
     assert named(probes, "nas") == [
         "block tcp @{nas.lan} 22 nas",
-        "block tcp @{nas.lan} 8000-8010 nas",
+        "block tcp @{nas.lan} 8000 nas 8000-8010",
+        "block tcp @{nas.lan} 8010 nas 8000-8010",
     ]
     assert named(probes, "tv") == ["block udp 10.0.1.9 53 tv"]
 
 
-def test_a_range_of_ports_stands_whole_in_the_plan_so_that_a_wider_one_is_proved_anew() -> None:
+def test_a_forbidden_range_of_ports_is_tried_at_its_ends_and_at_known_services_in_it() -> None:
+    probes = plan(policy("forbid db 10.0.1.60 5000-6400/tcp"), CAGE)
+    assert named(probes, "db") == [
+        f"block tcp 10.0.1.60 {port} db 5000-6400" for port in (5000, 5432, 5900, 6379, 6400)
+    ]
+
+
+def test_of_all_ports_of_an_address_the_known_services_are_tried_in_both_transports() -> None:
+    probes = named(plan(policy("forbid nas 10.0.1.60 all/any"), CAGE), "nas")
+    for service in KNOWN_SERVICES:
+        assert f"block {service.protocol.value} 10.0.1.60 {service.port} nas all" in probes
+    ends = {f"block {p} 10.0.1.60 {end} nas all" for p in ("tcp", "udp") for end in (1, 65535)}
+    assert ends <= set(probes)
+    assert len(probes) == len(KNOWN_SERVICES) + len(ends)
+
+
+def test_a_forbidden_block_is_tried_at_its_ends_and_where_the_stack_file_knows_somebody() -> None:
+    text = (
+        "allow gitea 10.0.8.50 3000/tcp\nallow far 10.0.9.1 80/tcp\n"
+        "forbid office 10.0.8.0/24 445,8000-9000/tcp\nforbid pair 10.0.1.200/31 22/tcp"
+    )
+    probes = plan(policy(text), CAGE)
+    assert named(probes, "office") == [
+        f"block tcp 10.0.8.{host} {port} office 10.0.8.0/24:{part}"
+        for host in (1, 50, 254)
+        for port, part in (
+            *[(445, "445")],
+            *[(port, "8000-9000") for port in (8000, 8080, 8443, 9000)],
+        )
+    ]
+    assert named(probes, "pair") == [
+        "block tcp 10.0.1.200 22 pair 10.0.1.200/31:22",
+        "block tcp 10.0.1.201 22 pair 10.0.1.200/31:22",
+    ]
+
+
+def test_known_services_are_databases_ssh_and_web_and_each_stands_once() -> None:
+    ports = [(service.protocol, service.port) for service in KNOWN_SERVICES]
+    assert len(set(ports)) == len(ports)
+    assert {22, 80, 443, 1433, 3306, 5432, 6379, 27017} <= {port for _, port in ports}
+
+
+def test_an_allowed_range_is_tried_at_its_first_port_and_a_wider_one_is_another_plan() -> None:
     probes = plan(policy("allow mixed 10.0.1.52 80,8000-8010/tcp"), CAGE)
     assert named(probes, "mixed") == [
         "reach tcp 10.0.1.52 80 mixed",
-        "reach tcp 10.0.1.52 8000-8010 mixed",
+        "reach tcp 10.0.1.52 8000 mixed 8000-8010",
     ]
 
 

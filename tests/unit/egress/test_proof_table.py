@@ -7,15 +7,15 @@ import subprocess
 
 import pytest
 
-from egress.proof import Probe, Result, Verdict, parse, plan, render, summary
+from egress.proof import Probe, Result, Verdict, measurement, parse, plan, render, summary
 from tests.unit.egress.cases import CAGE, golden
 from tests.unit.host.program import NEWT_PROOF, shell_function
 
 HEADER = re.search(r"\brow RULE [A-Z ]+[A-Z]", NEWT_PROOF)
 #: Reads the plan as newt-proof does and prints a row for each probe of it.
 PRINT_PLAN = """
-while read -r expected protocol address port name; do
-    row "$name" "$address" "$port/$protocol" "$expected" "blocked" "newt: silent, host: connected"
+while read -r expected protocol address port name of; do
+    row "$name" "$address" "$port/$protocol" "$expected" "blocked" "newt: silent${of:+, of $of}"
 done
 """
 
@@ -54,6 +54,7 @@ def probe_of(result: Result) -> Probe:
         protocol=protocol,
         port=port,
         must_reach=result.expected == "reach",
+        part_of=result.evidence.partition(", of ")[2],
     )
 
 
@@ -89,6 +90,18 @@ def test_text_around_the_table_is_for_people() -> None:
     assert parse(table) == (result(Verdict.OPEN, "block"),)
     assert parse("the proof is off: nothing was tried\n") == ()
     assert parse("") == ()
+
+
+def test_the_line_above_the_table_tells_when_and_of_which_rules_it_was_measured() -> None:
+    line = re.search(r'echo "(measured .*)"', NEWT_PROOF)
+    assert line, "newt-proof prints it no more"
+    script = f'generation=2026-11-02T10:00:00Z rules=abc; echo "{line[1]}"'
+    head = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout
+    found = measurement(head)
+    assert found["generation"] == "2026-11-02T10:00:00Z"
+    assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", found["measured"])
+    assert parse(head) == ()
+    assert measurement("the proof is off: nothing was tried\n") == {}
 
 
 def test_a_row_with_an_unknown_verdict_is_an_error() -> None:

@@ -125,7 +125,7 @@ def test_a_forbidden_entry_renders_no_rule_and_one_line_for_the_host() -> None:
     before = policy("allow gitea 10.0.1.50 3000/tcp")
     after = policy("allow gitea 10.0.1.50 3000/tcp\nforbid router 10.0.1.1 80/tcp")
     assert texts(before) == texts(after), "mustNotReach is for the proof alone"
-    assert added_lines(before, after, Firewall.IPTABLES) == ["forbidden=router 10.0.1.1"]
+    assert added_lines(before, after, Firewall.IPTABLES) == ["forbidden=router 10.0.1.1 tcp 80"]
 
 
 @briefly

@@ -1,7 +1,7 @@
 """A checkout on a runner: a small repository with `forge/` in it, and a job that runs there.
 
-`review` and `pulumi` are stand-ins here: what they say is a test's to choose. Everything else is
-real: git, the process, its environment, its exit status.
+`python -m review` and `pulumi` are stand-ins here: what they say is a test's to choose. Everything
+else is real: git, the process, its environment, its exit status.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ sys.stderr.write(said.get("stderr", ""))
 sys.stdout.write(said.get("stdout", ""))
 sys.exit(said.get("status", 0))
 """
+PROJECT = "name: newt-tunnel\nruntime: python\nstackConfigDir: stacks\n"
 STACK = "config:\n  newt-tunnel:platform: docker\n"
 
 
@@ -54,10 +55,10 @@ class Checkout:
 
     def __post_init__(self) -> None:
         self.folder.mkdir()
-        shutil.copytree(
-            ROOT / "forge", self.folder / "forge", ignore=shutil.ignore_patterns("__pycache__")
-        )
-        self.write("review/__init__.py", "")
+        skip = shutil.ignore_patterns("__pycache__")
+        for name in ("forge", "review"):
+            shutil.copytree(ROOT / name, self.folder / name, ignore=skip)
+        self.write("Pulumi.yaml", PROJECT)
         self.write("review/__main__.py", REVIEW)
         self.write("bin/pulumi", PULUMI)
         (self.folder / "bin/pulumi").chmod(0o755)

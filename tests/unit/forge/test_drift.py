@@ -141,3 +141,21 @@ def test_the_canary_of_a_proof_reaches_nobody(checkout: Checkout, github: DummyF
     done = checkout.run("drift", github)
     assert "canary-3f9a1c" not in done.stdout + done.stderr + checkout.summary
     assert "sh: [secret]: not found" in checkout.summary
+
+
+@pytest.mark.parametrize("folder", ["infra", "none"])
+def test_the_folder_that_the_project_file_names_is_looked_at_and_may_not_be_empty(
+    checkout: Checkout, github: DummyForge, folder: str
+) -> None:
+    checkout.git("mv", "stacks", "infra")
+    project = checkout.folder / "Pulumi.yaml"
+    project.write_text(project.read_text().replace("stacks", folder))
+    checkout.commit("moved")
+    done = checkout.run("drift", github)
+    if folder == "infra":
+        assert done.returncode == 0, done.stderr
+        assert "nas: as deployed. Its proof is off" in checkout.summary
+    else:
+        assert done.returncode == 1
+        assert "there is no stack file in none" in done.stderr
+        assert checkout.asked_pulumi == []

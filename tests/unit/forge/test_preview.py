@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 
 import pytest
 
@@ -60,7 +61,7 @@ def test_a_changed_program_previews_every_stack(checkout: Checkout, github: Dumm
     checkout.branch(**{"egress/model.py": "changed"})
     assert checkout.run("preview", github).returncode == 0
     assert stacks_asked(checkout) == ["k3s-home", "nas"]
-    assert "because the program changes (egress/model.py)" in github.comments[0]["body"]
+    assert "because the program changes (`egress/model.py`)" in github.comments[0]["body"]
 
 
 def test_the_preview_takes_its_part_of_the_reviews_comment(
@@ -203,3 +204,77 @@ def test_a_hostile_stack_name_is_refused_by_name_and_runs_nothing(
     assert "is not the file of a stack" in done.stderr
     assert "\nb" not in done.stderr
     assert not list(checkout.folder.rglob("owned"))
+
+
+def test_the_preview_looks_into_the_folder_that_the_project_file_names(
+    checkout: Checkout, github: DummyForge
+) -> None:
+    checkout.git("mv", "stacks", "infra")
+    project = checkout.folder / "Pulumi.yaml"
+    project.write_text(project.read_text().replace("stacks", "infra"))
+    checkout.base = checkout.commit("moved")
+    checkout.branch(**{"infra/Pulumi.nas.yaml": "config: {}\n"})
+    assert checkout.run("preview", github).returncode == 0
+    assert stacks_asked(checkout) == ["nas"]
+
+
+def test_a_stack_that_is_gone_is_said_and_one_that_is_left_previewed(
+    checkout: Checkout, forge: DummyForge
+) -> None:
+    checkout.git("rm", "--quiet", "stacks/Pulumi.nas.yaml")
+    checkout.branch()
+    assert checkout.run("preview", forge).returncode == 0
+    assert "the stack file of `nas` is gone" in forge.comments[0]["body"]
+    checkout.git("rm", "--quiet", "stacks/Pulumi.k3s-home.yaml")
+    checkout.branch()
+    done = checkout.run("preview", forge)
+    assert done.returncode == 1, "nothing is left to look at"
+    assert "there is no stack file in stacks" in done.stderr
+    assert "there is no stack file in stacks" in forge.comments[0]["body"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "<img src=x onerror=alert(1)>",
+        "@everyone",
+        "a`b` **c** [d](javascript:e)",
+        "</details>\n# Approved",
+        "www.example.com",
+        "-->",
+    ],
+)
+def test_a_path_of_the_branch_is_no_markup_in_the_comment(
+    checkout: Checkout, github: DummyForge, path: str
+) -> None:
+    checkout.branch(**{f"0/{path}/file": ""})
+    assert checkout.run("preview", github).returncode == 0
+    body = github.comments[0]["body"]
+    [said] = re.findall(r"because the program changes \((`+)(.*?)\1\):\n", body)
+    assert said[1].strip().startswith("0/")
+    lines = [line.split(">")[0] for line in body.splitlines()]
+    assert lines.count("</details") == lines.count("<details") == 2
+    assert "\n# Approved" not in body
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG"),
+        ("PULUMI_BACKEND_URL", "https://ci:wJalrXUtnFEMI@state.example.com"),
+        ("PULUMI_CONFIG_PASSPHRASE_FILE", "passphrase-file"),
+    ],
+)
+def test_what_the_job_itself_was_given_reaches_nobody(
+    checkout: Checkout, github: DummyForge, key: str, value: str
+) -> None:
+    checkout.branch(**{"stacks/Pulumi.nas.yaml": "config: {}\n"})
+    if key.endswith("_FILE"):
+        checkout.write("passphrase-file", "wJalrXUtnFEMI of the file\n")
+        value = str(checkout.folder / value)
+    checkout.variables[key] = value
+    leak = "wJalrXUtnFEMI of the file" if key.endswith("_FILE") else value
+    checkout.say_pulumi(preview={"stderr": f"error: cannot open state with {leak}\n"})
+    done = checkout.run("preview", github)
+    assert done.returncode == 0, done.stderr
+    assert "wJalrXUtnFEMI" not in done.stdout + checkout.summary + github.everything_said_to_it

@@ -64,3 +64,22 @@ def test_a_stack_file_that_does_not_load_fails_the_job_and_says_why(
     real.branch(**{file: text.replace("port: 3000}", "port: 300000}")})
     assert real.run("review", github).returncode == 3
     assert "egress[0].port" in github.comments[0]["body"]
+
+
+def test_a_ref_named_like_the_base_or_its_hash_hides_nothing(
+    real: Checkout, github: DummyForge
+) -> None:
+    widen(real)
+    for ref in ("refs/tags/main", f"refs/tags/{real.base}", f"refs/heads/{real.base}"):
+        real.git("update-ref", ref, real.head)
+    real.variables = {"NEWT_REVIEW_FAIL_ON": "widened"}
+    assert real.run("review", github).returncode == 1
+    assert "postgres" in github.comments[0]["body"]
+
+
+def test_a_review_that_cannot_know_what_the_engine_reads_fails_the_job_and_says_why(
+    real: Checkout, github: DummyForge
+) -> None:
+    real.branch(**{"Pulumi.json": "{}"})
+    assert real.run("review", github).returncode == 2
+    assert "more than one project file" in github.comments[0]["body"]

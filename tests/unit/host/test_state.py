@@ -143,3 +143,30 @@ def test_the_command_asks_the_program_where_there_is_one(
     command = CHECK_COMMAND.replace(PROGRAM_PATH, str(path))
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
     assert done.stdout.endswith(answer)
+
+
+@pytest.mark.parametrize("newt", ["exited", "created"])
+def test_a_newt_that_was_stopped_by_hand_is_told_and_started_by_the_next_update(newt: str) -> None:
+    decided = generation(replace(host(), newt=newt), DECLARED, NOW)
+    assert decided.text == FRESH, "without another generation the proof, which starts newt, rests"
+    assert f"its container is {newt}" in decided.finding
+
+
+def test_a_newt_that_is_held_is_told_as_held() -> None:
+    decided = generation(replace(host(), newt="exited", held="yes"), DECLARED, NOW)
+    assert "holds newt" in decided.finding
+
+
+@pytest.mark.parametrize(
+    ("newt", "remedy"),
+    [
+        ("absent", "pulumi up --refresh"),
+        ("dead", "docker rm --force newt-tunnel"),
+        ("paused", "docker unpause newt-tunnel"),
+        ("restarting", "docker logs newt-tunnel"),
+    ],
+)
+def test_a_newt_that_no_update_can_start_is_told_with_what_helps(newt: str, remedy: str) -> None:
+    decided = generation(replace(host(), newt=newt), DECLARED, NOW)
+    assert decided.text == BEFORE, "an update that changes nothing would be announced for ever"
+    assert remedy in decided.finding

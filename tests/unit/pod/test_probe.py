@@ -90,8 +90,15 @@ def allow(name: str, address: str, port: int, protocol: str = "tcp") -> Probe:
     return Probe(name=name, address=address, protocol=protocol, port=str(port), must_reach=True)
 
 
-def forbid(name: str, address: str, port: int) -> Probe:
-    return Probe(name=name, address=address, protocol="tcp", port=str(port), must_reach=False)
+def forbid(name: str, address: str, port: int, part_of: str = "") -> Probe:
+    return Probe(
+        name=name,
+        address=address,
+        protocol="tcp",
+        port=str(port),
+        must_reach=False,
+        part_of=part_of,
+    )
 
 
 GITEA = allow("gitea", "10.43.0.50", 3000)
@@ -147,6 +154,21 @@ def test_nothing_else_is_excused(network: Path, name: str) -> None:
     assert "does not enforce newt's NetworkPolicy" in said.log
 
 
+def test_a_row_says_which_range_it_is_a_sample_of(network: Path) -> None:
+    said = probe(
+        network,
+        forbid("lan", "10.0.1.1", 22, "10.0.1.0/24:all"),
+        forbid("lan", "10.0.1.254", 5432, "10.0.1.0/24:all"),
+        opened=[("10.0.1.254", 5432)],
+    )
+    assert said.status == 1
+    assert [(row.destination, row.port, row.verdict) for row in said.rows] == [
+        ("10.0.1.1", "22/tcp", Verdict.NOT_PROVED),
+        ("10.0.1.254", "5432/tcp", Verdict.OPEN),
+    ]
+    assert all(row.evidence.endswith(", of 10.0.1.0/24:all") for row in said.rows)
+
+
 def test_what_is_accepted_fails_nothing(network: Path) -> None:
     said = probe(network, KUBELET, opened=[(NODE, 10250)], accept=" ".join(EXEMPTIBLE))
     assert said.status == 0
@@ -156,12 +178,15 @@ def test_what_is_accepted_fails_nothing(network: Path) -> None:
 def test_the_reason_and_the_failing_rows_survive_what_is_kept_of_a_log(network: Path) -> None:
     """With the longest names and addresses there are, and many of them."""
     opened = [(f"fd00:1111:2222:3333:4444:5555:6666:{7000 + n}", 65535) for n in range(40)]
-    plan = [forbid(f"{n:02}-{'x' * 60}", address, port) for n, (address, port) in enumerate(opened)]
+    of = "fd00:1111:2222:3333:4444:5555:6666:0/120:60000-65535"
+    plan = [
+        forbid(f"{n:02}-{'x' * 60}", address, port, of) for n, (address, port) in enumerate(opened)
+    ]
     said = probe(network, *plan, opened=opened)
     assert said.status == 1
     assert len(said.rows) == 40, "the table in the log is whole"
     assert "does not enforce newt's NetworkPolicy:\n00-xxx" in said.shown
-    assert "\nand 30 more in this log\n" in said.shown
+    assert "\nand 32 more in this log\n" in said.shown
     end = said.log.partition("\n\n")[2]
     assert len(end.encode()) <= KEPT, "nothing of it is cut off"
 

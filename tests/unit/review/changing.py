@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,7 @@ class State:
     name: str
     files: Mapping[str, str]
     commit: str | None = None
+    prefix: str = ""
 
     def read(self, path: str) -> str:
         if path not in self.files:
@@ -37,6 +38,12 @@ class State:
             for path in sorted(self.files)
             if path.startswith(start) and "/" not in path.removeprefix(start)
         )
+
+    def is_plain(self, path: str) -> bool:
+        return path in self.files
+
+    def attributes(self, _paths: Sequence[str], /) -> Mapping[str, Mapping[str, str]]:
+        return {}
 
 
 def stack_file(tree: Mapping[str, Any], **others: Any) -> str:

@@ -146,7 +146,7 @@ def test_json_has_everything_and_the_shape_that_is_documented(
     assert (k3s_home["status"], nas["status"]) == ("unchanged", "changed")
     assert set(nas) == {
         *("stack", "file", "platform", "status", "added", "removed", "widened"),
-        *("narrowed", "looser", "tighter", "moved", "hints", "problems", "reach"),
+        *("narrowed", "looser", "tighter", "moved", "hints", "doubts", "problems", "reach"),
     }
     [change] = nas["widened"]
     assert change["was"]["where"] == "10.0.1.200"

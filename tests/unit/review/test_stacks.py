@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from review.compare import Kind
+from review.git import RevisionError
 from review.reviewing import Review, review
-from review.revisions import RevisionError
 from tests.unit.cluster.home import looked_up
 from tests.unit.review.changing import State, stack_file, stack_review, state
 from tests.unit.review.repository import PROJECT
@@ -34,7 +34,7 @@ def _problems(text: str) -> list[str]:
 def test_encrypted_secrets_are_neither_needed_nor_shown() -> None:
     secret = {"secure": f"v1:{_NEEDLE}:abc="}
     text = _nas({"newtSecret": secret, "sshPrivateKey": secret}, encryptionsalt=f"v1:{_NEEDLE}")
-    found = _review(_nas(), text)
+    found = _review(text, text)
     assert found.stacks[0].is_unchanged
     assert _NEEDLE not in repr(found.stacks[0].after)
 
@@ -85,7 +85,7 @@ def test_words_that_only_python_takes_for_something_else_are_text() -> None:
         ("a: [", "line 1: is not YAML"),
         ("- a", "is not a map of keys"),
         ("config: [a]", "config: is not a map of keys"),
-        ("config: {dns: none}", "dns: has no project; write newt-tunnel:dns"),
+        ("config: {dns: none, newt-tunnel:dns: any}", "dns: is there twice, with and without"),
         ("config: {newt-tunnel:egress: &a [*a]}", "has more than 100000 values"),
         ("config: {newt-tunnel:egress: !!python/name:os.system x}", "line 1: is not YAML"),
         ("a: " + "[" * 20000, "is not YAML that can be read"),
@@ -93,6 +93,13 @@ def test_words_that_only_python_takes_for_something_else_are_text() -> None:
 )
 def test_a_file_that_pulumi_would_not_take_is_a_problem(text: str, problem: str) -> None:
     assert any(found.startswith(problem) for found in _problems(text)), _problems(text)
+
+
+def test_a_key_without_a_project_is_the_projects_own_as_the_engine_takes_it() -> None:
+    tree = {key: value for key, value in shipped().items() if key != "proof"}
+    before, after = stack_file(shipped()), stack_file(tree) + "  proof: warn\n"
+    stack = _review(before, after).stacks[0]
+    assert [(one.key, one.after) for one in stack.guards] == [("proof", "warn")]
 
 
 def test_all_problems_of_a_file_are_told_as_the_program_tells_them() -> None:
@@ -155,7 +162,7 @@ def test_a_new_stack_is_new_as_a_whole_and_one_that_is_gone_gone() -> None:
     assert new.is_widened
     [gone] = review(there, nothing).stacks
     assert {one.change.opening.name for one in gone.of(Kind.REMOVED)} == names
-    assert not gone.is_widened
+    assert gone.is_widened, "what is deployed stays, and no file says any more what it may reach"
 
 
 def test_another_platform_is_told_and_compared_all_the_same() -> None:

@@ -44,7 +44,7 @@ PLATFORM: list[Case] = [
         {"pangolin": {"endpoint": "https://[fd00::1]"}},
         "pangolin.addresses",
         "(missing)",
-        "fd00::1 is private; if that is meant write [fd00::1]",
+        "fd00::1 is not public; if that is meant write [fd00::1]",
     ),
     (
         {"pangolin.addresses": ["203.0.113.10", "fe80::1"]},
@@ -108,7 +108,7 @@ TARGETS: list[Case] = [
 
 BLOCKS: list[Case] = [
     *(
-        (egress(BLOCK, cidr=block), "egress[0].cidr", block, "or `wide: true` if it is meant")
+        of(BLOCK, "cidr", block, "or `wide: true` if it is meant")
         for block in (
             "0.0.0.0/0",
             "::/0",
@@ -122,8 +122,20 @@ BLOCKS: list[Case] = [
             "fc00::/7",
             "fd00::/8",
             "2000::/3",
+            # All of IPv4, or a whole network of it, through NAT64 or 6to4.
+            "64:ff9b::/96",
+            "64:ff9b::/64",
+            "64:ff9b::/97",
+            "64:ff9b::a00:0/104",
+            "64:ff9b:1::/48",
+            "2002::/16",
+            "2002:a00::/24",
         )
     ),
+    of(BLOCK, "cidr", "64:ff9b::a9fe:0/112", "is link-local"),
+    of(BLOCK, "cidr", "64:ff9b::7f00:1/128", "is loopback"),
+    of(BLOCK, "cidr", "2002:7f00::/24", "is loopback"),
+    of(BLOCK, "cidr", "::a00:107/128", "is an IPv4 address in IPv6 notation"),
     (
         egress(BLOCK, cidr="169.254.0.0/16", wide=True),
         "egress[0].cidr",
