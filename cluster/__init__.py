@@ -6,26 +6,42 @@ no Pulumi.
 """
 
 from cluster.aftermath import Unconfined, confirm_confined, job_logs
+from cluster.difference import Difference, Made
+from cluster.drift import (
+    GENERATION_ANNOTATION,
+    deployed_digest,
+    differences,
+    generation,
+    own_generation,
+)
 from cluster.errors import ClusterError, ClusterUnreachable, ClusterUnreadable
 from cluster.findings import Finding, Level
 from cluster.lookup import Lookup
-from cluster.ours import OWNER, Owned, existing_objects, extra_access
+from cluster.ours import OWNER, Owned, changed_by_hand, existing_objects, foreign_access
 from cluster.surveyor import survey, unread, unresolved
 
 __all__ = [
+    "GENERATION_ANNOTATION",
     "OWNER",
     "ClusterError",
     "ClusterUnreachable",
     "ClusterUnreadable",
+    "Difference",
     "Finding",
     "Level",
     "Lookup",
+    "Made",
     "Owned",
     "Unconfined",
+    "changed_by_hand",
     "confirm_confined",
+    "deployed_digest",
+    "differences",
     "existing_objects",
-    "extra_access",
+    "foreign_access",
+    "generation",
     "job_logs",
+    "own_generation",
     "survey",
     "unread",
     "unresolved",

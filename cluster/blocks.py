@@ -108,6 +108,7 @@ def widened(block: Network, snapshot: Snapshot) -> WideBlock:
         *snapshot.pod_ranges,
         *snapshot.service_ranges,
         *nodes,
+        *snapshot.node_networks,
         *api,
     ]
     if registry.held_block(block) is not None:

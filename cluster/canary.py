@@ -15,6 +15,7 @@ from egress.cluster_proof import Contact
 from egress.model import Address, Policy
 from settings.cluster_types import ServiceRef
 from settings.kubernetes import Canary, ClusterDns
+from settings.stack import Proof
 
 KEY = "kubernetes.gateCanary"
 _TCP = "TCP"
@@ -61,6 +62,16 @@ def choose(
     )
 
 
+def untried(wanted: Canary | None, mode: Proof) -> Iterator[Finding]:
+    """The proof's control finds out whether the canary answers at all."""
+    if wanted is not None and mode is Proof.OFF:
+        yield warning(
+            KEY,
+            "nothing tries whether it answers, because proof is off; where it does not, newt's "
+            "gate opens without a cage",
+        )
+
+
 def _best(candidates: list[tuple[bool, Contact]]) -> Contact | None:
     """The metrics port, or else the first."""
     return next((contact for _, contact in sorted(candidates, key=lambda one: not one[0])), None)
@@ -83,6 +94,9 @@ def _named(
         contact = Contact(wanted.at, wanted.port)
         service = next((s for s in snapshot.services if wanted.at in s.addresses), None)
     if service is not None and service.selector:
+        if not any(pod.ready for pod in _pods_of(service, snapshot)):
+            text = f"no pod behind {wanted} is ready, and a canary that is silent proves nothing"
+            return None, (error(KEY, f"{text}; {_REMEDY}"),)
         shut = _is_shut(service, wanted.port, policy, snapshot)
     else:
         pod = next((pod for pod in snapshot.pods if contact.host in pod.addresses), None)

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 
 
 class Level(enum.Enum):
-    """``INFO`` says what was found, ``WARNING`` what is probably not meant, ``ERROR`` stops."""
+    """``INFO`` says what was found, ``WARNING`` what is probably not meant, ``DRIFT`` what is not
+    as it was deployed (an error that does not stop: the update repairs it), ``ERROR`` stops.
+    """
 
     INFO = "info"
     WARNING = "warning"
+    DRIFT = "drift"
     ERROR = "error"
 
 
@@ -32,6 +35,10 @@ def info(key: str, text: str) -> Finding:
 
 def warning(key: str, text: str) -> Finding:
     return Finding(Level.WARNING, key, text)
+
+
+def drift(key: str, text: str) -> Finding:
+    return Finding(Level.DRIFT, key, text)
 
 
 def error(key: str, text: str) -> Finding:

@@ -14,7 +14,9 @@ from cluster import canary, dns
 from cluster.blocks import objections, published_here, widened
 from cluster.findings import Finding, Level, error, info, warning
 from cluster.found import MUST_NOT_REACH, Entry, Found, listed
+from cluster.limits import plan_too_long
 from cluster.names import MAX_ADDRESSES, Answers, Forbidden, Guard
+from cluster.nodes import left_open
 from cluster.pods import check_pods
 from cluster.services import follow_service
 from cluster.snapshot import Snapshot
@@ -28,6 +30,7 @@ from egress.model import (
     Policy,
     PolicyError,
     Rule,
+    WideBlock,
 )
 from egress.proof import Probe
 from settings.cluster_types import ServiceRef
@@ -38,7 +41,7 @@ from settings.policy import (
     resolved_endpoint,
     server_rules,
 )
-from settings.stack import KubernetesSettings, Proof
+from settings.stack import KubernetesSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,13 +149,14 @@ class _LookUp:
                 kubernetes.gate_canary, kubernetes.cluster_dns, policy, self._snapshot
             )
             self._findings += findings
+            self._findings += canary.untried(kubernetes.gate_canary, self._settings.proof)
             probes = cluster_proof.plan(
                 policy,
                 self._dialled,
                 api=self._snapshot.api_service,
                 nodes=self._snapshot.node_addresses,
             )
-            self._findings += _too_long(probes, self._settings.proof)
+            self._findings += plan_too_long(probes, self._settings.proof)
         if policy is None or self._has_errors:
             return Lookup(policy=None, findings=tuple(self._findings), snapshot=self._snapshot)
         return Lookup(
@@ -214,6 +218,8 @@ class _LookUp:
         if entry.target.wide:
             holes = listed(destination.excluded) if not isinstance(destination, Network) else ""
             findings.append(info(f"{entry.key}.cidr", f"{block} without {holes or 'anything'}"))
+        if isinstance(destination, WideBlock):
+            findings += left_open(f"{entry.key}.cidr", destination, self._snapshot)
         return Found(rules=(rule,), findings=tuple(findings))
 
     # names
@@ -281,14 +287,3 @@ def _overlaps(allowed: tuple[Rule, ...], forbidden: Iterable[Rule]) -> Iterator[
             Policy(allowed=allowed, forbidden=(rule,), resolvers=(), endpoint=None)
         except PolicyError as problem:
             yield error(problem.key, f"{problem.value}: {problem.remedy}")
-
-
-def _too_long(plan: tuple[Probe, ...], mode: Proof) -> Iterator[Finding]:
-    size = len(cluster_proof.render(plan).encode())
-    if mode is not Proof.OFF and size > cluster_proof.LONGEST_PLAN:
-        yield error(
-            "egress",
-            f"the proof has {len(plan)} things to try, in {size} bytes, and takes "
-            f"{cluster_proof.LONGEST_PLAN}; write blocks (cidr) or port ranges instead of some, or "
-            "share the list between several stacks",
-        )

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from ipaddress import ip_address, ip_network
 from typing import Any
 
+from cluster import nodes
 from cluster.snapshot import (
     ContainerPort,
     EndpointPort,
@@ -32,7 +33,11 @@ _NO_ADDRESS = ("", "None")
 
 def namespace(found: Object) -> Namespace:
     metadata = found["metadata"]
-    return Namespace(name=metadata["name"], annotations=metadata.get("annotations") or {})
+    return Namespace(
+        name=metadata["name"],
+        labels=labels(metadata.get("labels")),
+        annotations=metadata.get("annotations") or {},
+    )
 
 
 def service(found: Object) -> Service:
@@ -127,6 +132,11 @@ def pod(found: Object) -> Iterator[Pod]:
             condition["type"] == "Ready" and condition["status"] == "True"
             for condition in status.get("conditions") or ()
         ),
+        node_addresses=tuple(
+            ip_address(one["ip"])
+            for one in status.get("hostIPs") or [{"ip": status.get("hostIP")}]
+            if one["ip"]
+        ),
     )
 
 
@@ -140,6 +150,7 @@ def node(found: Object) -> Node:
             for block in spec.get("podCIDRs") or [spec.get("podCIDR") or ""]
             if block
         ),
+        networks=tuple(nodes.networks(metadata.get("annotations") or {})),
     )
 
 

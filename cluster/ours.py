@@ -1,4 +1,5 @@
 """What is in newt's namespace already: objects that are not ours, and access that we did not give.
+What of ours is missing or replaced is ``drift``'s.
 
 NetworkPolicies add up, and Pulumi's refresh does not see what was added to one by hand. Pure; works
 on what was read.
@@ -6,7 +7,7 @@ on what was read.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,17 +40,24 @@ class Owned:
 
 
 def existing_objects(
-    snapshot: Snapshot, namespace: str, expected: Iterable[Owned], owner: str
+    snapshot: Snapshot,
+    namespace: str,
+    expected: Iterable[Owned],
+    owner: str,
+    *,
+    is_deployed: bool = False,
 ) -> tuple[Finding, ...]:
     """An error for each object that is there and not of this stack, with the way to take it over.
 
-    ``namespace`` is newt's own, ``owner`` this stack as its ``OWNER`` annotation says.
+    ``namespace`` is newt's own, ``owner`` this stack as its ``OWNER`` annotation says. Where the
+    stack is deployed already, an object without an owner has replaced ours: that is ``drift``'s.
     """
     return tuple(
         _taken(snapshot, namespace, one, owner, found)
         for one in expected
         if (found := _annotations(snapshot, namespace, one)) is not None
         and found.get(OWNER) != owner
+        and not (is_deployed and OWNER not in found)
     )
 
 
@@ -89,29 +97,31 @@ def _taken(
     )
 
 
-def extra_access(
-    snapshot: Snapshot, labels: Mapping[str, str], own: Mapping[str, Mapping[str, Any]]
+def changed_by_hand(
+    snapshot: Snapshot, own: Mapping[str, Mapping[str, Any]]
 ) -> tuple[Finding, ...]:
-    """A warning for everything that newt may do in the cluster beside what the program rendered.
+    """A warning for each policy of ours that says more or less than it was rendered with, by what
+    it remembers of that itself: for a stack of whose update nothing is recorded yet.
 
-    ``labels`` are those of newt's pods, ``own`` the program's policies: name to spec, as rendered
-    now. A policy of ours remembers what it was rendered with: a change of the stack file is not
-    taken for one by hand.
+    ``own`` are the program's policies: name to spec, as rendered now.
     """
     return tuple(
-        finding
-        for policy in snapshot.policies
-        for finding in (
-            _changed(snapshot, policy, own[policy.name])
-            if policy.name in own
-            else _foreign(snapshot, policy, labels)
+        warning(
+            f"NetworkPolicy {policy.name}",
+            f"was changed by hand, which Pulumi does not see; {text}; "
+            f"{_removal(snapshot, policy)} && pulumi up --refresh (newt is shut meanwhile)",
         )
+        for policy in snapshot.policies
+        if policy.name in own and (text := difference(policy, own[policy.name]))
     )
 
 
-def _changed(
-    snapshot: Snapshot, policy: NetworkPolicy, rendered: Mapping[str, Any]
-) -> Iterator[Finding]:
+def difference(policy: NetworkPolicy, rendered: Mapping[str, Any]) -> str:
+    """What ``policy`` says beside or instead of ``rendered``, in words; empty where it is nothing.
+
+    A policy of ours remembers what it was rendered with: a change of the stack file is not taken
+    for one by hand.
+    """
     now = {one.fingerprint: one for one in statements(rendered)}
     there = {one.fingerprint: one for one in statements(policy.spec)}
     remembered = policy.annotations.get(RENDERED_ANNOTATION)
@@ -127,12 +137,21 @@ def _changed(
     if len(gone) > len(missing):
         # The stack file has changed since, and only its words would say what they were.
         differences.append(f"missing of an earlier stack file: {len(gone) - len(missing)}")
-    if differences:
-        yield warning(
-            f"NetworkPolicy {policy.name}",
-            f"was changed by hand, which Pulumi does not see; {'; '.join(differences)}; "
-            f"{_removal(snapshot, policy)} && pulumi up --refresh (newt is shut meanwhile)",
-        )
+    return "; ".join(differences)
+
+
+def foreign_access(
+    snapshot: Snapshot, labels: Mapping[str, str], own: Container[str]
+) -> tuple[Finding, ...]:
+    """A warning for everything that policies of others allow newt, whose pods have ``labels``;
+    ``own`` are the names of the program's policies.
+    """
+    return tuple(
+        finding
+        for policy in snapshot.policies
+        if policy.name not in own
+        for finding in _foreign(snapshot, policy, labels)
+    )
 
 
 def _foreign(

@@ -14,9 +14,10 @@ from typing import Any, TypeVar
 
 import yaml
 
-from cluster import objects
+from cluster import installed, objects
 from cluster.deadline import within
 from cluster.errors import ClusterUnreachable, ClusterUnreadable
+from cluster.installed import Installed
 from cluster.objects import Object
 from cluster.snapshot import API_SERVICE, Namespace, Snapshot
 from settings.cluster_types import ServiceRef
@@ -30,6 +31,9 @@ _READ_SECONDS = 20.0
 _UNNAMED = "the kubeconfig's current context"
 _USUAL_FILE = "~/.kube/config"
 _OK, _FORBIDDEN, _NOT_FOUND = 200, 403, 404
+_JSON = "application/json"
+#: The API server leaves out all but the metadata: no Secret's content travels.
+_METADATA = f"{_JSON};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 _Value = TypeVar("_Value")
 
@@ -71,7 +75,31 @@ def read(settings: KubernetesSettings, kubeconfig: str | None) -> Snapshot:
                 objects.network_policy,
             )
         ),
+        installed=installed_in(client, own) if own in there else Installed(),
     )
+
+
+def installed_in(client: _Client, namespace: str) -> Installed:
+    """newt's own objects. Not every user may list all of them."""
+    core = f"/api/v1/namespaces/{namespace}"
+    secrets = client.known(f"{core}/secrets", lambda one: [one], metadata_only=True)
+    return Installed(
+        pods=client.known(f"{core}/pods", installed.pod),
+        deployments=client.known(
+            f"/apis/apps/v1/namespaces/{namespace}/deployments",
+            lambda one: [installed.deployment(one)],
+        ),
+        secrets=None if secrets is None else _each(secrets, installed.named),
+        claims=client.known(f"{core}/persistentvolumeclaims", installed.named),
+        jobs=client.known(f"/apis/batch/v1/namespaces/{namespace}/jobs", installed.named),
+        revisions=None if secrets is None else _each(secrets, installed.revision),
+    )
+
+
+def _each(
+    items: Iterable[Object], read_one: Callable[[Object], Iterable[_Value]]
+) -> tuple[_Value, ...]:
+    return tuple(found for item in items for found in read_one(item))
 
 
 def connect(settings: KubernetesSettings, kubeconfig: str | None) -> _Client:
@@ -160,11 +188,26 @@ class _Client:
         """Where an object may give none or several values."""
         return [found for item in self._items(path, optional=optional) for found in read_one(item)]
 
+    def known(
+        self,
+        path: str,
+        read_one: Callable[[Object], Iterable[_Value]],
+        *,
+        metadata_only: bool = False,
+    ) -> tuple[_Value, ...] | None:
+        """The same, with None where this user may not list them."""
+        items = self._listed(path, _METADATA if metadata_only else _JSON, optional=True)
+        return None if items is None else _each(items, read_one)
+
     def _items(self, path: str, *, optional: bool) -> Iterable[Any]:
+        found = self._listed(path, _JSON, optional=optional)
+        return () if found is None else found
+
+    def _listed(self, path: str, accept: str, *, optional: bool) -> Iterable[Any] | None:
         what = path.rpartition("/")[2]
-        status, body = self._get(path)
+        status, body = self._get(path, accept)
         if optional and status in (_FORBIDDEN, _NOT_FOUND):
-            return ()
+            return None
         if status == _FORBIDDEN:
             raise ClusterUnreadable(
                 self._name, what, "this user may not list them; give it the right to"
@@ -177,11 +220,11 @@ class _Client:
             raise ClusterUnreachable(self._name, "what answers is no Kubernetes API") from None
         return items
 
-    def _get(self, path: str) -> tuple[int, bytes]:
+    def _get(self, path: str, accept: str = _JSON) -> tuple[int, bytes]:
         request = self._api.param_serialize(
             method="GET",
             resource_path=path,
-            header_params={"Accept": "application/json"},
+            header_params={"Accept": accept},
             auth_settings=["BearerToken"],
         )
         try:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_network
 from typing import Any
 
+from cluster.installed import Installed
 from egress.cluster_proof import Contact
 from egress.model import Address, Labels, Network
 from settings.cluster_types import ServiceRef
@@ -82,6 +83,8 @@ class Pod:
     #: It has its node's address, and policies know it by that only.
     host_network: bool = False
     ready: bool = True
+    #: Of the node that it runs on.
+    node_addresses: tuple[Address, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +92,8 @@ class Node:
     name: str
     addresses: tuple[Address, ...] = ()
     pod_ranges: tuple[Network, ...] = ()
+    #: The networks of its own addresses, as far as they are noted on it.
+    networks: tuple[Network, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +109,7 @@ class NetworkPolicy:
 @dataclass(frozen=True, kw_only=True)
 class Namespace:
     name: str
+    labels: Labels = ()
     annotations: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -122,6 +128,7 @@ class Snapshot:
     service_ranges: tuple[Network, ...] = ()
     #: Of newt's own namespace.
     policies: tuple[NetworkPolicy, ...] = ()
+    installed: Installed = field(default_factory=Installed)
 
     def service(self, ref: ServiceRef) -> Service | None:
         return next((service for service in self.services if service.ref == ref), None)
@@ -138,12 +145,22 @@ class Snapshot:
             pod for pod in self.pods if pod.namespace == namespace and wanted <= set(pod.labels)
         )
 
+    def namespace(self, name: str) -> Namespace | None:
+        return next((one for one in self.namespaces if one.name == name), None)
+
     def has_namespace(self, name: str) -> bool:
-        return any(namespace.name == name for namespace in self.namespaces)
+        return self.namespace(name) is not None
 
     @property
     def node_addresses(self) -> tuple[Address, ...]:
-        return tuple(address for node in self.nodes for address in node.addresses)
+        """Of all nodes; where they may not be listed, of those that the pods are on."""
+        listed = [address for node in self.nodes for address in node.addresses]
+        on_pods = [address for pod in self.pods for address in pod.node_addresses]
+        return tuple(dict.fromkeys((*listed, *on_pods)))
+
+    @property
+    def node_networks(self) -> tuple[Network, ...]:
+        return tuple(dict.fromkeys(found for node in self.nodes for found in node.networks))
 
     @property
     def pod_ranges(self) -> tuple[Network, ...]:

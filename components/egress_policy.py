@@ -1,20 +1,24 @@
 """newt's namespace and the NetworkPolicies in it: what newt may reach, and nothing for anybody
 else.
 
-Leaves the content of the policy to ``egress.network_policy``. Whether a cluster enforces it is
-found by ``policy_proof``.
+Owns how they are put back when the look at the cluster found them missing or changed: the engine
+believes them to be as it left them, and an update of the official plugin starts with reading the
+live object, so it fails where there is none (pulumi-kubernetes, provider/pkg/await/await.go,
+``Update``). What is missing is replaced: a delete takes "not found" for done (``Deletion``), and a
+create posts. Leaves the content of the policy to ``egress.network_policy``. Whether a cluster
+enforces it is found by ``policy_proof``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from cluster.ours import OWNER
+from cluster import GENERATION_ANNOTATION, OWNER
 from egress.network_policy import deny_all, rendered
 
 POLICY = "newt-tunnel-netpol"
@@ -23,6 +27,8 @@ DENIED: Any = deny_all()
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 #: Ours by its owner's mark: what somebody else wrote into a policy gives way, and is no conflict.
 FORCED = {"pulumi.com/patchForce": "true"}
+#: Both directions in words: an apply takes from others only what it says itself.
+EMPTY: Any = {"ingress": [], "egress": []}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +44,22 @@ class EgressPolicyArgs:
     #: False when the cluster could not be read: then nothing is known of the look-ups, and what
     #: the state holds stands.
     known: bool
+    #: See ``cluster.drift``, and the names of the policies that must be made anew.
+    generation: str | None = None
+    replaced: Collection[str] = ()
+
+
+def generation_of(generation: str | None) -> dict[str, str]:
+    """The annotations of an object that is to be put right, and of all that follows from it."""
+    return {} if generation is None else {GENERATION_ANNOTATION: generation}
+
+
+def put_back(opts: pulumi.ResourceOptions, *, replaced: bool) -> pulumi.ResourceOptions:
+    """``opts`` for an object that a new generation replaces, and not just updates."""
+    if replaced:
+        opts.replace_on_changes = ["metadata.annotations"]
+        opts.delete_before_replace = True
+    return opts
 
 
 class EgressPolicy(pulumi.ComponentResource):
@@ -49,27 +71,40 @@ class EgressPolicy(pulumi.ComponentResource):
         super().__init__("newt-tunnel:kubernetes:EgressPolicy", name, None, opts)
         # An import has no parent; the alias lets it become ours.
         adoptable = [pulumi.Alias(parent=pulumi.ROOT_STACK_RESOURCE)]
-        owner = {OWNER: args.owner}
+        marks = {OWNER: args.owner, **generation_of(args.generation)}
+        # The namespace of a stack that nothing ever happened to has no such annotation.
+        forced = FORCED if args.generation else {}
+        unknown = [] if args.known else ["metadata.annotations"]
         namespace = kubernetes.core.v1.Namespace(
             f"{name}-namespace",
-            metadata={"name": args.namespace, "labels": RESTRICTED, "annotations": owner},
-            opts=pulumi.ResourceOptions(parent=self, provider=args.provider, aliases=adoptable),
+            metadata={
+                "name": args.namespace,
+                "labels": RESTRICTED,
+                "annotations": {**marks, **forced},
+            },
+            opts=pulumi.ResourceOptions(
+                parent=self, provider=args.provider, aliases=adoptable, ignore_changes=unknown
+            ),
         )
         deny = kubernetes.networking.v1.NetworkPolicy(
             f"{name}-deny",
             metadata={
                 "name": DENY,
                 "namespace": args.namespace,
-                "annotations": {**owner, **FORCED, **rendered(DENIED)},
+                "annotations": {**marks, **FORCED, **rendered(DENIED)},
             },
-            spec=DENIED,
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                provider=args.provider,
-                aliases=adoptable,
-                depends_on=[namespace],
-                # It can only narrow, and goes with the namespace, after the last pod.
-                retain_on_delete=True,
+            spec={**DENIED, **EMPTY} if args.generation else DENIED,
+            opts=put_back(
+                pulumi.ResourceOptions(
+                    parent=self,
+                    provider=args.provider,
+                    aliases=adoptable,
+                    depends_on=[namespace],
+                    ignore_changes=[] if args.known else ["spec", *unknown],
+                    # It can only narrow, and goes with the namespace, after the last pod.
+                    retain_on_delete=True,
+                ),
+                replaced=DENY in args.replaced,
             ),
         )
         kubernetes.networking.v1.NetworkPolicy(
@@ -77,17 +112,20 @@ class EgressPolicy(pulumi.ComponentResource):
             metadata={
                 "name": POLICY,
                 "namespace": args.namespace,
-                "annotations": {**owner, **FORCED, **args.annotations},
+                "annotations": {**marks, **FORCED, **args.annotations},
             },
             spec=args.spec,
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                provider=args.provider,
-                aliases=adoptable,
-                # Never the first policy in the namespace: a moment without the deny is one too
-                # many.
-                depends_on=[deny],
-                ignore_changes=[] if args.known else ["spec", "metadata.annotations"],
+            opts=put_back(
+                pulumi.ResourceOptions(
+                    parent=self,
+                    provider=args.provider,
+                    aliases=adoptable,
+                    # Never the first policy in the namespace: a moment without the deny is one too
+                    # many.
+                    depends_on=[deny],
+                    ignore_changes=[] if args.known else ["spec", *unknown],
+                ),
+                replaced=POLICY in args.replaced,
             ),
         )
         self.register_outputs({"namespace": args.namespace})

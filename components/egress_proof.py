@@ -15,6 +15,7 @@ import pulumi
 from pulumi_command import remote
 
 from components.connection import connection
+from components.sentences import told
 from egress.proof import Probe, measurement, parse, render
 from host.ssh import SshHost
 
@@ -68,7 +69,10 @@ class EgressProof(pulumi.ComponentResource):
         )
         self.results = command.stdout.apply(
             # After a proof that found a hole the engine keeps the output of the one before.
-            lambda table: [result.as_row() | measurement(table) for result in parse(table)]
+            told(
+                f"the table of the proof on {args.host.address} cannot be read",
+                lambda table: [result.as_row() | measurement(table) for result in parse(table)],
+            )
         )
         # The table is an output of the stack; each further copy would cost every preview its time.
         self.register_outputs({})

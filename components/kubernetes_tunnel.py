@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-import cluster
-from cluster import Lookup, Owned
-from cluster.ours import NAMESPACE, NETWORK_POLICY
-from components import advice
-from components.egress_policy import DENIED, DENY, POLICY, EgressPolicy, EgressPolicyArgs
+from components import advice, cluster_results
+from components.cluster_look import look, rendered, secret_name
+from components.egress_policy import DENY, POLICY, EgressPolicy, EgressPolicyArgs, generation_of
 from components.newt_release import (
+    CLAIM,
     INSTANCE,
-    INSTANCE_LABEL,
     POD_LABELS,
     NewtRelease,
     NewtReleaseArgs,
 )
 from components.pasted import folded
 from components.policy_proof import PolicyProof, PolicyProofArgs
-from egress import network_policy, proof, reach
+from egress import network_policy, reach
 from egress.cluster_proof import Contact
 from egress.model import PANGOLIN_RULE, Policy, Protocol
-from settings.load import kubeconfig
+from egress.network_policy import DIGEST_ANNOTATION
 from settings.secrets import Secrets
 from settings.stack import KubernetesSettings, Proof
 
@@ -49,7 +44,8 @@ class KubernetesTunnel(pulumi.ComponentResource):
         super().__init__("newt-tunnel:kubernetes:KubernetesTunnel", name, None, opts)
         owner = f"{pulumi.get_project()}/{pulumi.get_stack()}"
         namespace = settings.kubernetes.namespace
-        lookup = self._look(name, settings, owner)
+        found = look(name, settings, owner, self)
+        lookup, generation = found.lookup, found.generation
         policy = lookup.policy
         known = policy is not None
         provider = kubernetes.Provider(
@@ -66,9 +62,11 @@ class KubernetesTunnel(pulumi.ComponentResource):
                 owner=owner,
                 # Without a look nothing is guessed: nothing may be reached, and what the state
                 # holds stands.
-                spec=_rendered(policy),
+                spec=rendered(policy),
                 annotations=network_policy.annotations_of(policy, INSTANCE) if policy else {},
                 known=known,
+                generation=generation,
+                replaced=found.replaced,
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
@@ -88,10 +86,12 @@ class KubernetesTunnel(pulumi.ComponentResource):
                     labels=POD_LABELS,
                     digest=digest,
                     plan=lookup.probes,
+                    canary=_dialled(lookup.gate_canary),
                     mode=settings.proof.value,
                     node_access_accepted=settings.kubernetes.accept_node_access,
                     after=[confinement],
                     known=known,
+                    generation=generation,
                 ),
                 opts=pulumi.ResourceOptions(parent=self),
             )
@@ -120,13 +120,26 @@ class KubernetesTunnel(pulumi.ComponentResource):
                 cpus=settings.newt.resources.cpus,
                 after=before_newt,
                 known=known,
+                generation=generation,
+                secret_generation=found.secret_generation,
+                claim_generation=found.claim_generation,
+                lost_secret=secret_name(name) in found.replaced,
+                lost_claim=CLAIM in found.replaced,
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.reach = [row.as_dict() for row in reach.report(policy)] if policy else []
         self.host = settings.kubernetes.context or "kubeconfig"
         self.firewall = {"policy": POLICY, "deny": DENY, "namespace": namespace, "digest": digest}
-        self.proof = self._results(settings, measured, release, digest)
+        marks = {DIGEST_ANNOTATION: digest, **generation_of(generation)}
+        cluster_results.confirm(settings, release.status, marks, self)
+        self.proof = (
+            pulumi.Output.from_input([])
+            if measured is None
+            else cluster_results.results(
+                settings, pulumi.Output.all(measured.newt_job, measured.control_job), self
+            )
+        )
         self.verify = _verify(settings, namespace, lookup.gate_canary)
         self.register_outputs(
             {
@@ -138,87 +151,6 @@ class KubernetesTunnel(pulumi.ComponentResource):
                 **advice.facts(settings),
             }
         )
-
-    def _look(self, name: str, settings: KubernetesSettings, owner: str) -> Lookup:
-        """What is behind the names of the stack file. A preview may do without; an update not."""
-        try:
-            lookup = cluster.survey(settings, kubeconfig())
-        except cluster.ClusterError as error:
-            if not pulumi.runtime.is_dry_run():
-                raise pulumi.RunError(str(cluster.unread(settings, error))) from None
-            lookup = cluster.unresolved(settings, error)
-        findings = list(lookup.findings)
-        if lookup.snapshot is not None:
-            namespace = settings.kubernetes.namespace
-            findings += cluster.existing_objects(
-                lookup.snapshot,
-                namespace,
-                [
-                    Owned(
-                        kind=NAMESPACE,
-                        name=settings.kubernetes.control_namespace,
-                        resource=f"{name}-proof-control",
-                    ),
-                    Owned(kind=NAMESPACE, name=namespace, resource=f"{name}-egress-namespace"),
-                    Owned(kind=NETWORK_POLICY, name=POLICY, resource=f"{name}-egress-policy"),
-                    Owned(kind=NETWORK_POLICY, name=DENY, resource=f"{name}-egress-deny"),
-                ],
-                owner,
-            )
-            findings += cluster.extra_access(
-                lookup.snapshot, POD_LABELS, {POLICY: _rendered(lookup.policy), DENY: DENIED}
-            )
-        errors = [str(finding) for finding in findings if finding.level is cluster.Level.ERROR]
-        if errors:
-            raise pulumi.RunError("\n".join(errors))
-        for finding in findings:
-            tell = pulumi.log.warn if finding.level is cluster.Level.WARNING else pulumi.log.info
-            tell(str(finding), resource=self)
-        return lookup
-
-    def _results(
-        self,
-        settings: KubernetesSettings,
-        measured: PolicyProof | None,
-        release: NewtRelease,
-        digest: str,
-    ) -> pulumi.Output[list[dict[str, str]]]:
-        """The measured table; and after the release, whether newt's pods are the confined ones."""
-        namespace = settings.kubernetes.namespace
-        if not pulumi.runtime.is_dry_run():
-            release.status.apply(
-                lambda _: cluster.confirm_confined(settings, kubeconfig(), INSTANCE_LABEL, digest)
-            )
-        if measured is None:
-            return pulumi.Output.from_input([])
-
-        def rows(jobs: Sequence[str]) -> list[dict[str, str]]:
-            try:
-                own, control = cluster.job_logs(
-                    settings,
-                    kubeconfig(),
-                    ((namespace, jobs[0]), (settings.kubernetes.control_namespace, jobs[1])),
-                )
-            except cluster.ClusterError:
-                if not pulumi.runtime.is_dry_run():
-                    raise
-                # The look before has warned already; the table is not known.
-                return []
-            table = proof.with_control(proof.parse(own), proof.parse(control))
-            for result in table:
-                if not result.as_expected:
-                    pulumi.log.warn(
-                        f"proof: {result.name} {result.destination} {result.port}: expected to "
-                        f"{result.expected}, {result.verdict.value} ({result.evidence})",
-                        resource=self,
-                    )
-            return [result.as_row() for result in table]
-
-        return pulumi.Output.all(measured.newt_job, measured.control_job).apply(rows)
-
-
-def _rendered(policy: Policy | None) -> Any:
-    return network_policy.newt_policy(policy, INSTANCE) if policy else DENIED
 
 
 def _storage_size(settings: KubernetesSettings) -> str | None:

@@ -14,6 +14,7 @@ import pulumi_docker as docker
 from pulumi_command import remote
 
 from components.connection import connection
+from components.sentences import told
 from egress.cage import Cage
 from host.credentials import kept_revision
 from host.payload import PROGRAM_PATH
@@ -195,7 +196,12 @@ def _revision(args: NewtContainerArgs, credentials: remote.Command) -> pulumi.Ou
     """What the host prints. A preview does not know it when the command runs again, and would
     announce another container where the same credentials are stored once more.
     """
-    printed = credentials.stdout.apply(lambda said: said.split()[-1])
+    printed = credentials.stdout.apply(
+        told(
+            f"{args.host.address} did not say which credentials it has written",
+            lambda said: said.split()[-1],
+        )
+    )
     if not pulumi.runtime.is_dry_run() or not args.stored_credentials:
         return printed
 

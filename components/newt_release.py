@@ -13,6 +13,8 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as kubernetes
 
+from cluster import GENERATION_ANNOTATION
+from components.egress_policy import generation_of, put_back
 from components.pods import (
     CONTAINER_SECURITY,
     POD_SECURITY,
@@ -38,6 +40,7 @@ CONFIG_FOLDER = "/var/lib/newt"
 #: Gate (60 tries of at most 8 s), image pull, and newt's own readiness.
 READY_SECONDS = 600
 DOCKER_HUB = "docker.io"
+_GENERATION_PATH = f'metadata.annotations["{GENERATION_ANNOTATION}"]'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +58,14 @@ class NewtReleaseArgs:
     after: Sequence[pulumi.Resource]
     #: False when the cluster could not be read: then what the state holds stands.
     known: bool = True
+    #: See ``cluster.drift``: newt is started anew after what had to be put back, and Helm makes
+    #: again what is missing of its own. Secret and volume change only when they are lost: an
+    #: update of a volume in use is one more thing that can fail.
+    generation: str | None = None
+    secret_generation: str | None = None
+    claim_generation: str | None = None
+    lost_secret: bool = False
+    lost_claim: bool = False
 
     # gate: ``ADDRESS,PORT`` of Pangolin, and of what must never answer
     pangolin: Sequence[str]
@@ -83,23 +94,20 @@ class NewtRelease(pulumi.ComponentResource):
         self, name: str, args: NewtReleaseArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("newt-tunnel:kubernetes:NewtRelease", name, None, opts)
-        confined = pulumi.ResourceOptions(
-            parent=self, provider=args.provider, depends_on=[*args.after]
-        )
         secret = kubernetes.core.v1.Secret(
             # Auto-named: a changed credential is another Secret, and rolls newt.
             f"{name}-credentials",
-            metadata={"namespace": args.namespace},
+            metadata={"namespace": args.namespace, **_annotated(args)},
             string_data={
                 "PANGOLIN_ENDPOINT": args.endpoint,
                 "NEWT_ID": args.newt_id,
                 "NEWT_SECRET": pulumi.Output.secret(args.newt_secret),
             },
-            opts=confined,
+            opts=self._confined(args, replaced=args.lost_secret),
         )
         claim = None
         if args.storage_size is not None:
-            claim = self._claim(name, args, args.storage_size, confined)
+            claim = self._claim(name, args, args.storage_size)
         release = kubernetes.helm.v3.Release(
             f"{name}-release",
             name=RELEASE,
@@ -125,14 +133,24 @@ class NewtRelease(pulumi.ComponentResource):
         self.status = release.status
         self.register_outputs({"status": self.status})
 
+    def _confined(self, args: NewtReleaseArgs, *, replaced: bool) -> pulumi.ResourceOptions:
+        opts = pulumi.ResourceOptions(
+            parent=self,
+            provider=args.provider,
+            depends_on=[*args.after],
+            # Of the Secret's annotations one is the plugin's own.
+            ignore_changes=[] if args.known else [_GENERATION_PATH],
+        )
+        return put_back(opts, replaced=replaced)
+
     def _claim(
-        self, name: str, args: NewtReleaseArgs, size: str, opts: pulumi.ResourceOptions
+        self, name: str, args: NewtReleaseArgs, size: str
     ) -> kubernetes.core.v1.PersistentVolumeClaim:
         metadata: Any = {
             "name": CLAIM,
             "namespace": args.namespace,
             # The release waits for newt, and newt for its volume; one wait is enough.
-            "annotations": {"pulumi.com/skipAwait": "true"},
+            "annotations": {"pulumi.com/skipAwait": "true", **generation_of(args.claim_generation)},
         }
         spec: Any = {
             "accessModes": ["ReadWriteOnce"],
@@ -140,8 +158,16 @@ class NewtRelease(pulumi.ComponentResource):
             "resources": {"requests": {"storage": size}},
         }
         return kubernetes.core.v1.PersistentVolumeClaim(
-            f"{name}-config", metadata=metadata, spec=spec, opts=opts
+            f"{name}-config",
+            metadata=metadata,
+            spec=spec,
+            opts=self._confined(args, replaced=args.lost_claim),
         )
+
+
+def _annotated(args: NewtReleaseArgs) -> dict[str, Any]:
+    annotations = generation_of(args.secret_generation)
+    return {"annotations": annotations} if annotations else {}
 
 
 def _chart_reference(chart: Chart) -> str:
@@ -161,7 +187,7 @@ def _values(
             "image": _image(args.image),
             "securityContext": CONTAINER_SECURITY,
             "podSecurityContext": POD_SECURITY,
-            "podAnnotations": {DIGEST_ANNOTATION: args.digest},
+            "podAnnotations": {DIGEST_ANNOTATION: args.digest, **generation_of(args.generation)},
             "health": {"enabled": args.health},
             "logLevel": args.log_level,
             "resources": _resources(args),

@@ -14,8 +14,8 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from cluster.ours import OWNER
-from components.egress_policy import RESTRICTED
+from cluster import OWNER
+from components.egress_policy import FORCED, RESTRICTED, generation_of
 from components.pods import POD_SECURITY, TMP_VOLUME, shell_container
 from egress import cluster_proof
 from egress.enforcers import EXEMPTIBLE, EXEMPTION
@@ -24,6 +24,8 @@ from egress.proof import Probe
 from pod import PROBE
 
 SECONDS = 180
+#: What the table is called after in a stack that nothing ever happened to.
+FIRST = "first"
 #: MiB: twice what the probes take that newt-probe makes at once (AT_ONCE).
 MEMORY = 96
 
@@ -41,6 +43,8 @@ class PolicyProofArgs:
     #: Hash of the policy: every change of it is proved anew.
     digest: str
     plan: Sequence[Probe]
+    #: ``ADDRESS,PORT`` of what newt's gate waits to find shut: the control must reach it.
+    canary: str = ""
     #: ``enforce`` fails the update when the cage is open, ``warn`` says so.
     mode: str
     #: Whether an enforcer may exempt newt's own node and the API server.
@@ -48,6 +52,8 @@ class PolicyProofArgs:
     after: Sequence[pulumi.Resource]
     #: False when the cluster could not be read: then what the state holds stands.
     known: bool = True
+    #: See ``cluster.drift``: what had to be put back is proved anew.
+    generation: str | None = None
 
 
 class PolicyProof(pulumi.ComponentResource):
@@ -65,9 +71,17 @@ class PolicyProof(pulumi.ComponentResource):
             metadata={
                 "name": args.control_namespace,
                 "labels": RESTRICTED,
-                "annotations": {OWNER: args.owner},
+                "annotations": {
+                    OWNER: args.owner,
+                    **generation_of(args.generation),
+                    **(FORCED if args.generation else {}),
+                },
             },
-            opts=pulumi.ResourceOptions(parent=self, provider=args.provider),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                provider=args.provider,
+                ignore_changes=[] if args.known else ["metadata.annotations"],
+            ),
         )
         control = self._job(f"{name}-controlling", args, "control", [control_namespace])
         proof = self._job(f"{name}-proving", args, "newt", args.after)
@@ -91,7 +105,10 @@ class PolicyProof(pulumi.ComponentResource):
         template: Any = {
             "metadata": {
                 "labels": {**args.labels} if is_newt else {},
-                "annotations": {DIGEST_ANNOTATION: args.digest},
+                "annotations": {
+                    DIGEST_ANNOTATION: args.digest,
+                    **generation_of(args.generation),
+                },
             },
             "spec": self._pod(args, role),
         }
@@ -116,11 +133,14 @@ class PolicyProof(pulumi.ComponentResource):
             PROBE,
             {
                 "ACCEPT": " ".join(EXEMPTIBLE) if args.node_access_accepted else "",
+                "CANARY": "" if role == "newt" else args.canary,
                 "EXEMPTIBLE": " ".join(EXEMPTIBLE),
                 "EXEMPTION": EXEMPTION,
+                "GENERATION": args.generation or FIRST,
                 "MODE": args.mode,
                 "PLAN": cluster_proof.render(args.plan),
                 "ROLE": role,
+                "RULES": args.digest,
             },
             memory=MEMORY,
         )

@@ -62,7 +62,12 @@ def digest(policy: Policy) -> str:
     """Changes exactly when the rules do. For newt's pod, which must be rolled then: some enforcers
     let a connection live on when its rule is gone.
     """
-    text = json.dumps(list(_egress(policy)), sort_keys=True, separators=(",", ":"))
+    return digest_of({"egress": list(_egress(policy))})
+
+
+def digest_of(spec: Mapping[str, Any]) -> str:
+    """The same of a spec, rendered or read back: the API server keeps a rule as it is."""
+    text = json.dumps(list(spec.get("egress") or ()), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:_DIGEST_LENGTH]
 
 

@@ -62,7 +62,7 @@ def test_a_rule_added_by_hand_is_shown_at_the_next_preview(
     )
     cluster.kubectl(*patch, f"--patch={json.dumps([rule])}")
     try:
-        assert "was changed by hand" in on_cluster.preview()
+        assert "newt-tunnel-netpol: is not as it was deployed" in on_cluster.preview()
     finally:
         count = len(json.loads(_policy(cluster))["spec"]["egress"]) - 1
         remove = {"op": "remove", "path": f"/spec/egress/{count}"}

@@ -6,6 +6,7 @@ tolerated in a preview, and the texts around the API server's errors.
 """
 
 import json
+import re
 import secrets
 from collections.abc import Callable, Iterable
 
@@ -375,8 +376,10 @@ def _warn_of_reserved(operation: Operation, new: Object) -> None:
 
 
 def _refuse_ignored(paths: list[str]) -> None:
-    """Names are the engine's work: it has put the old inputs back before it asks for a diff."""
-    if any(sign in path for path in paths for sign in "[*"):
+    """Names are the engine's work: it has put the old inputs back before it asks for a diff. A name
+    may be quoted: `metadata.annotations["a/b"]`.
+    """
+    if any(re.search(r'\[(?!")|\*', path) for path in paths):
         raise Failure(f"ignore_changes: the stand-in takes names of inputs, not {paths}")
 
 

@@ -269,3 +269,21 @@ def test_an_unreachable_cluster_leaves_everything_unresolved_and_guesses_nothing
         "mustNotReach[1]: not resolved: postgres (databases/postgres)",
     ]
     assert "k3s-home" in str(why)
+
+
+def test_a_canary_without_a_ready_pod_is_an_error() -> None:
+    silent = tuple(
+        replace(one, ready=False) if one.namespace == "monitoring" else one for one in HOME.pods
+    )
+    found = looked_up(
+        None, None, of=replace(HOME, pods=silent), kubernetes__gateCanary="monitoring/grafana:3000"
+    )
+    (line,) = map(str, found.errors)
+    assert "kubernetes.gateCanary: no pod behind monitoring/grafana:3000 is ready" in line
+
+
+def test_without_a_proof_a_written_canary_is_tried_by_nothing_and_that_is_said() -> None:
+    canary = "monitoring/grafana:3000"
+    found = looked_up(None, None, proof="off", kubernetes__gateCanary=canary)
+    assert "kubernetes.gateCanary: nothing tries whether it answers" in str(found.warnings[0])
+    assert looked_up(None, None, kubernetes__gateCanary=canary).warnings == ()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cluster import OWNER, Owned, existing_objects, extra_access
+from cluster import OWNER, Owned, changed_by_hand, existing_objects, foreign_access
 from cluster.snapshot import Namespace, NetworkPolicy, Snapshot
 from egress.network_policy import annotations_of, deny_all, newt_policy
 from egress.network_policy import rendered as remembered
@@ -47,7 +47,9 @@ def warnings(*policies: NetworkPolicy, now: Mapping[str, Any] | None = None) -> 
     """``now`` is what the stack file renders by now, if it was changed."""
     spec = now if now is not None else rendered()[0]
     own = {NAME: spec, "newt-tunnel-deny": deny_all()}
-    return [str(line) for line in extra_access(found(*policies), LABELS, own)]
+    snapshot = found(*policies)
+    lines = (*changed_by_hand(snapshot, own), *foreign_access(snapshot, LABELS, own))
+    return [str(line) for line in lines]
 
 
 # objects that exist

@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from cluster import ClusterError, ClusterUnreachable, ClusterUnreadable, reader, survey
+from cluster.installed import Installed
 from cluster.snapshot import ContainerPort, EndpointPort, ServicePort
 from settings.cluster_types import ServiceRef
 from settings.stack import KubernetesSettings
@@ -25,6 +26,12 @@ from tests.unit.settings.example import ABSENT, cluster_settings
 TOKEN = "needle-in-a-kubeconfig"
 SLICES = "/apis/discovery.k8s.io/v1/namespaces/{}/endpointslices"
 PODS = "/api/v1/namespaces/{}/pods"
+OWN = (
+    *(f"/api/v1/namespaces/newt-tunnel/{kind}" for kind in ("pods", "secrets")),
+    "/api/v1/namespaces/newt-tunnel/persistentvolumeclaims",
+    "/apis/apps/v1/namespaces/newt-tunnel/deployments",
+    "/apis/batch/v1/namespaces/newt-tunnel/jobs",
+)
 POLICIES = "/apis/networking.k8s.io/v1/namespaces/newt-tunnel/networkpolicies"
 
 
@@ -141,6 +148,7 @@ class Api(ThreadingHTTPServer):
         self.objects = dict(CLUSTER)
         self.answers: dict[str, int] = {}
         self.asked: list[str] = []
+        self.accepted: dict[str, str | None] = {}
         self.tokens: set[str | None] = set()
 
     @property
@@ -153,6 +161,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.asked.append(self.path)
+        self.server.accepted[self.path] = self.headers.get("Accept")
         self.server.tokens.add(self.headers.get("Authorization"))
         there = self.path in self.server.objects
         status = self.server.answers.get(self.path, 200 if there else 404)
@@ -247,7 +256,23 @@ def test_a_cluster_is_read_into_plain_values(api: Api) -> None:
 def test_the_token_is_used_and_only_lists_are_asked_for(api: Api) -> None:
     reader.read(small(), kubeconfig(api.url))
     assert api.tokens == {f"Bearer {TOKEN}"}
-    assert sorted(api.asked) == sorted(CLUSTER)
+    assert sorted(api.asked) == sorted((*CLUSTER, *OWN))
+
+
+def test_of_secrets_only_the_metadata_is_asked_for(api: Api) -> None:
+    reader.read(small(), kubeconfig(api.url))
+    secrets, *others = sorted(OWN, key=lambda path: not path.endswith("/secrets"))
+    assert "as=PartialObjectMetadataList" in (api.accepted[secrets] or "")
+    assert {api.accepted[path] for path in others} == {"application/json"}
+
+
+def test_newts_own_objects_are_read_where_that_is_allowed(api: Api) -> None:
+    nothing = reader.read(small(), kubeconfig(api.url)).installed
+    assert nothing == Installed(), "forbidden is not the same as none"
+    for path in OWN:
+        api.objects[path] = []
+    there = reader.read(small(), kubeconfig(api.url)).installed
+    assert (there.pods, there.secrets, there.revisions) == ((), (), ())
 
 
 def test_namespaces_of_targets_are_read_where_they_exist(api: Api) -> None:

@@ -71,6 +71,9 @@ class Cluster:
     snapshot: Snapshot | Exception = HOME
     logs: Sequence[str] | Exception = (table(*MEASURED), table(*CONTROLLED))
     unconfined: Exception | None = None
+    unready: tuple[str, ...] = ()
+    #: Outputs of the update before, as the engine's state holds them.
+    outputs: Mapping[str, Any] = field(default_factory=dict)
     #: What was asked of it after the update: Jobs as ``(namespace, name)``; label and hash.
     asked_for: list[Any] = field(default_factory=list)
 
@@ -86,11 +89,17 @@ class Cluster:
         return list(self.logs)
 
     def confirm_confined(
-        self, _settings: object, _kubeconfig: object, labels: Mapping[str, str], digest: str
-    ) -> None:
-        self.asked_for.append((dict(labels), digest))
+        self,
+        _settings: object,
+        _kubeconfig: object,
+        labels: Mapping[str, str],
+        marks: Mapping[str, str],
+        _release: str,
+    ) -> tuple[str, ...]:
+        self.asked_for.append((dict(labels), dict(marks)))
         if self.unconfined:
             raise self.unconfined
+        return self.unready
 
 
 @contextlib.contextmanager
@@ -135,7 +144,8 @@ def deploy(
         for output in ("reach", "host", "firewall", "proof", "verify"):
             pulumi.export(output, getattr(tunnel, output))
 
-    with answered_by(cluster or Cluster()):
+    asked = cluster or Cluster()
+    with answered_by(asked):
         return record(
             program,
             computed,
@@ -143,6 +153,7 @@ def deploy(
             project=PROJECT,
             stack=STACK,
             preview=preview,
+            outputs=asked.outputs,
             into=into,
         )
 

@@ -18,7 +18,7 @@ from typing import Any, ParamSpec, TypeVar
 import pulumi
 from google.protobuf import empty_pb2, json_format, struct_pb2
 from pulumi.runtime.mocks import MockEngine
-from pulumi.runtime.proto import resource_pb2
+from pulumi.runtime.proto import provider_pb2, resource_pb2
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -152,11 +152,18 @@ class _Monitor:
     """The part of the engine that registers resources, as far as a program of ours asks it."""
 
     def __init__(
-        self, recording: Recording, provider: Provider, checked: Provider, *, preview: bool
+        self,
+        recording: Recording,
+        provider: Provider,
+        checked: Provider,
+        outputs: Mapping[str, Any],
+        *,
+        preview: bool,
     ) -> None:
         self._recording = recording
         self._provider = provider
         self._checked = checked
+        self._outputs = outputs
         self._preview = preview
 
     def SupportsFeature(
@@ -164,6 +171,15 @@ class _Monitor:
     ) -> resource_pb2.SupportsFeatureResponse:
         # Without output values an input arrives as itself.
         return resource_pb2.SupportsFeatureResponse(hasSupport=request.id != "outputValues")
+
+    def Invoke(self, request: resource_pb2.ResourceInvokeRequest) -> provider_pb2.InvokeResponse:
+        """Only what the engine itself answers: the outputs of the last update of this stack."""
+        assert request.tok == "pulumi:pulumi:readStackOutputs"
+        stack = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
+        assert json_format.MessageToDict(request.args) == {"name": stack}
+        answer = provider_pb2.InvokeResponse()
+        getattr(answer, "return").update({"name": stack, "outputs": dict(self._outputs)})
+        return answer
 
     def RegisterResource(
         self, request: resource_pb2.RegisterResourceRequest
@@ -246,18 +262,22 @@ def record(
     project: str = "project",
     stack: str = "stack",
     preview: bool = False,
+    outputs: Mapping[str, Any] | None = None,
     into: Recording | None = None,
 ) -> Recording:
     """Run ``program`` as Pulumi's language host does, and wait for all that it started.
 
-    ``checked`` is what a provider adds already when it checks inputs, and so at a preview too.
+    ``checked`` is what a provider adds already when it checks inputs, and so at a preview too;
+    ``outputs`` are the stack's own, of the update before.
     What the program raises, an error in an ``apply`` too, is raised here; hand in ``into`` to see
     what was recorded until then.
     """
     recording = Recording() if into is None else into
     # Pulumi keeps settings, configuration and the stack in context variables: an empty context is
     # as good as a new process.
-    Context().run(_run, program, provider, checked, project, stack, preview, recording)
+    Context().run(
+        _run, program, provider, checked, project, stack, preview, outputs or {}, recording
+    )
     return recording
 
 
@@ -268,6 +288,7 @@ def _run(
     project: str,
     stack: str,
     preview: bool,
+    outputs: Mapping[str, Any],
     recording: Recording,
 ) -> None:
     logger = logging.Logger(__name__)
@@ -280,7 +301,8 @@ def _run(
             pulumi.runtime.Settings(
                 project=project,
                 stack=stack,
-                monitor=_Monitor(recording, provider, checked, preview=preview),
+                organization="organization",
+                monitor=_Monitor(recording, provider, checked, outputs, preview=preview),
                 engine=MockEngine(logger),
                 dry_run=preview,
             )

@@ -159,3 +159,17 @@ def test_what_was_added_by_hand_is_told_at_the_next_preview(k3s_home: Recording,
 def test_a_changed_stack_file_is_not_taken_for_a_change_by_hand(k3s_home: Recording) -> None:
     cluster = Cluster(deployed(k3s_home))
     assert deploy({"egress": []}, cluster=cluster, preview=True).messages("warning") == []
+
+
+@pytest.mark.parametrize("preview", [True, False])
+def test_reasons_that_no_object_can_hold_stop_before_anything_is_declared(preview: bool) -> None:
+    longest = {"port": 80, "reason": "x" * 200}
+    entries = [
+        {"name": f"a-host-with-a-name-{n}", "host": f"10.0.{n // 250}.{n % 250 + 2}", **longest}
+        for n in range(1000)
+    ]
+    recording = Recording()
+    changes = {"egress": entries, "mustNotReach": [], "proof": "off"}
+    with pytest.raises(pulumi.RunError, match=r"egress: names, reasons .* shorten the longest"):
+        deploy(changes, preview=preview, into=recording)
+    assert [one.name for one in recording.resources] == ["newt-tunnel-k3s-home", "newt-tunnel"]

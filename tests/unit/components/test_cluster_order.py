@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pulumi
 import pytest
 
+from cluster import Unconfined
+from egress.network_policy import DIGEST_ANNOTATION
 from tests.unit.components.k3s_home import (
     CONTROL,
     CONTROL_NAMESPACE,
@@ -25,7 +28,7 @@ def test_without_a_proof_newt_still_comes_after_its_policies() -> None:
 def test_after_the_release_newts_pods_are_looked_at() -> None:
     cluster = Cluster()
     digest = deploy(cluster=cluster).stack_outputs["firewall"]["digest"]
-    assert ({"newt.instance": "newt"}, digest) in cluster.asked_for
+    assert ({"newt.instance": "newt"}, {DIGEST_ANNOTATION: digest}) in cluster.asked_for
 
 
 def test_a_preview_looks_at_no_pod() -> None:
@@ -35,6 +38,13 @@ def test_a_preview_looks_at_no_pod() -> None:
 
 
 def test_a_newt_outside_its_policy_fails_the_update() -> None:
-    open_cage = RuntimeError("the release made no pod labelled newt.instance=newt")
-    with pytest.raises(RuntimeError, match="made no pod"):
+    open_cage = Unconfined("the release made no pod labelled newt.instance=newt")
+    # Of anything but a RunError the user sees a traceback.
+    with pytest.raises(pulumi.RunError, match="made no pod"):
         deploy(cluster=Cluster(unconfined=open_cage))
+
+
+def test_a_newt_that_does_not_stay_up_is_named_and_fails_nothing() -> None:
+    sentence = "newt-1 in newt-tunnel: newt is not ready: newt does not stay up"
+    recording = deploy(cluster=Cluster(unready=(sentence,)))
+    assert sentence in recording.messages("warning")

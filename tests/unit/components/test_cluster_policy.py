@@ -11,7 +11,9 @@ from cluster import ClusterError
 from egress.network_policy import DIGEST_ANNOTATION, RENDERED_ANNOTATION
 from tests.unit.cluster.home import HOME, pod, port
 from tests.unit.components.k3s_home import (
+    CLAIM,
     CONTROL_NAMESPACE,
+    CREDENTIALS,
     DENY,
     NAMESPACE,
     OWNER,
@@ -137,8 +139,14 @@ def test_a_preview_without_a_cluster_keeps_what_the_state_holds() -> None:
     unreachable = Cluster(ClusterError("k3s-home: the cluster cannot be reached"))
     recording = deploy(cluster=unreachable, preview=True)
     ignored = {one.name: one.ignore_changes for one in recording.resources if one.ignore_changes}
+    generation = 'metadata.annotations["newt-tunnel/generation"]'
     assert ignored == {
+        NAMESPACE: ("metadata.annotations",),
+        CONTROL_NAMESPACE: ("metadata.annotations",),
+        DENY: ("spec", "metadata.annotations"),
         POLICY: ("spec", "metadata.annotations"),
+        CREDENTIALS: (generation,),
+        CLAIM: (generation,),
         PROOF: ("spec",),
         f"{PROOF.removesuffix('proving')}controlling": ("spec",),
         RELEASE: ("values",),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pulumi
 import pytest
 
 from cluster import ClusterError
@@ -177,5 +178,33 @@ def test_a_proof_that_is_off_has_no_table() -> None:
 def test_logs_that_cannot_be_read_fail_an_update_and_not_a_preview() -> None:
     cluster = Cluster(logs=ClusterError("k3s-home: log cannot be read"))
     assert deploy(cluster=cluster, preview=True).stack_outputs["proof"] == []
-    with pytest.raises(ClusterError, match="log cannot be read"):
+    with pytest.raises(pulumi.RunError, match="log cannot be read"):
         deploy(cluster=cluster)
+
+
+def test_a_table_that_was_cut_is_a_sentence_and_no_traceback() -> None:
+    cut = table(*MEASURED).rsplit("  ", 1)[0]
+    with pytest.raises(pulumi.RunError, match="the table of the proof cannot be read: not a row"):
+        deploy(cluster=Cluster(logs=(cut, table(*CONTROLLED))))
+
+
+def test_a_proof_whose_log_is_gone_is_told() -> None:
+    (warning,) = deploy(cluster=Cluster(logs=("", ""))).messages("warning")
+    assert "is gone, and the measured table with it" in warning
+
+
+def test_the_table_says_when_and_of_which_generation_it_was_measured() -> None:
+    line = "measured 2026-12-01T04:00:00Z, generation first, rules 0123456789abcdef\n"
+    logs = (line + table(*MEASURED), table(*CONTROLLED))
+    rows = deploy(cluster=Cluster(logs=logs)).stack_outputs["proof"]
+    assert {(row["measured"], row["generation"]) for row in rows} == {
+        ("2026-12-01T04:00:00Z", "first")
+    }
+
+
+def test_the_control_tries_the_canary_and_newt_does_not(k3s_home: Recording) -> None:
+    assert environment(k3s_home, CONTROL)["CANARY"] == "10.43.0.10,9153"
+    assert environment(k3s_home, PROOF)["CANARY"] == ""
+    for job in (PROOF, CONTROL):
+        assert environment(k3s_home, job)["GENERATION"] == "first"
+        assert environment(k3s_home, job)["RULES"] == k3s_home.stack_outputs["firewall"]["digest"]

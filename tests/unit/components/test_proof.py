@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pulumi
 import pytest
 
 from tests.unit.components import nas as example
@@ -142,7 +143,7 @@ def test_a_table_with_a_verdict_that_nobody_knows_is_an_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     _printed(monkeypatch, table(("postgres", "10.0.1.60", "5432/tcp", "block", "fine", "-")))
-    with pytest.raises(ValueError, match="fine"):
+    with pytest.raises(pulumi.RunError, match="fine"):
         deploy()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import pytest
 
 from egress.enforcers import EXEMPTIBLE, EXEMPTION
 from egress.model import CLUSTER_CANARIES
-from egress.proof import Probe, Result, Verdict, parse
+from egress.proof import Probe, Result, Verdict, measurement, parse
 from pod import PROBE
 
 #: What Kubernetes keeps of a failed pod's log, in bytes, and Pulumi shows to the user.
@@ -58,6 +59,8 @@ def probe(
     role: str = "newt",
     mode: str = "enforce",
     accept: str = "",
+    canary: str = "",
+    generation: str = "first",
 ) -> Said:
     (network / "open").write_text("".join(f"{address} {port}\n" for address, port in opened))
     script = PROBE
@@ -70,6 +73,9 @@ def probe(
             "PATH": f"{network}:/usr/bin:/bin",
             "TMPDIR": str(network),
             "ACCEPT": accept,
+            "CANARY": canary,
+            "GENERATION": generation,
+            "RULES": "0123456789abcdef",
             "EXEMPTIBLE": " ".join(EXEMPTIBLE),
             "EXEMPTION": EXEMPTION,
             "MODE": mode,
@@ -120,8 +126,32 @@ def test_a_cage_that_is_shut_is_a_table_and_success(network: Path) -> None:
 def test_every_column_is_as_wide_as_the_longest_verdict(network: Path) -> None:
     said = probe(network, GITEA, allow("pangolin", "203.0.113.10", 51820, "udp"), GRAFANA)
     assert said.verdicts["pangolin"] is Verdict.SENT
-    evidence = {line.rindex("  ") for line in said.log.splitlines()}
+    evidence = {line.rindex("  ") for line in said.log.splitlines()[1:]}
     assert len(evidence) == 1, "or the table is ragged"
+
+
+def test_a_table_says_when_and_of_which_generation_it_was_measured(network: Path) -> None:
+    for generation in ("first", "2026-12-01T04:00:00Z"):
+        found = measurement(probe(network, GITEA, generation=generation).log)
+        assert found["generation"] == generation
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", found["measured"])
+
+
+def test_a_canary_that_the_control_does_not_reach_is_refused_with_the_remedy(
+    network: Path,
+) -> None:
+    canary = "10.43.0.10,9153"
+    answered = [("10.43.0.10", 9153)]
+    silent = probe(network, GITEA, role="control", canary=canary)
+    assert silent.status == 1
+    assert "kubernetes.gateCanary: 10.43.0.10,9153 does not answer from the control" in silent.shown
+    assert "write NAMESPACE/SERVICE:PORT" in silent.shown
+    assert silent.rows, "the table is there all the same"
+    assert probe(network, GITEA, role="control", canary=canary, opened=answered).status == 0
+    assert probe(network, GITEA, role="control", mode="warn", canary=canary).status == 1, (
+        "a gate that always opens is no matter of the proof's mode"
+    )
+    assert probe(network, GITEA, role="newt").status == 0, "newt must not reach it"
 
 
 def test_a_cluster_that_enforces_nothing_fails_and_is_told_so(network: Path) -> None:

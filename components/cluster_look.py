@@ -1,0 +1,145 @@
+"""The look at the cluster before anything is declared: what is behind the names of the stack file,
+and whether what the last update made is there as it was made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pulumi
+
+import cluster
+from cluster import Lookup, Owned
+from cluster.difference import Difference, Made
+from cluster.limits import policy_too_large
+from cluster.ours import NAMESPACE, NETWORK_POLICY
+from components.egress_policy import DENIED, DENY, POLICY, RESTRICTED
+from components.newt_release import CLAIM, INSTANCE, INSTANCE_LABEL, POD_LABELS, RELEASE
+from components.recorded import recorded
+from egress import network_policy
+from egress.model import Policy
+from settings.load import kubeconfig
+from settings.stack import KubernetesSettings, Proof
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    lookup: Lookup
+    #: See ``cluster.drift``; None for a stack that nothing ever happened to.
+    generation: str | None
+    #: Of what nothing changes but its own loss.
+    secret_generation: str | None
+    claim_generation: str | None
+    #: Names of objects that must be made anew: an update in place needs an object that is there.
+    replaced: frozenset[str]
+
+
+def look(name: str, settings: KubernetesSettings, owner: str, resource: pulumi.Resource) -> Look:
+    """Look, and say what was found. A preview may do without a cluster; an update not."""
+    try:
+        lookup = cluster.survey(settings, kubeconfig())
+    except cluster.ClusterError as error:
+        if not pulumi.runtime.is_dry_run():
+            raise pulumi.RunError(str(cluster.unread(settings, error))) from None
+        lookup = cluster.unresolved(settings, error)
+    findings = list(lookup.findings)
+    differences: tuple[Difference, ...] = ()
+    generation = secret_generation = claim_generation = None
+    if (snapshot := lookup.snapshot) is not None:
+        own = {DENY: DENIED, POLICY: rendered(lookup.policy)}
+        state = recorded(settings.kubernetes.namespace)
+        made = _made(name, settings, owner, own, is_proved=state.is_proved)
+        digest = cluster.deployed_digest(snapshot, state.digest, INSTANCE_LABEL)
+        findings += cluster.existing_objects(
+            snapshot,
+            made.namespace,
+            [
+                Owned(
+                    kind=NAMESPACE,
+                    name=settings.kubernetes.control_namespace,
+                    resource=f"{name}-proof-control",
+                ),
+                Owned(kind=NAMESPACE, name=made.namespace, resource=f"{name}-egress-namespace"),
+                Owned(kind=NETWORK_POLICY, name=POLICY, resource=f"{name}-egress-policy"),
+                Owned(kind=NETWORK_POLICY, name=DENY, resource=f"{name}-egress-deny"),
+            ],
+            owner,
+            is_deployed=digest is not None,
+        )
+        if lookup.policy is not None:
+            annotations = network_policy.annotations_of(lookup.policy, INSTANCE)
+            findings += policy_too_large(own[POLICY], annotations)
+        findings += cluster.foreign_access(snapshot, POD_LABELS, own)
+        if digest is None:
+            findings += cluster.changed_by_hand(snapshot, own)
+        elif lookup.policy is not None:
+            differences = cluster.differences(snapshot, made, digest)
+        findings += [one.finding for one in differences]
+        generation = cluster.generation(snapshot, made, differences, datetime.now(UTC))
+        secret_generation = cluster.own_generation(snapshot.installed.secrets, made.secret)
+        claim_generation = cluster.own_generation(snapshot.installed.claims, CLAIM)
+    _tell(findings, resource)
+    replaced = frozenset(
+        one.name
+        for one in differences
+        # What another client wrote into the policy outlives an apply. While the policy is
+        # replaced the deny shuts newt, so it is never replaced as long as it is there.
+        if one.is_repaired and (one.is_missing or one.name == POLICY)
+    )
+    return Look(
+        lookup=lookup,
+        generation=generation,
+        secret_generation=generation if secret_name(name) in replaced else secret_generation,
+        claim_generation=generation if CLAIM in replaced else claim_generation,
+        replaced=replaced,
+    )
+
+
+def secret_name(name: str) -> str:
+    """How the name of the Secret begins in the tunnel ``name``; Pulumi gives it an end."""
+    return f"{name}-newt-credentials"
+
+
+def rendered(policy: Policy | None) -> Any:
+    return network_policy.newt_policy(policy, INSTANCE) if policy else DENIED
+
+
+def _made(
+    name: str,
+    settings: KubernetesSettings,
+    owner: str,
+    policies: dict[str, Any],
+    *,
+    is_proved: bool,
+) -> Made:
+    kubernetes = settings.kubernetes
+    has_control = is_proved and settings.proof is not Proof.OFF
+    return Made(
+        owner=owner,
+        namespace=kubernetes.namespace,
+        control_namespace=kubernetes.control_namespace if has_control else None,
+        namespace_labels=RESTRICTED,
+        policies=policies,
+        pod_labels=INSTANCE_LABEL,
+        secret=secret_name(name),
+        claim=CLAIM if kubernetes.storage.enabled else None,
+        job=f"{name}-proof-proving" if has_control else None,
+        release=RELEASE,
+    )
+
+
+def _tell(findings: list[cluster.Finding], resource: pulumi.Resource) -> None:
+    errors = [str(finding) for finding in findings if finding.level is cluster.Level.ERROR]
+    if errors:
+        raise pulumi.RunError("\n".join(errors))
+    is_preview = pulumi.runtime.is_dry_run()
+    tell = {
+        cluster.Level.INFO: pulumi.log.info,
+        cluster.Level.WARNING: pulumi.log.warn,
+        # A preview shows the danger; the update that follows removes it.
+        cluster.Level.DRIFT: pulumi.log.error if is_preview else pulumi.log.warn,
+    }
+    for finding in findings:
+        tell[finding.level](str(finding), resource=resource)

@@ -1,0 +1,77 @@
+"""What an update left: the measured table for the stack's outputs, and whether newt is confined.
+
+Runs in an ``apply``, where an exception that the engine does not know ends in a traceback: what the
+world did is a ``RunError``, one sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pulumi
+
+import cluster
+from components.newt_release import INSTANCE_LABEL, RELEASE
+from egress import proof
+from settings.load import kubeconfig
+from settings.stack import KubernetesSettings
+
+
+def confirm(
+    settings: KubernetesSettings,
+    status: pulumi.Output[object],
+    marks: Mapping[str, str],
+    resource: pulumi.Resource,
+) -> None:
+    """After the release: newt's pods must be those that the policy confines."""
+
+    def look(_: object) -> None:
+        try:
+            said = cluster.confirm_confined(settings, kubeconfig(), INSTANCE_LABEL, marks, RELEASE)
+        except cluster.ClusterError as error:
+            raise pulumi.RunError(str(error)) from None
+        for sentence in said:
+            pulumi.log.warn(sentence, resource=resource)
+
+    # The look before has told a preview all that there is.
+    if not pulumi.runtime.is_dry_run():
+        status.apply(look)
+
+
+def results(
+    settings: KubernetesSettings,
+    jobs: pulumi.Output[Sequence[str]],
+    resource: pulumi.Resource,
+) -> pulumi.Output[list[dict[str, str]]]:
+    """The table that the Jobs of these names measured: newt's, and the control's."""
+    namespaces = (settings.kubernetes.namespace, settings.kubernetes.control_namespace)
+
+    def rows(names: Sequence[str]) -> list[dict[str, str]]:
+        try:
+            own, control = cluster.job_logs(
+                settings, kubeconfig(), tuple(zip(namespaces, names, strict=True))
+            )
+            table = proof.with_control(proof.parse(own), proof.parse(control))
+        except (cluster.ClusterError, ValueError) as error:
+            text = f"the table of the proof cannot be read: {error}"
+            if not pulumi.runtime.is_dry_run():
+                raise pulumi.RunError(text) from None
+            # The look before has warned already; the table is not known.
+            return []
+        if not table:
+            pulumi.log.warn(
+                f"proof: the log of Job {names[0]} in {namespaces[0]} is gone, and the measured "
+                "table with it; newt is confined as it was",
+                resource=resource,
+            )
+        for result in table:
+            if not result.as_expected:
+                pulumi.log.warn(
+                    f"proof: {result.name} {result.destination} {result.port}: expected to "
+                    f"{result.expected}, {result.verdict.value} ({result.evidence})",
+                    resource=resource,
+                )
+        measurement = proof.measurement(own)
+        return [result.as_row() | measurement for result in table]
+
+    return jobs.apply(rows)
