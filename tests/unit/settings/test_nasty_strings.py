@@ -150,6 +150,7 @@ GOOD = {
         "egress[].service": "web/web",
         "egress[].namespace": "web",
         "egress[].host": "fd00::7",
+        "egress[].port": "http",
         "egress[].cidr": "10.0.7.0/24",
         "kubernetes.context": "k3s-home",
         "kubernetes.namespace": "newt",
