@@ -170,3 +170,24 @@ def rules(lookup: Lookup) -> list[str]:
     """What is allowed beside DNS and Pangolin."""
     assert lookup.policy is not None, "\n".join(map(str, lookup.errors))
     return [str(rule) for rule in lookup.policy.allowed if rule.name not in ("dns", "pangolin")]
+
+
+#: What the proof of the example tries in this cluster.
+PLAN = (
+    "reach udp 10.43.0.10 53 dns",
+    "reach tcp 10.43.0.10 53 dns",
+    "reach tcp 203.0.113.10 443 pangolin",
+    "reach udp 203.0.113.10 51820 pangolin",
+    "reach tcp 10.43.0.20 80 gitea",
+    "reach tcp 10.43.0.30 80 homeassistant",
+    "reach tcp 10.0.1.200 631 printer",
+    "block tcp 10.43.0.40 3000 grafana",
+    "block tcp 10.43.0.50 5432 postgres",
+    "block tcp 10.0.1.1 80 router",
+    "block tcp 10.43.0.1 443 kubernetes-api",
+    "block tcp @{node} 22 node-ssh",
+    "block tcp @{node} 10250 node-kubelet",
+    "block tcp 169.254.169.254 80 cloud-metadata",
+    "block tcp 9.9.9.9 53 foreign-resolver",
+    "block udp 9.9.9.9 53 foreign-resolver",
+)

@@ -11,30 +11,51 @@ with warnings.catch_warnings():
     warnings.filterwarnings("ignore", "This resource is deprecated", DeprecationWarning)
     from pulumi_command.remote import Command  # noqa: F401
 
+from tests.unit.components import examples
 from tests.unit.components import k3s_home as cluster_example
-from tests.unit.components.nas import deploy
+from tests.unit.components import nas as host_example
+from tests.unit.components.examples import EXAMPLES, Example
 from tests.unit.components.recording import Recording
+
+
+@pytest.fixture(params=EXAMPLES, ids=lambda example: example.STACK)
+def example(request: pytest.FixtureRequest) -> Example:
+    """Each of the example stacks: a test that takes it runs once for each platform."""
+    found: Example = request.param
+    return found
+
+
+@pytest.fixture
+def deployed(example: Example) -> Recording:
+    """The example, where there is nothing of it yet."""
+    return examples.deployed(example)
+
+
+@pytest.fixture
+def previewed(example: Example) -> Recording:
+    """Its first preview."""
+    return examples.deployed(example, preview=True)
 
 
 @pytest.fixture(scope="session")
 def nas() -> Recording:
     """The example stack on a host that has no rules yet."""
-    return deploy()
+    return examples.deployed(host_example)
 
 
 @pytest.fixture(scope="session")
 def preview() -> Recording:
     """The first preview of the example stack."""
-    return deploy(preview=True)
+    return examples.deployed(host_example, preview=True)
 
 
 @pytest.fixture(scope="session")
 def k3s_home() -> Recording:
     """The example stack of a cluster, in one that has nothing of it yet."""
-    return cluster_example.deploy()
+    return examples.deployed(cluster_example)
 
 
 @pytest.fixture(scope="session")
 def k3s_preview() -> Recording:
     """Its first preview."""
-    return cluster_example.deploy(preview=True)
+    return examples.deployed(cluster_example, preview=True)

@@ -1,7 +1,8 @@
 """NetworkPolicies are compared with files, so that a change of a rule can be read in a review.
 
-A directory per case under ``tests/golden-kubernetes``: ``policy.txt`` goes in, all the rest comes
-out. After a wanted change write them anew and read the diff, as ``test_golden`` says.
+A directory per case under ``tests/golden-kubernetes``: ``policy.txt`` goes in, newt's policy comes
+out. The one that denies everything to the namespace is in ``every-policy``. After a wanted change
+write the files anew and read the diff, as ``test_golden`` says.
 """
 
 from __future__ import annotations
@@ -12,34 +13,39 @@ import yaml
 from egress.model import Policy
 from egress.network_policy import annotations_of, deny_all, digest, newt_policy
 from tests.unit.egress.cluster_cases import GOLDEN, golden
-from tests.unit.egress.test_golden import differences, write
+from tests.unit.egress.test_golden import EVERY_POLICY, check
 
 CASES = sorted(file.parent.name for file in GOLDEN.glob("*/policy.txt"))
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_policy_renders_what_its_golden_file_says(case: str, pytestconfig: pytest.Config) -> None:
-    files = rendered(golden(case))
-    if pytestconfig.getoption("--update-golden", default=False):
-        write(GOLDEN / case, files)
-    difference = "".join(differences(GOLDEN / case, files))
-    assert not difference, f"another text than tests/golden-kubernetes/{case}:\n{difference}"
+    check(GOLDEN / case, rendered(golden(case)), pytestconfig)
+
+
+def test_what_denies_everything_renders_what_its_golden_file_says(
+    pytestconfig: pytest.Config,
+) -> None:
+    text = manifest({"name": "deny-all"}, deny_all())
+    check(GOLDEN / EVERY_POLICY, {"deny-all.yaml": text}, pytestconfig)
 
 
 def test_every_directory_of_golden_files_is_a_case() -> None:
-    assert sorted(folder.name for folder in GOLDEN.iterdir()) == CASES
+    assert {folder.name for folder in GOLDEN.iterdir()} == {*CASES, EVERY_POLICY}
 
 
 def rendered(policy: Policy) -> dict[str, str]:
-    """Manifests, complete enough for kubectl apply --dry-run=server."""
+    annotations = annotations_of(policy, "newt")
+    assert digest(policy) in annotations.values(), "the digest would be in no golden file"
+    metadata = {"name": "newt-tunnel-netpol", "annotations": annotations}
+    return {"networkpolicy.yaml": manifest(metadata, newt_policy(policy, "newt"))}
+
+
+def manifest(metadata: object, spec: object) -> str:
+    """Complete enough for kubectl apply --dry-run=server."""
     kind = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy"}
-    newts = kind | {
-        "metadata": {"name": "newt-tunnel-netpol", "annotations": annotations_of(policy, "newt")},
-        "spec": newt_policy(policy, "newt"),
-    }
-    everybodys = kind | {"metadata": {"name": "deny-all"}, "spec": deny_all()}
-    text = yaml.dump_all([newts, everybodys], Dumper=_Plain, sort_keys=False, width=100)
-    return {"networkpolicy.yaml": text, "digest": f"{digest(policy)}\n"}
+    whole = kind | {"metadata": metadata, "spec": spec}
+    return yaml.dump(whole, Dumper=_Plain, sort_keys=False, width=100)
 
 
 class _Plain(yaml.SafeDumper):

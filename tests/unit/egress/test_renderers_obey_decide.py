@@ -55,6 +55,15 @@ def nft_for(policy: Policy, cage: Cage = NFTABLES) -> nft_machine.Machine:
     return nft_machine.Machine(expanded(nftables.render(policy, cage)))
 
 
+def assert_obeyed(rules: Iptables | nft_machine.Machine, situation: Situation) -> None:
+    """In the hooks of both renderers that see every packet."""
+    for packet in situation.packets:
+        hook = "PREROUTING" if packet.direction is Direction.FROM_NEWT else "POSTROUTING"
+        for seen in readings(packet, CAGE):
+            outcome = rules.run(hook if isinstance(rules, Iptables) else hook.lower(), seen)
+            assert_same_verdict(situation.policy, packet, seen, outcome)
+
+
 def expanded(text: str) -> str:
     return "".join(f"{line}\n" for line in expand(text.splitlines(), RESOLUTION))
 
@@ -63,20 +72,14 @@ def expanded(text: str) -> str:
 @given(situations())
 def test_iptables_in_prerouting_gives_the_verdict_of_decide(situation: Situation) -> None:
     rules = Iptables(situation.policy, PREROUTING)
-    for packet in situation.packets:
-        hook = "PREROUTING" if packet.direction is Direction.FROM_NEWT else "POSTROUTING"
-        for seen in readings(packet, CAGE):
-            assert_same_verdict(situation.policy, packet, seen, rules.run(hook, seen))
+    assert_obeyed(rules, situation)
 
 
 @bounded
 @given(situations())
 def test_nftables_gives_the_verdict_of_decide(situation: Situation) -> None:
     rules = nft_for(situation.policy)
-    for packet in situation.packets:
-        hook = "prerouting" if packet.direction is Direction.FROM_NEWT else "postrouting"
-        for seen in readings(packet, CAGE):
-            assert_same_verdict(situation.policy, packet, seen, rules.run(hook, seen))
+    assert_obeyed(rules, situation)
 
 
 @briefly
@@ -85,20 +88,14 @@ def test_iptables_that_remembers_gives_the_verdict_of_decide_full_or_not(
     situation: Situation, full: bool
 ) -> None:
     rules = Iptables(situation.policy, replace(PREROUTING, log_drops=True), full=full)
-    for packet in situation.packets:
-        hook = "PREROUTING" if packet.direction is Direction.FROM_NEWT else "POSTROUTING"
-        for seen in readings(packet, CAGE):
-            assert_same_verdict(situation.policy, packet, seen, rules.run(hook, seen))
+    assert_obeyed(rules, situation)
 
 
 @briefly
 @given(situations())
 def test_nftables_that_remembers_gives_the_verdict_of_decide(situation: Situation) -> None:
     rules = nft_for(situation.policy, replace(NFTABLES, log_drops=True))
-    for packet in situation.packets:
-        hook = "prerouting" if packet.direction is Direction.FROM_NEWT else "postrouting"
-        for seen in readings(packet, CAGE):
-            assert_same_verdict(situation.policy, packet, seen, rules.run(hook, seen))
+    assert_obeyed(rules, situation)
 
 
 @bounded

@@ -3,14 +3,18 @@
 `python -m tests.unit.policies.recorder` records anew (`make golden`). Long programs that travel in
 an input are cut out of the files, and times too, so that a recording changes when an input does and
 not with every line of theirs. Who reads a recording gets the programs back.
+
+There is a file for each stack: the resources of an update, and what the first preview, which asks
+for the same, does not know of them.
 """
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 import runpy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +30,11 @@ from tests.unit.components.recording import STACK, UNKNOWN, Recording, record, r
 from tests.unit.components.recording import Resource as Registered
 
 REPOSITORY = Path(__file__).parents[3]
-RECORDINGS = Path(__file__).with_name("recordings")
+FOLDER = Path(__file__).with_name("recordings")
 STACKS = ("nas", "k3s-home")
-#: File name to stack, and whether it is a first preview, which knows no outputs.
-FILES: Mapping[str, tuple[str, bool]] = {
-    f"{stack}-{'preview' if preview else 'update'}.json": (stack, preview)
+#: Name of a recording to its stack, and whether it is of the first preview.
+NAMES: Mapping[str, tuple[str, bool]] = {
+    f"{stack}-{'preview' if preview else 'update'}": (stack, preview)
     for stack in STACKS
     for preview in (True, False)
 }
@@ -175,22 +179,73 @@ def _with_unknowns(value: Any) -> Any:
 
 
 def recorded(name: str) -> list[dict[str, Any]]:
-    """A recording of this folder, to be changed at will."""
-    data: list[dict[str, Any]] = _in_texts(_whole, json.loads((RECORDINGS / name).read_text()))
+    """A recording, to be changed at will."""
+    stack, preview = NAMES[name]
+    written = json.loads(file(stack).read_text())
+    resources: list[dict[str, Any]] = written["resources"]
+    if preview:
+        _forget(resources, written["unknown"])
+    whole = [{**one, "outputs": one.get("outputs", one["inputs"])} for one in resources]
+    data: list[dict[str, Any]] = _in_texts(_whole, whole)
     return data
 
 
-def text(name: str) -> str:
-    """A recording as it would be written now."""
-    stack, preview = FILES[name]
-    data = _in_texts(_short, as_data(run(stack, preview=preview)))
-    return json.dumps(data, indent=1, sort_keys=True) + "\n"
+def file(stack: str) -> Path:
+    return FOLDER / f"{stack}.json"
+
+
+def text(stack: str) -> str:
+    """The file of a stack as it would be written now."""
+    update, preview = (_brief(as_data(run(stack, preview=preview))) for preview in (False, True))
+    unknown = sorted(
+        f"{after['name']}/{place}"
+        for before, after in zip(update, preview, strict=True)
+        for place in _unknown(before, after)
+    )
+    seen = copy.deepcopy(update)
+    _forget(seen, unknown)
+    assert seen == preview, "a preview differs from an update by more than what it does not know"
+    whole = {"unknown": unknown, "resources": update}
+    return json.dumps(whole, indent=1, sort_keys=True) + "\n"
+
+
+def _brief(data: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Without the programs, and without outputs that are the inputs by definition (``as_data``)."""
+    return [
+        {
+            key: _in_texts(_short, value)
+            for key, value in one.items()
+            if key != "outputs" or _is_component(one["type"])
+        }
+        for one in data
+    ]
+
+
+def _unknown(before: Any, after: Any) -> Iterator[str]:
+    """The places that ``after`` does not know, unlike ``before``: keys, separated by slashes."""
+    items = after.items() if isinstance(after, dict) else enumerate(after)
+    for key, value in items:
+        known = before.get(key) if isinstance(before, dict) else before[key]
+        if value == UNKNOWN != known:
+            yield str(key)
+        elif value != known and isinstance(value, dict | list):
+            yield from (f"{key}/{place}" for place in _unknown(known, value))
+
+
+def _forget(resources: list[dict[str, Any]], places: Iterable[str]) -> None:
+    """Make unknown what a preview does not know."""
+    for place in places:
+        name, *keys, last = place.split("/")
+        (found,) = (one for one in resources if one["name"] == name)
+        within: Any = found
+        for key in keys:
+            within = within[int(key) if isinstance(within, list) else key]
+        within[int(last) if isinstance(within, list) else last] = UNKNOWN
 
 
 def write() -> None:
-    RECORDINGS.mkdir(exist_ok=True)
-    for name in FILES:
-        (RECORDINGS / name).write_text(text(name))
+    for stack in STACKS:
+        file(stack).write_text(text(stack))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from tests.unit.policies.judging import (
     network_policy,
     release,
 )
-from tests.unit.policies.recorder import FILES, recorded
+from tests.unit.policies.recorder import NAMES, recorded
 
 RULE = "newt-is-confined"
 RULES = "newt-tunnel-firewall-rules"
@@ -45,19 +45,19 @@ def not_needed(data: Data, *names: str) -> Data:
     return [one | {"needs": [urn for urn in one["needs"] if urn not in gone]} for one in data]
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", NAMES)
 def test_the_program_confines_newt_first(name: str) -> None:
     assert findings(RULE, recorded(name)) == []
 
 
-@pytest.mark.parametrize("name", ["nas-preview.json", "nas-update.json"])
+@pytest.mark.parametrize("name", ["nas-preview", "nas-update"])
 def test_a_container_without_the_firewall_is_named_with_what_to_do(name: str) -> None:
     (line,) = findings(RULE, without(recorded(name), RULES))
     assert line.startswith(f"{CONTAINER}: dependsOn: no firewall of newt-tunnel: ")
     assert "let the container depend on an EgressFirewall" in line
 
 
-@pytest.mark.parametrize("name", ["nas-preview.json", "nas-update.json"])
+@pytest.mark.parametrize("name", ["nas-preview", "nas-update"])
 def test_a_firewall_beside_the_container_is_not_before_it(name: str) -> None:
     (line,) = findings(RULE, not_needed(recorded(name), RULES))
     assert line.startswith(f"{CONTAINER}: dependsOn: not {RULES}: the firewall comes before newt")
@@ -75,7 +75,7 @@ def test_a_container_that_the_firewall_does_not_guard_is_found(key: str, value: 
     def move(properties: dict[str, Any]) -> None:
         properties["networksAdvanced"][0][key] = value
 
-    (line,) = findings(RULE, changed("nas-update.json", CONTAINER, move))
+    (line,) = findings(RULE, changed("nas-update", CONTAINER, move))
     assert line.startswith(f"{CONTAINER}: networksAdvanced: ")
     assert f"{RULES} guards 172.30.0.10 on network newt" in line
 
@@ -84,19 +84,19 @@ def test_a_second_network_is_outside_the_cage() -> None:
     def add(properties: dict[str, Any]) -> None:
         properties["networksAdvanced"].append({"name": "lan"})
 
-    (line,) = findings(RULE, changed("nas-update.json", CONTAINER, add))
+    (line,) = findings(RULE, changed("nas-update", CONTAINER, add))
     assert "lan (any address)" in line
 
 
 @pytest.mark.parametrize("what", ["networksAdvanced", "image"])
 def test_what_a_preview_does_not_know_is_no_violation(what: str) -> None:
-    data = changed("nas-preview.json", CONTAINER, lambda found: found.update({what: UNKNOWN}))
+    data = changed("nas-preview", CONTAINER, lambda found: found.update({what: UNKNOWN}))
     assert findings(RULE, data) == []
 
 
 @pytest.mark.parametrize("script", ["create", "stdin"])
 def test_a_command_that_is_not_the_firewall_is_none(script: str) -> None:
-    data = changed("nas-update.json", RULES, lambda found: found.update({script: "true"}))
+    data = changed("nas-update", RULES, lambda found: found.update({script: "true"}))
     assert len(findings(RULE, data)) == 1
 
 
@@ -118,7 +118,7 @@ def test_a_container_of_something_else_and_one_without_a_network_need_no_cage() 
     assert findings(RULE, [container(networkMode="none")]) == []
 
 
-@pytest.mark.parametrize("name", ["k3s-home-preview.json", "k3s-home-update.json"])
+@pytest.mark.parametrize("name", ["k3s-home-preview", "k3s-home-update"])
 def test_a_release_without_a_policy_is_named_with_what_to_do(name: str) -> None:
     (line,) = findings(RULE, without(recorded(name), *CAGES))
     assert line.startswith(f"{RELEASE}: dependsOn: no NetworkPolicy for newt-tunnel/")
@@ -126,7 +126,7 @@ def test_a_release_without_a_policy_is_named_with_what_to_do(name: str) -> None:
     assert "policyTypes [Egress]" in line
 
 
-@pytest.mark.parametrize("name", ["k3s-home-preview.json", "k3s-home-update.json"])
+@pytest.mark.parametrize("name", ["k3s-home-preview", "k3s-home-update"])
 def test_a_policy_beside_the_release_is_not_before_it(name: str) -> None:
     (line,) = findings(RULE, not_needed(recorded(name), *CAGES))
     assert line.startswith(f"{RELEASE}: dependsOn: not {CAGES[1]}: ")
@@ -134,7 +134,7 @@ def test_a_policy_beside_the_release_is_not_before_it(name: str) -> None:
 
 
 def test_the_proof_before_newt_is_no_newt_though_it_runs_newts_image() -> None:
-    data = without(recorded("k3s-home-update.json"), *CAGES, RELEASE)
+    data = without(recorded("k3s-home-update"), *CAGES, RELEASE)
     assert findings(RULE, data) == []
 
 

@@ -98,21 +98,21 @@ def test_a_patch_of_newt_is_confined_by_labels_that_it_gives_and_by_a_policy_for
 
 @pytest.mark.parametrize("gone", CAGES)
 def test_newts_own_policy_or_the_deny_is_a_cage_without_the_other(gone: str) -> None:
-    assert findings(RULE, without(recorded("k3s-home-update.json"), gone)) == []
+    assert findings(RULE, without(recorded("k3s-home-update"), gone)) == []
 
 
 def test_an_instance_with_another_label_has_the_deny_alone() -> None:
     def rename(properties: dict[str, Any]) -> None:
         properties["values"]["newtInstances"][0]["name"] = "other"
 
-    data = changed("k3s-home-update.json", RELEASE, rename)
+    data = changed("k3s-home-update", RELEASE, rename)
     assert findings(RULE, data) == []
     (line,) = findings(RULE, without(data, DENY))
     assert "newt.instance=other: nothing limits what newt reaches" in line
 
 
 @pytest.mark.parametrize("types", [["Ingress"], "Ingress"])
-@pytest.mark.parametrize("name", ["k3s-home-preview.json", "k3s-home-update.json"])
+@pytest.mark.parametrize("name", ["k3s-home-preview", "k3s-home-update"])
 def test_policies_without_egress_among_their_types_limit_nothing(name: str, types: Any) -> None:
     data = recorded(name)
     for policy in CAGES:
@@ -125,7 +125,7 @@ def test_policies_without_egress_among_their_types_limit_nothing(name: str, type
 # Namespace and cluster
 
 
-@pytest.mark.parametrize("name", ["k3s-home-preview.json", "k3s-home-update.json"])
+@pytest.mark.parametrize("name", ["k3s-home-preview", "k3s-home-update"])
 def test_policies_of_another_namespace_are_no_cage(name: str) -> None:
     data = changed(name, RELEASE, lambda found: found.update(namespace="other"))
     (line,) = findings(RULE, data)
@@ -154,7 +154,7 @@ def test_a_policy_in_another_cluster_is_no_cage(
 
 
 def test_the_recorded_release_in_another_cluster_is_found() -> None:
-    data = recorded("k3s-home-update.json")
+    data = recorded("k3s-home-update")
     other = provider("kubernetes", "other", context="other")
     data = [made_by(one, other) if one["name"] == RELEASE else one for one in data]
     (line,) = findings(RULE, [*data, other])
@@ -216,7 +216,7 @@ def patch(name: str, **spec: Any) -> dict[str, Any]:
 
 
 def in_the_cluster(one: dict[str, Any]) -> Data:
-    data = recorded("k3s-home-update.json")
+    data = recorded("k3s-home-update")
     return [*data, made_by(one, named(data, CLUSTER))]
 
 
@@ -262,7 +262,7 @@ def test_a_patch_of_newts_policy_is_found(one: dict[str, Any]) -> None:
     ],
 )
 def test_a_patch_of_something_else_is_left_alone(one: dict[str, Any]) -> None:
-    data = recorded("k3s-home-update.json")
+    data = recorded("k3s-home-update")
     if not one["provider"]:
         one = made_by(one, named(data, CLUSTER))
     assert findings(RULE, [*data, one | {"provider": one["provider"]}]) == []
@@ -293,7 +293,7 @@ INSTANCES_OWN = "values.newtInstances[0].networkPolicy.enabled"
         ({"instance": {"networkPolicy": {"enabled": "false"}}}, INSTANCES_OWN),
     ],
 )
-@pytest.mark.parametrize("name", ["k3s-home-preview.json", "k3s-home-update.json"])
+@pytest.mark.parametrize("name", ["k3s-home-preview", "k3s-home-update"])
 def test_the_recorded_release_with_the_charts_own_policy_is_found(
     name: str, values: dict[str, Any], place: str
 ) -> None:
@@ -304,7 +304,7 @@ def test_the_recorded_release_with_the_charts_own_policy_is_found(
 
 def test_the_charts_global_policy_is_not_rendered_where_the_instance_says_no() -> None:
     off = {"networkPolicy": {"enabled": False}}
-    data = changed("k3s-home-update.json", RELEASE, in_values(**{"global": OWN, "instance": off}))
+    data = changed("k3s-home-update", RELEASE, in_values(**{"global": OWN, "instance": off}))
     assert findings(RULE, data) == []
 
 

@@ -44,7 +44,7 @@ def with_bridge(name: object) -> Change:
     return lambda found: found["options"].update({BRIDGE: name})
 
 
-@pytest.mark.parametrize("name", ["nas-preview.json", "nas-update.json"])
+@pytest.mark.parametrize("name", ["nas-preview", "nas-update"])
 @pytest.mark.parametrize(
     ("resource", "change", "place"),
     [
@@ -101,11 +101,11 @@ def test_a_firewall_that_does_not_guard_this_newt_is_no_cage(
     ],
 )
 def test_the_same_host_and_network_in_other_words_are_a_cage(resource: str, change: Change) -> None:
-    assert findings(RULE, changed("nas-update.json", resource, change)) == []
+    assert findings(RULE, changed("nas-update", resource, change)) == []
 
 
 def test_a_hosts_name_may_have_capital_letters() -> None:
-    data = recorded("nas-update.json")
+    data = recorded("nas-update")
     for host in ("NAS.lan", "nas.lan"):
         named(data, RULES)["outputs"]["connection"]["host"] = host
         named(data, HOST)["outputs"]["host"] = "ssh://root@NAS.lan:22"
@@ -132,13 +132,13 @@ def test_the_program_confines_newt_in_every_arrangement(
 
 
 def test_a_command_that_does_something_else_at_an_update_is_no_firewall() -> None:
-    data = changed("nas-update.json", RULES, lambda found: found.update(update="true"))
+    data = changed("nas-update", RULES, lambda found: found.update(update="true"))
     (line,) = findings(RULE, data)
     assert line.startswith(f"{CONTAINER}: dependsOn: no firewall of newt-tunnel")
 
 
 def test_a_network_on_another_host_shows_nothing_of_the_bridge_on_this_one() -> None:
-    data = recorded("nas-update.json")
+    data = recorded("nas-update")
     other = provider("docker", "other", host="ssh://root@10.0.1.11:22")
     data = [made_by(one, other) if one["name"] == NETWORK else one for one in data]
     (line,) = findings(RULE, [*data, other])
@@ -147,7 +147,7 @@ def test_a_network_on_another_host_shows_nothing_of_the_bridge_on_this_one() -> 
 
 
 def test_a_second_newt_on_another_host_is_not_guarded_by_the_firewall_of_the_first() -> None:
-    data = recorded("nas-update.json")
+    data = recorded("nas-update")
     other = provider("docker", "other", host="ssh://root@10.0.1.11:22")
     second = made_by(copy.deepcopy(named(data, CONTAINER)), other) | {"name": "second", "urn": "x"}
     (line,) = findings(RULE, [*data, other, second])
@@ -156,7 +156,7 @@ def test_a_second_newt_on_another_host_is_not_guarded_by_the_firewall_of_the_fir
 
 
 def test_a_firewall_of_another_host_beside_the_right_one_does_no_harm() -> None:
-    data = recorded("nas-update.json")
+    data = recorded("nas-update")
     other = copy.deepcopy(named(data, RULES)) | {"name": "other", "urn": "other"}
     other["outputs"]["connection"]["host"] = "10.0.1.11"
     named(data, CONTAINER)["needs"].insert(0, "other")
@@ -172,7 +172,7 @@ def unknown(resource: str, *path: str) -> tuple[Data, str]:
             place = place[key]
         place[path[-1]] = UNKNOWN
 
-    return changed("nas-preview.json", resource, forget), ".".join((resource, *path))
+    return changed("nas-preview", resource, forget), ".".join((resource, *path))
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_what_is_wrong_for_certain_is_found_though_something_else_is_not_known()
     def change(properties: dict[str, Any]) -> None:
         properties.update(networkMode="lan-macvlan", networksAdvanced=UNKNOWN)
 
-    data = changed("nas-preview.json", CONTAINER, change)
+    data = changed("nas-preview", CONTAINER, change)
     assert len(findings(RULE, data)) == 1
     assert findings(KNOWN, data) == [], "the finding says enough"
 

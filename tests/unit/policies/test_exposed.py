@@ -64,7 +64,7 @@ def test_the_recorded_container_with_the_socket_is_found() -> None:
     def mount(properties: dict[str, Any]) -> None:
         properties["mounts"].append({"type": "bind", "source": "/var/run/docker.sock"})
 
-    (line,) = findings("no-docker-socket", changed("nas-preview.json", CONTAINER, mount))
+    (line,) = findings("no-docker-socket", changed("nas-preview", CONTAINER, mount))
     assert line.startswith(f"{CONTAINER}: mounts[2]: /var/run/docker.sock: ")
 
 
@@ -91,9 +91,9 @@ HARMLESS = [
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_a_folder_that_holds_a_socket_or_the_machine_is_found(folder: str) -> None:
-    (line,) = findings("no-docker-socket", changed("nas-preview.json", CONTAINER, bind(folder)))
+    (line,) = findings("no-docker-socket", changed("nas-preview", CONTAINER, bind(folder)))
     assert line.startswith(f"{CONTAINER}: mounts[2]: {folder}: with it newt, and Pangolin's")
-    data = changed("k3s-home-preview.json", RELEASE, host_path(folder))
+    data = changed("k3s-home-preview", RELEASE, host_path(folder))
     (line,) = findings("no-docker-socket", data)
     place = "values.newtInstances[0].extraVolumes[1].hostPath.path"
     assert line.startswith(f"{RELEASE}: {place}: {folder}: ")
@@ -107,8 +107,8 @@ def test_a_folder_that_holds_a_socket_or_the_machine_is_found(folder: str) -> No
 @pytest.mark.parametrize("folder", HARMLESS)
 def test_a_folder_that_holds_neither_is_left_alone(folder: Any) -> None:
     for name, resource, change in (
-        ("nas-update.json", CONTAINER, bind(folder)),
-        ("k3s-home-update.json", RELEASE, host_path(folder)),
+        ("nas-update", CONTAINER, bind(folder)),
+        ("k3s-home-update", RELEASE, host_path(folder)),
     ):
         assert findings("no-docker-socket", changed(name, resource, change)) == []
 
@@ -131,7 +131,7 @@ def test_the_mounts_of_another_container_are_not_seen_and_so_refused() -> None:
 VOLUME = "newt-tunnel-newt-config"
 
 
-@pytest.mark.parametrize("name", ["nas-preview.json", "nas-update.json"])
+@pytest.mark.parametrize("name", ["nas-preview", "nas-update"])
 def test_newts_docker_volume_that_is_such_a_folder_is_found(name: str) -> None:
     def bind_to(folder: object) -> Change:
         options = {"type": "none", "o": "bind", "device": folder}
@@ -155,7 +155,7 @@ def test_a_volume_that_is_such_a_folder_by_the_mounts_own_options_is_found() -> 
     assert findings("no-docker-socket", [mount("/srv")]) == []
 
 
-@pytest.mark.parametrize("name", ["k3s-home-preview.json", "k3s-home-update.json"])
+@pytest.mark.parametrize("name", ["k3s-home-preview", "k3s-home-update"])
 @pytest.mark.parametrize("bound", [{"claimRef": {"name": "newt-config"}}, {}])
 @pytest.mark.parametrize("kind", ["hostPath", "local"])
 def test_newts_persistent_volume_that_is_such_a_folder_is_found(
@@ -209,7 +209,7 @@ def test_an_engine_at_an_address_is_found(newt: dict[str, Any], place: str) -> N
     assert line.startswith(f"bare: {place}: with it newt")
 
 
-@pytest.mark.parametrize("name", ["k3s-home-preview.json", "k3s-home-update.json"])
+@pytest.mark.parametrize("name", ["k3s-home-preview", "k3s-home-update"])
 @pytest.mark.parametrize(
     ("change", "place"),
     [
@@ -244,7 +244,7 @@ def test_the_recorded_release_with_an_engine_is_found(
     ],
 )
 def test_the_recorded_release_with_the_engine_turned_off_is_left_alone(change: Change) -> None:
-    assert findings("no-docker-socket", changed("k3s-home-update.json", RELEASE, change)) == []
+    assert findings("no-docker-socket", changed("k3s-home-update", RELEASE, change)) == []
 
 
 @pytest.mark.parametrize(
@@ -271,8 +271,8 @@ def test_a_newt_that_is_part_of_its_machine_is_found(newt: dict[str, Any], place
 @pytest.mark.parametrize(
     ("name", "resource", "change"),
     [
-        ("nas-update.json", CONTAINER, lambda found: found.update(networkMode="host")),
-        ("k3s-home-preview.json", RELEASE, in_values("global", hostNetwork=True)),
+        ("nas-update", CONTAINER, lambda found: found.update(networkMode="host")),
+        ("k3s-home-preview", RELEASE, in_values("global", hostNetwork=True)),
     ],
 )
 def test_the_recorded_newt_on_the_machines_network_is_found(
@@ -284,7 +284,7 @@ def test_the_recorded_newt_on_the_machines_network_is_found(
 NATIVE = "the chart makes newt's container privileged"
 
 
-@pytest.mark.parametrize("name", ["k3s-home-preview.json", "k3s-home-update.json"])
+@pytest.mark.parametrize("name", ["k3s-home-preview", "k3s-home-update"])
 @pytest.mark.parametrize(
     ("change", "place"),
     [
@@ -317,7 +317,7 @@ def test_the_charts_native_mode_is_found_because_it_renders_a_privileged_pod(
     ],
 )
 def test_the_charts_native_mode_turned_off_is_left_alone(change: Change) -> None:
-    assert findings("no-host-network", changed("k3s-home-update.json", RELEASE, change)) == []
+    assert findings("no-host-network", changed("k3s-home-update", RELEASE, change)) == []
 
 
 def test_the_global_values_of_a_chart_that_includes_newts_come_on_top() -> None:

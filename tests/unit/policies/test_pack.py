@@ -19,7 +19,7 @@ from policies.rules import RULES
 from policies.view import Finding, Resource
 from tests.unit.components.recording import UNKNOWN
 from tests.unit.policies.judging import Data, changed, everything
-from tests.unit.policies.recorder import FILES, REPOSITORY, recorded
+from tests.unit.policies.recorder import NAMES, REPOSITORY, recorded
 
 MANDATORY = {
     *("newt-is-confined", "no-plain-secret", "no-copied-secret", "no-docker-socket"),
@@ -104,7 +104,7 @@ def test_every_rule_is_documented_by_its_name_and_level() -> None:
         assert rule.description.endswith(".")
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", NAMES)
 def test_behind_the_sdks_view_a_rule_finds_the_same(policies: list[sdk.Policy], name: str) -> None:
     assert said(policies, recorded(name)) == everything(recorded(name))
 
@@ -113,7 +113,7 @@ def test_a_value_that_a_preview_does_not_know_hides_no_other(policies: list[sdk.
     def change(properties: dict[str, Any]) -> None:
         properties.update(image=UNKNOWN, dns=UNKNOWN, networkMode="host", mounts=[UNKNOWN])
 
-    found = said(policies, changed("nas-preview.json", CONTAINER, change))
+    found = said(policies, changed("nas-preview", CONTAINER, change))
     assert found["no-host-network"] == [
         f"{CONTAINER}: networkMode: host: newt would be the machine itself, where no cage holds "
         "it: take it out"

@@ -56,14 +56,14 @@ def test_an_image_that_stays_or_is_not_newts_or_not_known_is_left_alone(image: s
 
 
 def test_the_recorded_program_with_a_moving_image_is_found() -> None:
-    data = changed("nas-preview.json", IMAGE, lambda found: found.update(name="fosrl/newt:latest"))
+    data = changed("nas-preview", IMAGE, lambda found: found.update(name="fosrl/newt:latest"))
     (line,) = findings("pinned-version", data)
     assert line.startswith(f"{IMAGE}: name: fosrl/newt:latest: ")
 
 
 @pytest.mark.parametrize("version", [None, "", "*", "1", "1.5", "^1.5.0", ">=1.0.0", "latest"])
 def test_a_chart_without_an_exact_version_is_found(version: str | None) -> None:
-    data = changed("k3s-home-preview.json", RELEASE, lambda found: found.update(version=version))
+    data = changed("k3s-home-preview", RELEASE, lambda found: found.update(version=version))
     (line,) = findings("pinned-version", data)
     assert line.startswith(f"{RELEASE}: version: {version or '(missing)'}: ")
 

@@ -283,5 +283,5 @@ def test_a_chart_is_judged_by_what_it_renders_where_the_engine_lists_that() -> N
 
 
 def test_the_program_has_one_newt_on_each_target() -> None:
-    assert recognised(recorded("nas-update.json")) == ["newt-tunnel-newt-container"]
-    assert recognised(recorded("k3s-home-update.json")) == ["newt-tunnel-newt-release"]
+    assert recognised(recorded("nas-update")) == ["newt-tunnel-newt-container"]
+    assert recognised(recorded("k3s-home-update")) == ["newt-tunnel-newt-release"]

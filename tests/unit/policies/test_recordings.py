@@ -6,20 +6,28 @@ import pytest
 
 from policies.rules import RULES, Level
 from tests.unit.components.nas import NEWT_SECRET
+from tests.unit.components.recording import UNKNOWN
 from tests.unit.policies import recorder
 from tests.unit.policies.judging import Rule, findings
 
-RECORDING = pytest.mark.parametrize("name", recorder.FILES)
+RECORDING = pytest.mark.parametrize("name", recorder.NAMES)
 
 
-@RECORDING
-def test_a_recording_is_what_the_program_asks_for_now(name: str) -> None:
-    written = (recorder.RECORDINGS / name).read_text()
-    assert recorder.text(name) == written, f"{name} is out of date: run make golden"
+@pytest.mark.parametrize("stack", recorder.STACKS)
+def test_a_recording_is_what_the_program_asks_for_now(stack: str) -> None:
+    path = recorder.file(stack)
+    assert recorder.text(stack) == path.read_text(), f"{path.name} is out of date: run make golden"
+
+
+@pytest.mark.parametrize("stack", recorder.STACKS)
+def test_a_preview_is_recorded_with_what_it_does_not_know(stack: str) -> None:
+    known, seen = (str(recorder.recorded(f"{stack}-{what}")) for what in ("update", "preview"))
+    assert UNKNOWN in seen
+    assert UNKNOWN not in known
 
 
 def test_no_other_recording_is_kept() -> None:
-    assert {path.name for path in recorder.RECORDINGS.iterdir()} == set(recorder.FILES)
+    assert {*recorder.FOLDER.iterdir()} == {recorder.file(stack) for stack in recorder.STACKS}
 
 
 @RECORDING

@@ -37,49 +37,49 @@ Change = Callable[[dict[str, Any]], object]
 # What a change makes of a recorded resource, and the property that is found.
 SECRETS: list[tuple[str, str, Change, str]] = [
     (
-        "nas-update.json",
+        "nas-update",
         CONTAINER,
         lambda found: found["envs"].append(f"NEWT_SECRET={SECRET}"),
         "envs.NEWT_SECRET",
     ),
     (
-        "nas-preview.json",
+        "nas-preview",
         CONTAINER,
         lambda found: found.update(command=["--id", "2ix2", "--secret", SECRET]),
         "command",
     ),
     (
-        "nas-update.json",
+        "nas-update",
         RULES,
         lambda found: found.update(create=f"NEWT_SECRET={SECRET} sh -s -- apply x"),
         "create",
     ),
     (
-        "nas-update.json",
+        "nas-update",
         RULES,
         lambda found: found.update(environment={"NEWT_PROVISIONING_KEY": SECRET}),
         "environment.NEWT_PROVISIONING_KEY",
     ),
     (
-        "nas-update.json",
+        "nas-update",
         RULES,
         lambda found: found.update(triggers=["a", f"{SSH_KEY} {SECRET}"]),
         "triggers[1]",
     ),
     (
-        "k3s-home-update.json",
+        "k3s-home-update",
         RELEASE,
         in_values("newtInstances", 0, "auth", secret=SECRET),
         "values.newtInstances[0].auth.secret",
     ),
     (
-        "k3s-home-preview.json",
+        "k3s-home-preview",
         RELEASE,
         in_values("newtInstances", 0, "extraEnv", NEWT_SECRET=SECRET),
         "values.newtInstances[0].extraEnv.NEWT_SECRET",
     ),
     (
-        "k3s-home-update.json",
+        "k3s-home-update",
         RELEASE,
         in_values("newtInstances", 0, env=[{"name": "NEWT_SECRET", "value": SECRET}]),
         "values.newtInstances[0].env[0].value",
@@ -232,7 +232,7 @@ def test_configuration_without_a_secret_is_left_alone(config: dict[str, Any]) ->
 # The secret itself, under any name
 
 
-@pytest.mark.parametrize("name", ["k3s-home-preview.json", "k3s-home-update.json"])
+@pytest.mark.parametrize("name", ["k3s-home-preview", "k3s-home-update"])
 @pytest.mark.parametrize(
     "content", [NEWT_SECRET, f"x={NEWT_SECRET};", encoded(NEWT_SECRET)], ids=["is", "has", "base64"]
 )
@@ -248,7 +248,7 @@ def test_a_config_map_with_newts_secret_under_another_name_is_found(
     assert encoded(NEWT_SECRET) not in line
 
 
-@pytest.mark.parametrize("name", ["nas-preview.json", "nas-update.json"])
+@pytest.mark.parametrize("name", ["nas-preview", "nas-update"])
 @pytest.mark.parametrize(
     ("resource", "change", "place"),
     [
@@ -277,7 +277,7 @@ def test_newts_secret_anywhere_else_on_a_docker_host_is_found(
 
 def test_newts_secret_in_the_values_of_a_chart_is_found_under_any_key() -> None:
     change = in_values("newtInstances", 0, "extraEnv", X=NEWT_SECRET)
-    (line,) = findings("no-copied-secret", changed("k3s-home-update.json", RELEASE, change))
+    (line,) = findings("no-copied-secret", changed("k3s-home-update", RELEASE, change))
     assert line.startswith(f"{RELEASE}: values.newtInstances[0].extraEnv.X: (not shown): ")
 
 
@@ -291,6 +291,6 @@ def test_a_secret_that_comes_encoded_is_known_and_a_short_one_is_not_looked_for(
 
 
 def test_the_secret_may_be_in_more_than_one_secret() -> None:
-    data = recorded("k3s-home-update.json")
+    data = recorded("k3s-home-update")
     second = by_hand("kubernetes:core/v1:Secret", {"stringData": {"x": NEWT_SECRET}})
     assert findings("no-copied-secret", [*data, second]) == []

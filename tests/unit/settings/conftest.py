@@ -10,9 +10,10 @@ from pulumi import runtime
 
 from settings.load import load
 from settings.secrets import Secrets
-from settings.stack import AnySettings
-from tests.unit.settings.encrypted import Load, as_pulumi_hands_over
-from tests.unit.settings.example import PREFIX
+from settings.stack import MODELS, AnySettings
+from tests.unit.settings import encrypted as example
+from tests.unit.settings.encrypted import WITH_SECRET, Load, Loaded, Refused, as_pulumi_hands_over
+from tests.unit.settings.example import PREFIX, TREES
 
 
 @pytest.fixture
@@ -27,3 +28,25 @@ def handed_over() -> Iterator[Load]:
 
     yield run
     runtime.set_all_config({}, [])
+
+
+@pytest.fixture
+def loaded(handed_over: Load, platform: str) -> Loaded:
+    """The example of the module's ``platform``, with changes."""
+
+    def run(
+        changes: Mapping[str, Any] | None = None, *, encrypted: Mapping[str, Any] = WITH_SECRET
+    ) -> tuple[Any, Secrets]:
+        settings, secrets = handed_over(TREES[platform](changes), encrypted)
+        assert type(settings) is MODELS[platform]
+        return settings, secrets
+
+    return run
+
+
+@pytest.fixture
+def refused(handed_over: Load, platform: str) -> Refused:
+    """The lines about it."""
+    return lambda changes=None, **encrypted: example.refused(
+        handed_over, TREES[platform](changes), encrypted
+    )

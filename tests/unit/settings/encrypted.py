@@ -25,6 +25,9 @@ WITH_SECRET: Mapping[str, Any] = {"newtSecret": SECRET}
 
 #: Plain keys and encrypted ones in, what ``load()`` makes of them out.
 Load = Callable[[Mapping[str, Any], Mapping[str, Any]], tuple[AnySettings, Secrets]]
+#: An example with changes: what is loaded, and the lines of the error.
+Loaded = Callable[..., tuple[Any, Secrets]]
+Refused = Callable[..., list[str]]
 
 
 def as_pulumi_hands_over(tree: Mapping[str, Any]) -> dict[str, str]:

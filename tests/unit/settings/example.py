@@ -45,6 +45,10 @@ def cluster_stack(changes: Mapping[str, Any] | None = None) -> dict[str, Any]:
     return changed(shipped("k3s-home"), changes)
 
 
+#: By platform, the example with changes.
+TREES = {"docker": stack, "kubernetes": cluster_stack}
+
+
 def changed(tree: dict[str, Any], changes: Mapping[str, Any] | None) -> dict[str, Any]:
     for path, value in (changes or {}).items():
         *sections, last = (
@@ -75,12 +79,15 @@ def cluster_settings(changes: Mapping[str, Any] | None = None) -> KubernetesSett
     return found
 
 
-def problems(changes: Mapping[str, Any] | None = None) -> list[str]:
+def problems_on(platform: str, changes: Mapping[str, Any] | None = None) -> list[str]:
     """The lines a user would read."""
-    _, found = judge(stack(changes))
+    _, found = judge(TREES[platform](changes))
     return [str(problem) for problem in found]
+
+
+def problems(changes: Mapping[str, Any] | None = None) -> list[str]:
+    return problems_on("docker", changes)
 
 
 def cluster_problems(changes: Mapping[str, Any] | None = None) -> list[str]:
-    _, found = judge(cluster_stack(changes))
-    return [str(problem) for problem in found]
+    return problems_on("kubernetes", changes)

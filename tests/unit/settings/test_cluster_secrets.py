@@ -3,44 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from typing import Any
 
 import pytest
 
-from settings.secrets import Secrets
-from settings.stack import KubernetesSettings
-from tests.unit.settings import encrypted as example
-from tests.unit.settings.encrypted import KEY, KUBECONFIG, NEEDLE, SECRET, WITH_SECRET
+from tests.unit.settings.encrypted import (
+    KEY,
+    KUBECONFIG,
+    NEEDLE,
+    SECRET,
+    WITH_SECRET,
+    Loaded,
+    Refused,
+)
 from tests.unit.settings.example import ABSENT, cluster_stack
 
-Load = Callable[..., tuple[KubernetesSettings, Secrets]]
-Refused = Callable[..., list[str]]
-
 
 @pytest.fixture
-def loaded(handed_over: example.Load) -> Load:
-    """The example with changes."""
-
-    def run(
-        changes: Mapping[str, Any] | None = None, *, encrypted: Mapping[str, Any] = WITH_SECRET
-    ) -> tuple[KubernetesSettings, Secrets]:
-        settings, secrets = handed_over(cluster_stack(changes), encrypted)
-        assert isinstance(settings, KubernetesSettings)
-        return settings, secrets
-
-    return run
+def platform() -> str:
+    return "kubernetes"
 
 
-@pytest.fixture
-def refused(handed_over: example.Load) -> Refused:
-    """The lines about the example with changes."""
-    return lambda changes=None, **encrypted: example.refused(
-        handed_over, cluster_stack(changes), encrypted
-    )
-
-
-def test_a_kubeconfig_goes_on_as_a_secret_output_only(loaded: Load) -> None:
+def test_a_kubeconfig_goes_on_as_a_secret_output_only(loaded: Loaded) -> None:
     async def check() -> None:
         settings, secrets = loaded(encrypted={**WITH_SECRET, "kubeconfig": KUBECONFIG})
         assert secrets.kubeconfig is not None
@@ -51,7 +34,7 @@ def test_a_kubeconfig_goes_on_as_a_secret_output_only(loaded: Load) -> None:
     asyncio.run(check())
 
 
-def test_without_a_kubeconfig_the_context_must_be_written(loaded: Load, refused: Refused) -> None:
+def test_without_a_kubeconfig_the_context_must_be_written(loaded: Loaded, refused: Refused) -> None:
     (line,) = refused({"kubernetes.context": ABSENT}, **WITH_SECRET)
     assert line.startswith("kubernetes.context: (missing): write which cluster is meant")
     assert line.endswith("pulumi config set --secret kubeconfig < FILE")

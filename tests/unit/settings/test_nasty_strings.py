@@ -1,7 +1,8 @@
-"""No string of the stack file can carry anything that a shell, a rule or a file would act on."""
+"""No string of a stack file can carry what a shell, a rule, a chart or a file would act on."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,8 +11,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from settings.load import judge
+from settings.stack import MODELS
 from settings.table import rows
-from tests.unit.settings.example import HOST_KEY, problems, stack
+from tests.unit.settings.bad_input import HOST, PODS
+from tests.unit.settings.example import HOST_KEY, TREES, cluster_problems, problems, problems_on
 
 NASTY = (
     "$(reboot)",
@@ -44,16 +47,24 @@ NASTY = (
 )
 
 
-def entry(**keys: str) -> list[dict[str, Any]]:
-    return [{"name": "web", "host": "10.0.1.77", "port": 80, **keys}]
+def entry(**keys: Any) -> dict[str, Any]:
+    """An entry of a host, or of a block."""
+    whole = {**HOST, **keys}
+    if "cidr" in keys:
+        del whole["host"]
+    return {"egress": [whole]}
 
 
-def block(value: str) -> list[dict[str, Any]]:
-    return [{"name": "web", "cidr": value, "port": 80}]
+def cluster_entry(**keys: Any) -> dict[str, Any]:
+    """An entry of pods, or of what ``keys`` name."""
+    whole = {**PODS, **keys}
+    if not keys.keys().isdisjoint({"host", "cidr", "service"}):
+        del whole["namespace"], whole["labels"]
+    return {"egress": [whole]}
 
 
 # For every key of the table that can be written as text: the example with that text in it.
-PLACES: dict[str, Any] = {
+ON_DOCKER: dict[str, Any] = {
     "platform": lambda text: {"platform": text},
     "pangolin.endpoint": lambda text: {"pangolin.endpoint": f"https://{text}"},
     "pangolin.addresses": lambda text: {"pangolin.addresses": [text]},
@@ -75,62 +86,112 @@ PLACES: dict[str, Any] = {
     "proof": lambda text: {"proof": text},
     "dns": lambda text: {"dns": [text]},
     "egress": lambda text: {"egress": [f"{text}:80:tcp"]},
-    "egress[].name": lambda text: {"egress": entry(name=text)},
-    "egress[].host": lambda text: {"egress": entry(host=text)},
-    "egress[].cidr": lambda text: {"egress": block(text)},
-    "egress[].port": lambda text: {"egress": entry(port=text)},
-    "egress[].protocol": lambda text: {"egress": entry(protocol=text)},
-    "egress[].reason": lambda text: {"egress": entry(reason=text)},
+    **{
+        f"egress[].{key}": lambda text, key=key: entry(**{key: text})
+        for key in ("name", "host", "cidr", "port", "protocol", "reason")
+    },
     **{
         f"reasons.{key}": lambda text, key=key: {f"reasons.{key}": text}
         for key in ("dns", "image", "proof", "capabilities")
     },
     "mustNotReach": lambda text: {"mustNotReach": [f"gitea.lan:{text}:tcp"]},
-    "docker.address": lambda text: {"docker.address": text},
-    "docker.port": lambda text: {"docker.port": text},
-    "docker.user": lambda text: {"docker.user": text},
     "docker.hostKey": lambda text: {"docker.hostKey": f"ssh-ed25519 {text}"},
-    "docker.sudo": lambda text: {"docker.sudo": text},
-    "docker.subnet": lambda text: {"docker.subnet": text},
-    "docker.newtAddress": lambda text: {"docker.newtAddress": text},
-    "docker.bridge": lambda text: {"docker.bridge": text},
-    "docker.firewall": lambda text: {"docker.firewall": text},
-    "docker.hook": lambda text: {"docker.hook": text},
-    "docker.persistence": lambda text: {"docker.persistence": text},
-    "docker.logDrops": lambda text: {"docker.logDrops": text},
+    **{
+        f"docker.{key}": lambda text, key=key: {f"docker.{key}": text}
+        for key in (
+            *("address", "port", "user", "sudo", "subnet", "newtAddress", "bridge"),
+            *("firewall", "hook", "persistence", "logDrops"),
+        )
+    },
+}
+IN_A_CLUSTER: dict[str, Any] = {
+    **{
+        key: place
+        for key, place in ON_DOCKER.items()
+        if not key.startswith(("docker.", "egress[]", "newt.capabilities", "reasons.capabilities"))
+    },
+    **{
+        f"egress[].{key}": lambda text, key=key: cluster_entry(**{key: text})
+        for key in ("name", "service", "namespace", "labels", "host", "cidr", "port", "protocol")
+    },
+    "egress[].wide": lambda text: cluster_entry(cidr="10.0.7.0/24", wide=text),
+    "egress[].reason": lambda text: cluster_entry(reason=text),
+    **{
+        f"kubernetes.{key}": lambda text, key=key: {f"kubernetes.{key}": text}
+        for key in (
+            *("context", "namespace", "chart.repository", "chart.name", "chart.version"),
+            *("storage.size", "storage.class", "storage.enabled", "clusterDns.namespace"),
+            *("clusterDns.labels", "clusterDns.port", "gateCanary", "acceptNodeAccess"),
+        )
+    },
 }
 
-
-def test_every_option_of_the_table_is_attacked() -> None:
-    assert set(PLACES) == {row.key for row in rows() if row.type != "secret"}
-
-
-@pytest.mark.parametrize("place", PLACES)
-def test_a_nasty_string_is_refused_on_one_harmless_line(place: str) -> None:
-    for text in NASTY:
-        lines = problems(PLACES[place](text))
-        assert len(lines) == 1, lines
-        assert lines[0].isascii()
-        assert lines[0].isprintable()
-
-
-@pytest.mark.parametrize("place", PLACES)
-def test_a_good_value_with_a_line_break_after_it_is_refused(place: str) -> None:
-    good = {
+PLACES = {"docker": ON_DOCKER, "kubernetes": IN_A_CLUSTER}
+EVERYWHERE = [(platform, place) for platform, places in PLACES.items() for place in places]
+# A good value of a place; elsewhere it is 80.
+GOOD = {
+    "docker": {
         "pangolin.endpoint": "pangolin.example.com",
+        "pangolin.addresses": "203.0.113.10",
+        "pangolin.ports": "444/tcp",
         "newt.image": "1.16.0",
-        "docker.hostKey": HOST_KEY.removeprefix("ssh-ed25519 "),
+        "dns": "10.0.1.53",
         "egress": "gitea.lan",
-        "egress[].cidr": "10.0.1.0/24",
+        "egress[].host": "10.0.1.77",
+        "egress[].cidr": "10.0.7.0/24",
+        "docker.hostKey": HOST_KEY.removeprefix("ssh-ed25519 "),
         "docker.subnet": "172.30.0.0/24",
         "docker.address": "10.0.1.10",
         "docker.newtAddress": "172.30.0.10",
-        "dns": "10.0.1.53",
-        "pangolin.addresses": "203.0.113.10",
-        "pangolin.ports": "444/tcp",
-        "egress[].host": "10.0.1.77",
-    }.get(place, "80")
-    assert len(problems(PLACES[place](f"{good}\n"))) == 1
+    },
+    "kubernetes": {
+        "dns": "169.254.20.10",
+        "egress[].name": "web",
+        "egress[].service": "web/web",
+        "egress[].namespace": "web",
+        "egress[].host": "fd00::7",
+        "egress[].port": "http",
+        "egress[].cidr": "10.0.7.0/24",
+        "kubernetes.context": "k3s-home",
+        "kubernetes.namespace": "newt",
+        "kubernetes.chart.version": "1.5.0",
+        "kubernetes.chart.repository": "https://charts.fossorial.io",
+        "kubernetes.gateCanary": "10.43.0.10:9153",
+        "kubernetes.storage.size": "64Mi",
+    },
+}
+
+
+def assert_harmless(line: str) -> None:
+    assert line.isascii()
+    assert line.isprintable()
+
+
+@pytest.mark.parametrize("platform", PLACES)
+def test_every_option_of_the_table_is_attacked(platform: str) -> None:
+    options = {row.key for row in rows(MODELS[platform]) if row.type != "secret"}
+    assert set(PLACES[platform]) == options
+
+
+@pytest.mark.parametrize(("platform", "place"), EVERYWHERE)
+def test_a_nasty_string_is_refused_on_one_harmless_line(platform: str, place: str) -> None:
+    for text in NASTY:
+        lines = problems_on(platform, PLACES[platform][place](text))
+        assert len(lines) == 1, f"{text!r}: {lines}"
+        assert_harmless(lines[0])
+
+
+@pytest.mark.parametrize(("platform", "place"), EVERYWHERE)
+def test_a_good_value_with_a_line_break_after_it_is_refused(platform: str, place: str) -> None:
+    good = GOOD[platform].get(place, "80")
+    assert len(problems_on(platform, PLACES[platform][place](f"{good}\n"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("platform", "place"), [(platform, place) for platform in GOOD for place in GOOD[platform]]
+)
+def test_a_good_value_alone_is_taken(platform: str, place: str) -> None:
+    assert problems_on(platform, PLACES[platform][place](GOOD[platform][place])) == []
 
 
 @pytest.mark.parametrize("text", [*NASTY, "FOO BAR", "1A", "a"], ids=ascii)
@@ -138,13 +199,36 @@ def test_a_nasty_name_of_a_variable_is_refused(text: str) -> None:
     assert len(problems({"newt": {"environment": {text: "x"}}})) == 1
 
 
+@pytest.mark.parametrize("platform", TREES)
 @pytest.mark.parametrize("text", [*NASTY, "[key]", "", "docker.$(x)"], ids=ascii)
-def test_a_nasty_unknown_key_is_shown_on_one_harmless_line(text: str) -> None:
-    for changed in ({**stack(), text: 1}, {**stack(), "newt": {text: 1}}):
+def test_a_nasty_unknown_key_is_shown_on_one_harmless_line(platform: str, text: str) -> None:
+    tree = TREES[platform]()
+    for changed in ({**tree, text: 1}, {**tree, "newt": {text: 1}}):
         _, found = judge(changed)
         (line,) = map(str, found)
-        assert line.isascii()
-        assert line.isprintable()
+        assert_harmless(line)
+
+
+@pytest.mark.parametrize("text", NASTY)
+def test_a_nasty_label_is_refused_on_one_harmless_line(text: str) -> None:
+    for labels in ({text: "web"}, {"app": text}, {f"a.example/{text}": "b"}, {f"{text}/a": "b"}):
+        (line,) = cluster_problems(cluster_entry(labels=labels))
+        assert_harmless(line)
+
+
+@pytest.mark.parametrize("part", ["{}:80", "monitoring/{}:80", "{}/grafana:80", "10.0.0.1:{}"])
+def test_a_nasty_part_of_a_canary_or_a_service_is_refused(part: str) -> None:
+    for text in NASTY:
+        assert len(cluster_problems({"kubernetes.gateCanary": part.format(text)})) == 1
+        assert len(cluster_problems(cluster_entry(service=part.format(text)))) == 1
+
+
+@pytest.mark.parametrize("part", ["https://{}", "oci://a/{}", "./{}", "https://a.example/{}"])
+def test_a_nasty_part_of_a_repository_is_refused(part: str) -> None:
+    for text in NASTY:
+        # A user's home folder is one thing in a URL and another in a shell; here it is a URL.
+        if "~" not in text or part == "./{}":
+            assert len(cluster_problems({"kubernetes.chart.repository": part.format(text)})) == 1
 
 
 JSON = st.recursive(
@@ -162,13 +246,19 @@ JSON = st.recursive(
 )
 
 
-@hypothesis_settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
-@given(key=st.sampled_from(sorted(stack())), value=JSON)
+def _keys() -> Iterator[tuple[str, str]]:
+    for platform, tree in TREES.items():
+        for key in sorted(tree()):
+            yield platform, key
+
+
+@hypothesis_settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
+@given(place=st.sampled_from([*_keys()]), value=JSON)
 def test_whatever_is_written_is_answered_by_settings_or_by_harmless_lines(
-    key: str, value: object
+    place: tuple[str, str], value: object
 ) -> None:
-    found, wrong = judge({**stack(), key: value})
+    platform, key = place
+    found, wrong = judge({**TREES[platform](), key: value})
     assert (found is None) == bool(wrong)
     for line in map(str, wrong):
-        assert line.isascii()
-        assert line.isprintable()
+        assert_harmless(line)

@@ -15,11 +15,10 @@ from settings.load import judge
 from settings.schema import FILE, MODELINE, PROJECT, rendered, schema
 from settings.stack import MODELS
 from settings.table import rows
-from tests.unit.settings import test_bad_input, test_cluster_bad_input
-from tests.unit.settings.example import ABSENT, STACKS, cluster_stack, stack
+from tests.unit.settings.example import ABSENT, STACKS, TREES, problems_on
+from tests.unit.settings.test_bad_input import CASES
 
 EXAMPLES = sorted(STACKS.glob("Pulumi.*.yaml"))
-TREES = {"docker": stack, "kubernetes": cluster_stack}
 SECURE = {"secure": "v1:abc:def"}
 
 #: What is said of a value that has the right shape: no schema can know it. Each phrase is a part of
@@ -132,22 +131,15 @@ def _offered(shape: Any) -> Iterator[str]:
             yield from _offered(item)
 
 
-def _cases() -> Iterator[Any]:
-    for module, platform in ((test_bad_input, "docker"), (test_cluster_bad_input, "kubernetes")):
-        for changes, key, value, remedy in module.CASES:
-            yield pytest.param(platform, changes, remedy, id=f"{platform}: {key}: {value}"[:60])
-
-
-@pytest.mark.parametrize(("platform", "changes", "remedy"), [*_cases()])
+@pytest.mark.parametrize(("platform", "changes", "key", "value", "remedy"), CASES)
 def test_what_the_program_refuses_for_its_shape_is_underlined(
-    platform: str, changes: Mapping[str, Any], remedy: str
+    platform: str, changes: Mapping[str, Any], key: str, value: str | None, remedy: str
 ) -> None:
-    _, problems = judge(TREES[platform](changes))
-    said = "\n".join(map(str, problems))
+    said = "\n".join(problems_on(platform, changes))
     if not faults(document(TREES[platform](changes))):
         assert any(phrase in said for phrase in BEYOND_A_SCHEMA), (
-            f"{remedy}: the schema takes it; give the type a shape (settings/shapes.py), or say "
-            f"above why no schema can know: {said}"
+            f"{key}: {value}: {remedy}: the schema takes it; give the type a shape "
+            f"(settings/shapes.py), or say above why no schema can know: {said}"
         )
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Mapping
 from typing import Any
 
 import pulumi
@@ -17,37 +16,24 @@ from pulumi import runtime
 
 from settings.errors import SettingsError
 from settings.load import load
-from settings.secrets import Secrets
 from settings.stack import Settings
-from tests.unit.settings import encrypted as example
-from tests.unit.settings.encrypted import KEY, SECRET, WITH_SECRET, as_pulumi_hands_over
+from tests.unit.settings.encrypted import (
+    KEY,
+    SECRET,
+    WITH_SECRET,
+    Loaded,
+    Refused,
+    as_pulumi_hands_over,
+)
 from tests.unit.settings.example import ABSENT, PREFIX, stack
 
-Load = Callable[..., tuple[Settings, Secrets]]
-Refused = Callable[..., list[str]]
-
 
 @pytest.fixture
-def loaded(handed_over: example.Load) -> Load:
-    """The example with changes."""
-
-    def run(
-        changes: Mapping[str, Any] | None = None, *, encrypted: Mapping[str, Any] = WITH_SECRET
-    ) -> tuple[Settings, Secrets]:
-        settings, secrets = handed_over(stack(changes), encrypted)
-        assert isinstance(settings, Settings)
-        return settings, secrets
-
-    return run
+def platform() -> str:
+    return "docker"
 
 
-@pytest.fixture
-def refused(handed_over: example.Load) -> Refused:
-    """The lines about the example with changes."""
-    return lambda changes=None, **encrypted: example.refused(handed_over, stack(changes), encrypted)
-
-
-def test_a_complete_stack_file_loads_with_its_secrets_beside_it(loaded: Load) -> None:
+def test_a_complete_stack_file_loads_with_its_secrets_beside_it(loaded: Loaded) -> None:
     async def check() -> None:
         settings, secrets = loaded(encrypted={"newtSecret": SECRET, "sshPrivateKey": KEY})
         assert settings.newt_id == "2ix2t8xk22ubpfy"
@@ -62,7 +48,7 @@ def test_a_complete_stack_file_loads_with_its_secrets_beside_it(loaded: Load) ->
 
 
 def test_no_secret_is_in_settings_their_dump_their_repr_or_the_log(
-    loaded: Load, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    loaded: Loaded, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     async def check() -> None:
         with caplog.at_level(logging.DEBUG):
@@ -120,7 +106,7 @@ def test_id_and_secret_come_together(refused: Refused) -> None:
     ]
 
 
-def test_a_provisioning_key_stands_instead_of_id_and_secret(loaded: Load) -> None:
+def test_a_provisioning_key_stands_instead_of_id_and_secret(loaded: Loaded) -> None:
     async def check() -> None:
         settings, secrets = loaded({"newtId": ABSENT}, encrypted={"newtProvisioningKey": SECRET})
         assert settings.newt_id is None
@@ -139,7 +125,7 @@ def test_a_provisioning_key_beside_id_or_secret_is_refused(refused: Refused) -> 
 
 @pytest.mark.parametrize("level", ["DEBUG", "debug"])
 def test_a_provisioning_key_is_refused_at_the_level_that_logs_what_it_brings(
-    level: str, loaded: Load, refused: Refused
+    level: str, loaded: Loaded, refused: Refused
 ) -> None:
     """newt 1.16.0 sets the level (newt.go:93) before it registers (newt.go:143), and logs the whole
     answer, secret included (websocket/config.go, "Provisioning response body").
@@ -188,7 +174,7 @@ def test_problems_of_secrets_and_of_plain_keys_are_reported_together(refused: Re
     assert [line.split(":")[0] for line in lines] == ["docker.port", "newtSecret"]
 
 
-def test_other_namespaces_are_left_alone(loaded: Load) -> None:
+def test_other_namespaces_are_left_alone(loaded: Loaded) -> None:
     async def check() -> None:
         loaded()
         runtime.set_config("docker:host", "ssh://elsewhere")
@@ -200,7 +186,7 @@ def test_other_namespaces_are_left_alone(loaded: Load) -> None:
 
 
 def test_the_engines_environment_variables_are_read_too(
-    loaded: Load, monkeypatch: pytest.MonkeyPatch
+    loaded: Loaded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = as_pulumi_hands_over({**stack(), "newtSecret": SECRET})
     monkeypatch.setenv("PULUMI_CONFIG", json.dumps(config))
