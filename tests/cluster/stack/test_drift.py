@@ -36,7 +36,11 @@ def reaches(cluster: Cluster, address: str) -> bool:
 
 def opened(cluster: Cluster, address: str) -> bool:
     """The same, with the moment that an enforcer takes."""
-    return any(reaches(cluster, address) or time.sleep(1) for _ in range(15))
+    for _ in range(15):
+        if reaches(cluster, address):
+            return True
+        time.sleep(1)
+    return False
 
 
 def delete_all(cluster: Cluster) -> None:
