@@ -9,6 +9,7 @@ from cluster.aftermath import Unconfined, confirm_confined, job_logs
 from cluster.difference import Difference, Made
 from cluster.drift import (
     GENERATION_ANNOTATION,
+    deny_as_there,
     deployed_digest,
     differences,
     generation,
@@ -35,6 +36,7 @@ __all__ = [
     "Unconfined",
     "changed_by_hand",
     "confirm_confined",
+    "deny_as_there",
     "deployed_digest",
     "differences",
     "existing_objects",

@@ -28,6 +28,8 @@ class Made:
     namespace_labels: Mapping[str, str]
     #: Name to spec, as rendered now.
     policies: Mapping[str, Mapping[str, Any]]
+    #: Which of them has the rules, and so the hash that the state holds.
+    newts_policy: str
     #: Of newt's pods.
     pod_labels: Mapping[str, str]
     #: How the name of the Secret begins.

@@ -21,7 +21,7 @@ from cluster.installed import Named
 from cluster.ours import NAMESPACE, NETWORK_POLICY, OWNER, difference
 from cluster.snapshot import NetworkPolicy, Snapshot
 from egress.access import statements
-from egress.network_policy import DIGEST_ANNOTATION, digest_of
+from egress.network_policy import DIGEST_ANNOTATION, deny_all, deny_in_words, digest_of
 
 GENERATION_ANNOTATION = "newt-tunnel/generation"
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
@@ -132,7 +132,7 @@ def _policies(snapshot: Snapshot, made: Made, digest: str) -> Iterator[Differenc
             yield Difference(
                 kind=NETWORK_POLICY, name=name, text=f"{text}; {repair()}", is_missing=True
             )
-        elif not _is_as_deployed(found, rendered, digest):
+        elif not _is_as_deployed(found, rendered, digest if name == made.newts_policy else None):
             said = difference(found, rendered) or difference(
                 NetworkPolicy(namespace=found.namespace, name=name, spec=found.spec), rendered
             )
@@ -140,7 +140,18 @@ def _policies(snapshot: Snapshot, made: Made, digest: str) -> Iterator[Differenc
             yield Difference(kind=NETWORK_POLICY, name=name, text=f"{text}; {repair()}")
 
 
-def _is_as_deployed(found: NetworkPolicy, rendered: Mapping[str, Any], digest: str) -> bool:
+def deny_as_there(snapshot: Snapshot, name: str) -> Mapping[str, Any]:
+    """The spec of the namespace-wide deny: in words, if an update had to write it so, and without a
+    difference in what it closes.
+    """
+    in_words = deny_in_words()
+    is_in_words = any(
+        one.name == name and _meaning(one.spec) == _meaning(in_words) for one in snapshot.policies
+    )
+    return in_words if is_in_words else deny_all()
+
+
+def _is_as_deployed(found: NetworkPolicy, rendered: Mapping[str, Any], digest: str | None) -> bool:
     """Judged by what is rendered now and by what the state holds, never by what the object says of
     itself: who changes a policy can change its annotations.
     """
@@ -150,7 +161,7 @@ def _is_as_deployed(found: NetworkPolicy, rendered: Mapping[str, Any], digest: s
         return True
     # The stack file has changed since.
     is_like = _meaning({**found.spec, "egress": []}) == _meaning({**rendered, "egress": []})
-    return bool(rendered.get("egress")) and is_like and digest_of(found.spec) == digest
+    return is_like and digest_of(found.spec) == digest
 
 
 def _meaning(spec: Mapping[str, Any]) -> set[str]:

@@ -32,6 +32,8 @@ class Look:
     #: Of what nothing changes but its own loss.
     secret_generation: str | None
     claim_generation: str | None
+    #: Spec of the namespace-wide deny.
+    denied: Any
     #: Names of objects that must be made anew: an update in place needs an object that is there.
     replaced: frozenset[str]
 
@@ -47,8 +49,10 @@ def look(name: str, settings: KubernetesSettings, owner: str, resource: pulumi.R
     findings = list(lookup.findings)
     differences: tuple[Difference, ...] = ()
     generation = secret_generation = claim_generation = None
+    denied = DENIED
     if (snapshot := lookup.snapshot) is not None:
-        own = {DENY: DENIED, POLICY: rendered(lookup.policy)}
+        denied = cluster.deny_as_there(snapshot, DENY)
+        own = {DENY: denied, POLICY: rendered(lookup.policy)}
         state = recorded(settings.kubernetes.namespace)
         made = _made(name, settings, owner, own, is_proved=state.is_proved)
         digest = cluster.deployed_digest(snapshot, state.digest, INSTANCE_LABEL)
@@ -80,6 +84,8 @@ def look(name: str, settings: KubernetesSettings, owner: str, resource: pulumi.R
         generation = cluster.generation(snapshot, made, differences, datetime.now(UTC))
         secret_generation = cluster.own_generation(snapshot.installed.secrets, made.secret)
         claim_generation = cluster.own_generation(snapshot.installed.claims, CLAIM)
+        if any(one.name == DENY and not one.is_missing for one in differences):
+            denied = network_policy.deny_in_words()
     _tell(findings, resource)
     replaced = frozenset(
         one.name
@@ -94,6 +100,7 @@ def look(name: str, settings: KubernetesSettings, owner: str, resource: pulumi.R
         secret_generation=generation if secret_name(name) in replaced else secret_generation,
         claim_generation=generation if CLAIM in replaced else claim_generation,
         replaced=replaced,
+        denied=denied,
     )
 
 
@@ -122,6 +129,7 @@ def _made(
         control_namespace=kubernetes.control_namespace if has_control else None,
         namespace_labels=RESTRICTED,
         policies=policies,
+        newts_policy=POLICY,
         pod_labels=INSTANCE_LABEL,
         secret=secret_name(name),
         claim=CLAIM if kubernetes.storage.enabled else None,

@@ -27,8 +27,6 @@ DENIED: Any = deny_all()
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 #: Ours by its owner's mark: what somebody else wrote into a policy gives way, and is no conflict.
 FORCED = {"pulumi.com/patchForce": "true"}
-#: Both directions in words: an apply takes from others only what it says itself.
-EMPTY: Any = {"ingress": [], "egress": []}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +39,8 @@ class EgressPolicyArgs:
     #: newt's policy, and the annotations that name its rules.
     spec: Any
     annotations: Mapping[str, str]
+    #: The namespace-wide deny; see ``egress.network_policy.deny_in_words``.
+    denied: Any
     #: False when the cluster could not be read: then nothing is known of the look-ups, and what
     #: the state holds stands.
     known: bool
@@ -91,9 +91,9 @@ class EgressPolicy(pulumi.ComponentResource):
             metadata={
                 "name": DENY,
                 "namespace": args.namespace,
-                "annotations": {**marks, **FORCED, **rendered(DENIED)},
+                "annotations": {**marks, **FORCED, **rendered(args.denied)},
             },
-            spec={**DENIED, **EMPTY} if args.generation else DENIED,
+            spec=args.denied,
             opts=put_back(
                 pulumi.ResourceOptions(
                     parent=self,

@@ -64,6 +64,7 @@ class KubernetesTunnel(pulumi.ComponentResource):
                 # holds stands.
                 spec=rendered(policy),
                 annotations=network_policy.annotations_of(policy, INSTANCE) if policy else {},
+                denied=found.denied,
                 known=known,
                 generation=generation,
                 replaced=found.replaced,

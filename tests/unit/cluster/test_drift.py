@@ -13,6 +13,7 @@ from cluster import OWNER, Level
 from cluster.difference import Made
 from cluster.drift import (
     GENERATION_ANNOTATION,
+    deny_as_there,
     deployed_digest,
     differences,
     generation,
@@ -24,6 +25,7 @@ from egress.network_policy import (
     DIGEST_ANNOTATION,
     annotations_of,
     deny_all,
+    deny_in_words,
     digest,
     newt_policy,
     rendered,
@@ -46,6 +48,7 @@ MADE = Made(
     control_namespace="newt-tunnel-control",
     namespace_labels=PSA,
     policies={DENY: deny_all(), POLICY: SPEC},
+    newts_policy=POLICY,
     pod_labels=NEWT,
     secret="newt-tunnel-newt-credentials",
     claim="newt-config",
@@ -163,6 +166,7 @@ def test_a_changed_policy_is_found_whatever_it_says_of_itself(forged: dict[str, 
         (DENY, {**deny_all(), "egress": [{}]}),
         (DENY, {**deny_all(), "podSelector": {"matchLabels": {"a": "b"}}}),
         (DENY, {}),
+        pytest.param(DENY, {**deny_all(), "egress": SPEC["egress"]}, id="for all pods"),
     ],
 )
 def test_what_was_emptied_narrowed_or_widened_is_found(name: str, spec: dict[str, Any]) -> None:
@@ -324,3 +328,13 @@ def test_what_only_its_own_loss_changes_has_a_generation_of_its_own() -> None:
     assert own_generation(named("newt-config"), "newt-config") is None
     assert own_generation((made_again,), "other") is None
     assert own_generation(None, "newt-config") is None
+
+
+def test_a_deny_that_had_to_be_written_in_words_stays_so() -> None:
+    assert deny_as_there(DEPLOYED, DENY) == deny_all()
+    assert deny_as_there(HOME, DENY) == deny_all()
+    opened = with_policy(policy(DENY, {**deny_all(), "egress": [{}]}))
+    assert deny_as_there(opened, DENY) == deny_all()
+    there = with_policy(policy(DENY, deny_in_words()))
+    assert deny_as_there(there, DENY) == deny_in_words()
+    assert said(there, replace(MADE, policies={DENY: deny_in_words(), POLICY: SPEC})) == []

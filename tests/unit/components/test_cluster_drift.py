@@ -12,7 +12,7 @@ import pytest
 from cluster import GENERATION_ANNOTATION, OWNER
 from cluster.installed import Deployment, Installed, Named, NewtPod, Revision
 from cluster.snapshot import Namespace, NetworkPolicy, Snapshot
-from egress.network_policy import DIGEST_ANNOTATION
+from egress.network_policy import DIGEST_ANNOTATION, deny_in_words
 from tests.unit.components.k3s_home import (
     CLAIM,
     CONTROL,
@@ -145,7 +145,7 @@ def test_what_is_missing_is_an_error_at_preview_and_makes_the_update_do_everythi
         assert replaced(recording) == made_anew
 
 
-def test_a_changed_policy_is_replaced_and_a_changed_deny_is_applied_with_both_directions_empty(
+def test_a_changed_policy_is_replaced_and_a_changed_deny_is_applied_in_words(
     k3s_home: Recording,
 ) -> None:
     def opened(snapshot: Snapshot) -> Snapshot:
@@ -159,12 +159,10 @@ def test_a_changed_policy_is_replaced_and_a_changed_deny_is_applied_with_both_di
     update = again(k3s_home, opened)
     assert replaced(update) == {POLICY}, "while it is replaced the deny shuts newt"
     # An apply takes from other clients only what it says itself.
-    assert update.named(DENY).inputs["spec"] == {
-        "podSelector": {},
-        "policyTypes": ["Ingress", "Egress"],
-        "ingress": [],
-        "egress": [],
-    }
+    assert update.named(DENY).inputs["spec"] == deny_in_words()
+    after = again(update, lambda snapshot: snapshot)
+    assert after.named(DENY).inputs == update.named(DENY).inputs
+    assert after.messages("warning") == []
 
 
 @pytest.mark.parametrize(
