@@ -76,7 +76,7 @@ def run(
         assert (host.address, command) == ("10.0.1.10", COMMAND)
         return "\n".join((*head, "", refused(*targets)))
 
-    status = main([*arguments], folder, said.append, look)
+    status = main([*arguments], folder, said.append, look, said.append)
     return status, "\n".join(said)
 
 
@@ -274,7 +274,7 @@ def test_a_host_that_does_not_answer_is_named(folder: Path) -> None:
         raise UnreachableError(f"no answer of {host.address} to {command[:2]}")
 
     said: list[str] = []
-    assert main(["nas"], folder, said.append, look) == NOTHING_TO_READ
+    assert main(["nas"], folder, said.append, look, said.append) == NOTHING_TO_READ
     assert "10.0.1.10: no answer" in said[0]
 
 
