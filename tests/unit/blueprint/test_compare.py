@@ -272,6 +272,13 @@ def test_what_cannot_be_told_has_a_status_of_its_own(
     assert said in lines
 
 
+def test_a_name_without_a_dot_in_a_blueprint_is_an_error(folder: Path) -> None:
+    (folder / "b.yaml").write_text(text_of(public(hostname="immich-server")))
+    status, said = run(folder, "nas", "--blueprint", "b.yaml")
+    assert status == CANNOT_TELL
+    assert "targets[0].hostname: immich-server: is not a full name" in said
+
+
 def test_a_blueprint_may_be_named_by_its_whole_path(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
