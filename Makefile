@@ -5,13 +5,17 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 STACK ?= nas
 PLUGINS ?= auto
-BASE ?= $(shell git symbolic-ref --quiet --short refs/remotes/origin/HEAD || echo main)
-HEAD ?= HEAD
+# The default branch of `origin`; without one `main`; without that the uncommitted changes alone are reviewed.
+BASE ?= $(shell git rev-parse --quiet --verify --abbrev-ref refs/remotes/origin/HEAD 2>/dev/null || \
+	{ git show-ref --quiet --verify refs/heads/main && echo main; } 2>/dev/null || echo HEAD)
 JOBS ?= 5
 CACHE := $(or $(NEWT_TUNNEL_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/newt-tunnel)
 # Each `pulumi up` lists what is installed; the pip that comes with Python 3.11 takes twice as long.
 PIP := pip==26.3
-SHELL_SCRIPTS := forge/install host/newt-egress host/newt-proof pod/newt-gate pod/newt-probe $(shell find tests .ci -name '*.sh') .ci/run
+SHELL_SCRIPTS = forge/install host/newt-egress host/newt-proof pod/newt-gate pod/newt-probe $(shell find tests .ci -name '*.sh') .ci/run
+
+# A value as one word of the shell.
+quoted = '$(subst ','\'',$(1))'
 
 # Set on some machines. Then every program compiles all that it imports anew: three times as slow.
 export PYTHONDONTWRITEBYTECODE :=
@@ -26,11 +30,12 @@ help: ## show this help
 	@echo "  as pods reach it] [ACCEPT_NODE_ACCESS=yes, for an enforcer that exempts its own node]"
 
 $(VENV)/.ready: requirements.txt requirements-dev.txt policies/requirements.txt
-	@echo "setting up $(VENV) from requirements-dev.txt ..."
-	@python3 -m venv $(VENV)
-	@$(PYTHON) -m pip install --quiet --disable-pip-version-check $(PIP)
+	@# Standard output belongs to the target that needs this: it may be on its way into a file.
+	@echo "setting up $(VENV) from requirements-dev.txt ..." >&2
+	@python3 -m venv $(VENV) >&2
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check $(PIP) >&2
 	@# What is imported is compiled then: most of the SDK for Kubernetes never is.
-	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-compile -r requirements-dev.txt
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-compile -r requirements-dev.txt >&2
 	@touch $@
 
 .PHONY: setup
@@ -43,17 +48,19 @@ demo: $(VENV)/.ready ## deploy the stack in a lab on this machine, for real, and
 
 .PHONY: adopt
 adopt: $(VENV)/.ready ## print the stack file for the plain newt of COMPOSE=path [ADDRESS=of-the-Docker-host]
-	@$(PYTHON) -m adopt "$(COMPOSE)" $(if $(ADDRESS),--address $(ADDRESS))
+	@$(PYTHON) -m adopt --stack $(call quoted,$(STACK)) $(if $(ADDRESS),--address $(call quoted,$(ADDRESS))) \
+		-- $(call quoted,$(COMPOSE))
 
 .PHONY: review
-review: $(VENV)/.ready ## what a branch does to newt's reach: BASE=main HEAD=HEAD [STACK=the only one]
-	@$(PYTHON) -m review $(if $(filter-out file,$(origin STACK)),--stack '$(STACK)') -- '$(BASE)...$(HEAD)'
+review: $(VENV)/.ready ## what this branch and your edits do to newt's reach: BASE=main [HEAD=a commit] [STACK=the only one]
+	@$(PYTHON) -m review $(if $(filter-out file,$(origin STACK)),--stack $(call quoted,$(STACK))) \
+		$(if $(HEAD),-- $(call quoted,$(BASE)...$(HEAD)),--merge-base -- $(call quoted,$(BASE)))
 
 .PHONY: test
 test: lint ## everything: lint, types, unit tests, and (as root on Linux) the lab with real packets
 	@if command -v go >/dev/null; then (cd tests/lab/pangolin && go vet ./... && go test ./...) && \
 		cd tests/lab/kubernetes/pod && go vet ./...; \
-	else echo "skipped: the tests of the lab's Go programs, because there is no Go on this machine"; fi
+	else echo "skipped: the tests of the lab's Go programs, because there is no Go on this machine" >&2; fi
 	@$(PYTHON) -m pytest -q --durations=15 -n $(JOBS) $(if $(AGAIN),--again)
 
 .PHONY: unit
@@ -91,11 +98,13 @@ golden: $(VENV)/.ready ## rewrite the golden files from what is rendered and dec
 
 .PHONY: check-blueprint
 check-blueprint: $(VENV)/.ready ## whether STACK's cage fits its Pangolin blueprint, or BLUEPRINT=path
-	@$(PYTHON) -m blueprint $(STACK) $(if $(BLUEPRINT),--blueprint $(BLUEPRINT)) $(if $(SITE),--site $(SITE))
+	@$(PYTHON) -m blueprint $(if $(BLUEPRINT),--blueprint $(call quoted,$(BLUEPRINT))) \
+		$(if $(SITE),--site $(call quoted,$(SITE))) -- $(call quoted,$(STACK))
 
 .PHONY: suggest
 suggest: $(VENV)/.ready ## what STACK's newt was refused lately, as entries to think about; in a cluster FLOWS=path
-	@$(PYTHON) -m suggest $(STACK) $(if $(FLOWS),--flows $(FLOWS)) $(if $(BLUEPRINT),--blueprint $(BLUEPRINT))
+	@$(PYTHON) -m suggest $(if $(FLOWS),--flows $(call quoted,$(FLOWS))) \
+		$(if $(BLUEPRINT),--blueprint $(call quoted,$(BLUEPRINT))) -- $(call quoted,$(STACK))
 
 .PHONY: docs
 docs: $(VENV)/.ready ## rewrite the generated parts of README and docs, and the schema of the stack files; read the diff

@@ -6,13 +6,13 @@ import argparse
 import shlex
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from adopt import compose, plain
 from adopt.errors import AdoptError
 from adopt.stackfile import render
 from adopt.store import store
 from adopt.suggestions import suggestions
+from settings.files import expanded
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -40,7 +40,9 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m adopt", description=__doc__)
-    parser.add_argument("compose", type=Path, help="the compose file; the .env beside it is read")
+    parser.add_argument(
+        "compose", type=expanded, help="the compose file; the .env beside it is read"
+    )
     parser.add_argument("--address", help="the Docker host's own address, like 10.0.1.10")
     parser.add_argument("--service", help="newt's service, where it is not clear")
     parser.add_argument("--stack", default="nas", help="name of the stack, nas by default")

@@ -84,6 +84,7 @@ class Project:
 
 def read(path: Path, environment: Mapping[str, str] = os.environ) -> Project:
     """The project of a compose file, with the ``.env`` beside it. Raises ``AdoptError``."""
+    _is_named(path)
     paths = composed.files(path)
     text = composed.config(paths, environment) if path.is_file() else None
     document = _document(path, text)
@@ -104,6 +105,20 @@ def read(path: Path, environment: Mapping[str, str] = os.environ) -> Project:
             for name, network in _map(tree.get("networks")).items()
         },
     )
+
+
+def _is_named(path: Path) -> None:
+    """Raises ``AdoptError`` where ``path`` is empty or a folder."""
+    if path == Path():
+        raise AdoptError(
+            "no compose file is given; write its path, like COMPOSE=~/newt/compose.yaml for make"
+        )
+    if path.is_dir():
+        there = [name for name in composed.DEFAULT_NAMES if (path / name).is_file()]
+        raise AdoptError(
+            f"{path}: is a folder; write the compose file in it, like "
+            f"{path / (there or composed.DEFAULT_NAMES)[0]}"
+        )
 
 
 def _document(path: Path, text: str | None) -> dict[str, object]:

@@ -21,13 +21,13 @@ _CONFIG = (
     *("--profile", "*"),
     *("config", "--format", "json"),
 )
-_DEFAULT_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
-_OVERRIDES = tuple(name.replace(".y", ".override.y") for name in _DEFAULT_NAMES)
+DEFAULT_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
+_OVERRIDES = tuple(name.replace(".y", ".override.y") for name in DEFAULT_NAMES)
 
 
 def files(path: Path) -> tuple[Path, ...]:
     """``path``, and the override that Compose merges into a file of a default name."""
-    if path.name not in _DEFAULT_NAMES:
+    if path.name not in DEFAULT_NAMES:
         return (path,)
     beside = (path.with_name(name) for name in _OVERRIDES)
     return (path, *[one for one in beside if one.is_file()][:1])

@@ -19,6 +19,7 @@ from review import openings, revisions, stacks
 from settings.blueprint import Blueprint
 from settings.derived import KEY, Derived, derive
 from settings.entries import Entry
+from settings.files import within
 from settings.findings import problems_of
 from settings.stack import AnySettings, Settings
 from settings.targets import Target
@@ -28,20 +29,25 @@ AGREE, DIFFER, CANNOT_TELL = 0, 1, 2
 Say = Callable[[str], None]
 
 
-def main(arguments: Sequence[str], folder: Path, say: Say = print) -> int:
+def complain(line: str) -> None:
+    """Standard output may be on its way into a file."""
+    sys.stderr.write(f"{line}\n")
+
+
+def main(arguments: Sequence[str], folder: Path, say: Say = print, complain: Say = complain) -> int:
     """``folder`` is the one of Pulumi.yaml."""
     options = _options(arguments)
     state = revisions.WorkingTree(folder, prefix="")
     try:
         _, settings = stacks.settings_of(options.stack, state)
-        section = _section(options, settings)
+        section = _section(options, settings, folder)
     except (stacks.NotLoadedError, _CannotTellError) as error:
-        say(str(error))
+        complain(str(error))
         return CANNOT_TELL
     exposed = _exposed(section, settings, state)
     if exposed.problems:
-        say(f"{options.stack}: nothing is compared, because {section.file} has problems:")
-        _say_all(say, exposed.problems)
+        complain(f"{options.stack}: nothing is compared, because {section.file} has problems:")
+        _say_all(complain, exposed.problems)
         return CANNOT_TELL
     found = compare(exposed.entries, openings.allowed(settings))
     _report(say, options.stack, section, found)
@@ -85,10 +91,11 @@ class _CannotTellError(Exception):
     """The text says what is missing or wrong."""
 
 
-def _section(options: argparse.Namespace, settings: AnySettings) -> Blueprint:
+def _section(options: argparse.Namespace, settings: AnySettings, folder: Path) -> Blueprint:
     section = settings.blueprint
     if options.blueprint is not None:
-        keys = {"file": options.blueprint, "site": options.site, "allPorts": options.all_ports}
+        file = within(folder, options.blueprint)
+        keys = {"file": file, "site": options.site, "allPorts": options.all_ports}
         try:
             section = Blueprint.model_validate(keys)
         except ValidationError as error:

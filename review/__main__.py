@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from review.edits import edits
 from review.git import RevisionError
 from review.markdown import markdown
 from review.report import report
@@ -24,14 +25,22 @@ MATCHED, USAGE, UNLOADABLE = 1, 2, 3
 def main(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     try:
-        base, head = states(options.revisions, options.directory)
+        base, head = states(
+            options.revisions, options.directory, from_merge_base=options.merge_base
+        )
         found = review(base, head, frozenset(options.stack))
+        ignored = edits(found, options.directory)
     except RevisionError as error:
         sys.stderr.write(f"review: {plain(str(error))}\n")
         return USAGE
     sys.stdout.write(report(found) if options.json else markdown(found))
     for fault in found.faults:
         sys.stderr.write(f"review: {plain(str(fault))}\n")
+    for path in ignored:
+        sys.stderr.write(
+            f"review: {plain(path)}: differs in the working tree, and this review compares "
+            "commits; to review the working tree, name the base alone\n"
+        )
     if found.faults:
         return UNLOADABLE
     return MATCHED if options.fail_on and found.is_widened else 0
@@ -52,6 +61,11 @@ def _parser() -> argparse.ArgumentParser:
         metavar="BASE..HEAD",
         help="as for `git diff`: A..B two revisions, A...B what B did since it left A, A alone "
         "(HEAD, if omitted) what the working tree does to A",
+    )
+    parser.add_argument(
+        "--merge-base",
+        action="store_true",
+        help="with A alone: compare the working tree with the commit where HEAD left A",
     )
     parser.add_argument(
         "--stack", action="append", default=[], metavar="NAME", help="only this one; repeatable"

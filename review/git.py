@@ -58,7 +58,7 @@ class Git:
         return self.line(
             ["merge-base", self.commit_of(base), self.commit_of(head)],
             f"{plain(base)} and {plain(head)} have no common ancestor here; fetch more "
-            "(in a shallow clone: git fetch --unshallow), or write two dots",
+            "(in a shallow clone: git fetch --unshallow), or compare the ends: A..B",
         )
 
     def changed_paths(self, base: str, head: str) -> tuple[str, ...]:

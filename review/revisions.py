@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from review.git import Git
+from review.git import Git, RevisionError
 from review.text import plain
 
 #: A stack file has some kilobytes.
@@ -68,13 +68,22 @@ def title(state: State) -> str:
     return f"{state.name} ({state.commit[:_SHOWN_DIGITS]})"
 
 
-def states(text: str, folder: Path) -> tuple[State, State]:
+def states(text: str, folder: Path, *, from_merge_base: bool = False) -> tuple[State, State]:
     """What ``text`` names, as `git diff` understands it.
 
     ``A..B`` two revisions; ``A...B`` B and where it left A; a missing one is HEAD; ``A`` alone: A
-    and the working tree. Raises ``RevisionError``.
+    and the working tree, or with ``from_merge_base`` where HEAD left A and the working tree.
+    Raises ``RevisionError``.
     """
     git = Git(folder)
+    if from_merge_base:
+        if ".." in text:
+            raise RevisionError(
+                f"{plain(text)}: names two revisions, and --merge-base takes one, which is "
+                "compared with the working tree; for two write A...B"
+            )
+        base = revision(git, git.merge_base(text, "HEAD"))
+        return base, WorkingTree(folder, base.prefix)
     if "..." in text:
         one, _, other = text.partition("...")
         head = revision(git, other or "HEAD")

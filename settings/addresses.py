@@ -44,6 +44,7 @@ _LONGEST_NAME = 253
 _NUMERIC = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _DOTTED_NUMBERS = re.compile(r"[0-9.]+")
 _LOCAL_NAMES = ("localhost", "host.docker.internal", "gateway.docker.internal")
+_SINGLE_LABEL = re.compile(r"[a-z0-9_-]+")
 _IPV6 = "is IPv6, and newt's bridge drops all IPv6; write the IPv4 address"
 
 
@@ -118,14 +119,28 @@ def host(value: object) -> IPv4Address | HostName:
     return host_name(value)
 
 
-def host_name(text: str) -> HostName:
-    """A DNS name, in lower case."""
+def host_name(
+    text: str,
+    *,
+    of_container: str = "for a container write docker.address and its published port",
+) -> HostName:
+    """A full DNS name, in lower case. ``of_container`` is what to write for one that only a
+    container engine or a cluster knows.
+    """
     name = text.lower()
     if name in _LOCAL_NAMES or name.endswith(".localhost"):
         raise refuse(
             "is newt itself inside newt's container; write the host's address (docker.address)"
         )
     labels = name.split(".")
+    # What it leads to would depend on the search domains of whoever asks. Names are resolved
+    # without them where the rules are made, and with them where newt dials.
+    if len(labels) == 1 and _SINGLE_LABEL.fullmatch(name) and not _NUMERIC.fullmatch(name):
+        like = f"{name}.lan" if _LABEL.fullmatch(name) else "gitea.lan"
+        raise refuse(
+            f"is not a full name, and no search domain is added to it; write the full name, like "
+            f"{like}, or the address; {of_container}"
+        )
     if len(name) > _LONGEST_NAME or not all(_LABEL.fullmatch(label) for label in labels):
         raise refuse(
             "is not a host name; use letters, digits, `-` and `.`, like gitea.lan, or an IPv4 "

@@ -153,7 +153,7 @@ def host(value: object) -> Address | HostName:
         )
     if value.lower().rpartition(".")[2] == "localhost":
         raise refuse("is newt's own pod; write the target's address or name")
-    return addresses.host_name(value)
+    return addresses.host_name(value, of_container="for a Service write `service: NAMESPACE/NAME`")
 
 
 def _parsed(text: str) -> Address | None:

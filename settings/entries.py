@@ -94,7 +94,8 @@ class Entry(NamedEntry):
         "probes, like `dns` and `pangolin`, are reserved."
     )
     host: Host | None = Field(
-        default=None, description="Address or name of the target. The Docker host resolves a name."
+        default=None,
+        description="Address or full name of the target. The Docker host resolves a name.",
     )
     cidr: Cidr | None = Field(default=None, description="Block of addresses, in place of `host`.")
     port: Annotated[Ports, WhenMissing("write the port that newt dials, like `port: 3000`")] = (

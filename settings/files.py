@@ -1,4 +1,4 @@
-"""Where a file lies that the stack file names: on the disk, or in a revision that is reviewed.
+"""Where a file lies that the stack file or a command names: on the disk, or in a reviewed revision.
 
 Owns the one question that settings ask of files, so that whoever judges a stack file of a past
 revision also gets its neighbours of that revision.
@@ -7,11 +7,29 @@ revision also gets its neighbours of that revision.
 from __future__ import annotations
 
 import errno
+import os
 from pathlib import Path
 from typing import Protocol
 
 #: Nothing that a stack file names is nearly as large.
 _MAX_CHARACTERS = 1024 * 1024
+
+
+def expanded(path: str) -> Path:
+    """A path that a user typed: `~` is a home folder also where the shell left it, as most do in
+    `make adopt COMPOSE=~/newt/compose.yaml`.
+    """
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - Path's own raises for an unknown user
+
+
+def within(folder: Path, path: str) -> str:
+    """The same for a file of the project: as the stack file names it, relative to ``folder``, where
+    it lies in there.
+    """
+    whole = expanded(path)
+    if whole.is_absolute() and whole.is_relative_to(folder.absolute()):
+        return whole.relative_to(folder.absolute()).as_posix()
+    return str(whole) if path.startswith("~") else path
 
 
 class Files(Protocol):

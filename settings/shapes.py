@@ -19,7 +19,8 @@ _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _LAST_LABEL = rf"(?!([0-9]+|0[xX][0-9A-Fa-f]*)([:/]|$)){_LABEL}"
 _IPV6 = r"[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*"
 IPV4 = rf"{_OCTET}(\.{_OCTET}){{3}}"
-NAME = rf"({_LABEL}\.)*{_LAST_LABEL}"
+#: In full, so with at least one dot.
+NAME = rf"({_LABEL}\.)+{_LAST_LABEL}"
 NUMBER = "[0-9]{1,9}"
 _PORT_NUMBER = (
     "0{0,4}([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"

@@ -67,8 +67,8 @@ class Target(NamedEntry):
     )
     host: AnyHost | None = Field(
         default=None,
-        description="Address or name outside the cluster. A name is resolved where Pulumi runs, "
-        "at every `pulumi up`.",
+        description="Address or full name outside the cluster. A name is resolved where Pulumi "
+        "runs, at every `pulumi up`.",
     )
     wide: Switch = Field(
         default=False,

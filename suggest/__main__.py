@@ -23,6 +23,7 @@ from host.ssh import HostKeyError, SshHost, UnreachableError
 from review import document, revisions, stacks
 from settings import policy
 from settings.docker import Docker
+from settings.files import expanded, within
 from settings.stack import Settings
 from suggest import hubble, used
 from suggest.attempts import NotUnderstoodError, of_host
@@ -55,8 +56,17 @@ class _NothingToReadError(Exception):
     """The text says why, and what to do about it."""
 
 
+def complain(line: str) -> None:
+    """Standard output may be on its way into a file."""
+    sys.stderr.write(f"{line}\n")
+
+
 def main(
-    arguments: Sequence[str], folder: Path, say: Say = print, look: Look = SshHost.look
+    arguments: Sequence[str],
+    folder: Path,
+    say: Say = print,
+    look: Look = SshHost.look,
+    complain: Say = complain,
 ) -> int:
     """``folder`` is the one of Pulumi.yaml."""
     options = _options(arguments)
@@ -64,7 +74,8 @@ def main(
     use: Sequence[str] = ()  # a Docker host's `newt-egress status` has counters
     try:
         project, settings = stacks.settings_of(options.stack, state)
-        exposures = _exposures(options.blueprint or settings.blueprint.file, state)
+        given = within(folder, options.blueprint) if options.blueprint else None
+        exposures = _exposures(given or settings.blueprint.file, state)
         if isinstance(settings, Settings):
             if options.flows:
                 raise _NothingToReadError("--flows is for clusters; a Docker host is asked itself")
@@ -79,10 +90,10 @@ def main(
             names, since = Names(settings, exposures=exposures), ", as far as the flows tell"
         else:
             namespace = settings.kubernetes.namespace
-            say(EXPLANATION.format(stack=options.stack, namespace=namespace).rstrip())
+            complain(EXPLANATION.format(stack=options.stack, namespace=namespace).rstrip())
             return NOTHING_TO_READ
     except (stacks.NotLoadedError, NotUnderstoodError, _NothingToReadError) as error:
-        say(f"suggest: {error}")
+        complain(f"suggest: {error}")
         return NOTHING_TO_READ
     for line in use:
         say(line)
@@ -122,7 +133,7 @@ def _read(path: str) -> Iterable[str]:
     if path == "-":
         return sys.stdin
     try:
-        return Path(path).read_text(encoding="utf-8").splitlines()
+        return expanded(path).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise _NothingToReadError(f"{path}: {document.why_unread(error)}") from None
 

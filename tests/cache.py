@@ -25,7 +25,7 @@ HASH_DIGITS = 16
 def root() -> Path:
     """`$NEWT_TUNNEL_CACHE`, else `newt-tunnel` in the user's cache directory."""
     if own := os.environ.get("NEWT_TUNNEL_CACHE"):
-        return Path(own)
+        return Path(own).expanduser()
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "newt-tunnel"
 
 

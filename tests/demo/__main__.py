@@ -17,6 +17,7 @@ import yaml
 
 from egress import iptables, reach
 from settings import policy
+from settings.files import expanded
 from settings.load import judge
 from settings.stack import Settings
 from tests.demo import existing, k3s_home, nas
@@ -109,6 +110,10 @@ def main() -> int:
     )
     parser.add_argument("--shell", action="store_true", help="a shell where `pulumi` works")
     arguments = parser.parse_args()
+    if kubeconfig := os.environ.get("KUBECONFIG"):
+        # Of `make demo KUBECONFIG=~/...` not every shell expands the tilde.
+        parts = [str(expanded(part)) for part in kubeconfig.split(os.pathsep)]
+        os.environ["KUBECONFIG"] = os.pathsep.join(parts)
     if arguments.stack == existing.STACK and os.environ.get("KUBECONFIG") and not arguments.shell:
         options = existing.Options(
             address=arguments.address, accept_node_access=arguments.accept_node_access

@@ -1,4 +1,4 @@
-"""The end of a stack, and its start by an ordinary user. Last: it takes the stack down."""
+"""The end of a stack, and its start by root. Last: it takes the stack down."""
 
 from __future__ import annotations
 
@@ -37,13 +37,15 @@ def test_destroy_removes_everything_firewall_last_beside_a_running_container(
     assert on_nas(lab, "systemctl show -p MainPID docker") == docker, "Docker was restarted"
 
 
-def test_a_user_with_sudo_and_the_docker_group_deploys_and_destroys_the_same(
+def test_root_deploys_and_destroys_the_same_as_the_examples_user_with_sudo(
     first_up: tuple[Deployment, str],
 ) -> None:
     deployment, _ = first_up
     lab = deployment.lab
     before = deployment.stack_file.read_text()
-    deployment.edit(docker={**deployment.setting("docker"), "user": "admin", "sudo": True})
+    docker = deployment.setting("docker")
+    assert (docker["user"], docker["sudo"]) == ("admin", True)
+    deployment.edit(docker={**docker, "user": "root", "sudo": False})
     try:
         deployment.up()
         wait_for_tunnel(lab)

@@ -9,6 +9,11 @@ from tests.stack.observe import on_nas
 
 pytestmark = pytest.mark.lab
 
+#: Without the age of the last refresh.
+STATE = (
+    "newt-egress check | grep -v '^refreshed='; iptables-save -t mangle | grep -v '^[#:]'"
+)
+
 
 @pytest.mark.parametrize(
     ("user", "sudo", "complaint"),
@@ -21,10 +26,9 @@ pytestmark = pytest.mark.lab
 def test_a_user_who_lacks_something_is_refused_and_the_host_left_as_it_was(
     deployed: Deployment, user: str, sudo: bool, complaint: str
 ) -> None:
-    before = on_nas(deployed.lab, "newt-egress check; iptables-save -t mangle | grep -v '^[#:]'")
+    before = on_nas(deployed.lab, STATE)
     deployed.edit(docker={**deployed.setting("docker"), "user": user, "sudo": sudo})
     refused = deployed.pulumi("up", "--yes", "--skip-preview", check=False)
     assert refused.returncode != 0
     assert complaint in refused.stdout, refused.stdout
-    after = on_nas(deployed.lab, "newt-egress check; iptables-save -t mangle | grep -v '^[#:]'")
-    assert after == before
+    assert on_nas(deployed.lab, STATE) == before

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
 import pytest
+import yaml
 
+from adopt.__main__ import main
 from settings.variables import BY_FLAG
 from tests.unit.adopt.files import (
     ADDRESS,
@@ -36,6 +39,28 @@ def test_the_posts_compose_file_becomes_a_stack_file_that_loads(folder: Folder) 
     assert len(missing) == 1, missing
     assert missing[0].startswith("dns: (missing)"), "a compose file does not say who resolves"
     assert problems(text.replace("  # newt-tunnel:dns:", "  newt-tunnel:dns:")) == []
+
+
+def test_a_name_without_a_dot_is_written_nowhere(folder: Folder) -> None:
+    """Names of containers resolve on the old newt's network only."""
+    services = {
+        "newt": {
+            "image": "fosrl/newt:1.5.0",
+            "environment": {**IDENTITY, "PANGOLIN_ENDPOINT": "https://pangolin"},
+            "dns": ["pihole"],
+        },
+        "immich-server": {"image": "immich", "ports": ["2283:2283"]},
+        "immich_ml": {"image": "immich-ml"},
+    }
+    folder.write(yaml.safe_dump({"services": services}))
+    text = folder.adopted("--address", "nas")
+    assert "pangolin" not in keys(text)
+    assert "#   - pangolin.endpoint: https://pangolin: pangolin is not a full name" in text
+    assert "host: <docker.address>" in uncommented(text).replace('"', "")
+    hosts = [
+        entry["host"] for entry in keys(uncommented(folder.adopted("--address", ADDRESS)))["egress"]
+    ]
+    assert hosts == [ADDRESS]
 
 
 def test_what_nobody_knows_is_missing_and_not_made_up(folder: Folder) -> None:
@@ -403,6 +428,38 @@ ERRORS = {
     f"services: {{newt: {{image: newt, pid: '${{A:-${{{CANARY}}}}}'}}}}": "only Compose can read",
     "services: {newt: {image: '${TAG:?}'}}": "TAG: not set, and the file needs it",
 }
+
+
+def test_a_tilde_in_the_path_is_the_users_home_and_the_command_to_come_has_the_whole_path(
+    folder: Folder, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.service(environment=IDENTITY)
+    monkeypatch.setenv("HOME", str(folder.path))
+    monkeypatch.setenv("PATH", f"{folder.path}:{os.environ['PATH']}")
+    assert main(["~/compose.yaml"]) == 0
+    assert f"-m adopt {folder.path}/compose.yaml --store --stack nas" in capsys.readouterr().out
+    assert main(["~nobody-here/compose.yaml"]) == 1
+    assert "~nobody-here/compose.yaml: cannot be read" in capsys.readouterr().err
+
+
+def test_no_path_and_a_folder_are_answered_with_what_to_write(
+    folder: Folder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--", ""]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err == (
+        "adopt: no compose file is given; write its path, like COMPOSE=~/newt/compose.yaml for "
+        "make\n"
+    )
+    for name in ("compose.yaml", "docker-compose.yml"):
+        assert main([str(folder.path)]) == 1
+        said = capsys.readouterr()
+        assert said.err == (
+            f"adopt: {folder.path}: is a folder; write the compose file in it, like "
+            f"{folder.path}/{name}\n"
+        )
+        folder.write("", "docker-compose.yml")
 
 
 @pytest.mark.parametrize("text", ERRORS)

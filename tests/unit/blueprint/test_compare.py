@@ -190,7 +190,7 @@ def folder(tmp_path: Path) -> Path:
 
 def run(folder: Path, *arguments: str) -> tuple[int, str]:
     said: list[str] = []
-    status = main(arguments, folder, said.append)
+    status = main(arguments, folder, said.append, said.append)
     return status, "\n".join(said)
 
 
@@ -259,6 +259,8 @@ def test_a_blueprint_that_is_refused_cannot_be_compared(folder: Path) -> None:
         (["nas", "--blueprint", "b.yaml"], "blueprint.file: b.yaml: does not exist"),
         (["nas", "--blueprint", "../b.yaml"], "below the folder of Pulumi.yaml"),
         (["nas", "--blueprint", "link.yaml"], "is no plain file"),
+        (["nas", "--blueprint", "~/b.yaml"], "/b.yaml: is not a path below the folder of"),
+        (["", "--blueprint", "b.yaml"], "is no stack here; there are: k3s-home, nas"),
     ],
 )
 def test_what_cannot_be_told_has_a_status_of_its_own(
@@ -268,6 +270,35 @@ def test_what_cannot_be_told_has_a_status_of_its_own(
     status, lines = run(folder, *arguments)
     assert status == CANNOT_TELL
     assert said in lines
+
+
+def test_a_name_without_a_dot_in_a_blueprint_is_an_error(folder: Path) -> None:
+    (folder / "b.yaml").write_text(text_of(public(hostname="immich-server")))
+    status, said = run(folder, "nas", "--blueprint", "b.yaml")
+    assert status == CANNOT_TELL
+    assert "targets[0].hostname: immich-server: is not a full name" in said
+
+
+def test_a_blueprint_may_be_named_by_its_whole_path(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(folder.parent))
+    whole = folder / "stacks" / "blueprint.nas.yaml"
+    for path in (str(whole), f"~/{whole.relative_to(folder.parent)}"):
+        status, said = run(folder, "nas", "--blueprint", path)
+        assert status == AGREE, said
+        assert "stacks/blueprint.nas.yaml exposes, and nothing else" in said
+
+
+def test_what_cannot_be_told_is_on_standard_error(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "bad.yaml").write_text(text_of(private(tcp_ports="*")))
+    for arguments in (["shop"], ["nas", "--blueprint", "bad.yaml"]):
+        assert main(arguments, folder) == CANNOT_TELL
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err != ""
 
 
 def test_a_stack_file_that_the_program_would_refuse_is_told(folder: Path) -> None:

@@ -182,6 +182,7 @@ def test_the_same_contradiction_is_found_in_a_cluster() -> None:
         ("web.lan\n", "is not a host name"),
         ("0x7f000001", "is neither an IPv4 address nor a host name"),
         ("172.30.0.1", "overlaps with"),
+        ("immich-server", "write docker.address and its published port"),
     ],
 )
 def test_a_derived_target_is_judged_like_a_written_one(host: str, remedy: str) -> None:
@@ -189,6 +190,12 @@ def test_a_derived_target_is_judged_like_a_written_one(host: str, remedy: str) -
     assert remedy in line
     assert "blueprint.public-resources.web.targets[0].host" in line
     assert line.isprintable()
+
+
+def test_a_name_without_a_dot_is_no_target_in_a_cluster_either() -> None:
+    (line,) = problems(public(hostname="gitea"), cluster=True)
+    assert "targets[0].hostname: gitea: is not a full name" in line
+    assert "write `service: NAMESPACE/NAME`" in line
 
 
 def test_a_block_is_judged_too() -> None:

@@ -70,6 +70,7 @@ SETTINGS: Mapping[str, Any] = {
     "docker": {
         "address": "10.0.1.10",
         "hostKey": HOST_KEY,
+        "user": "admin",
         "sudo": True,
         "subnet": "172.30.0.0/24",
         "newtAddress": "172.30.0.10",
@@ -80,6 +81,13 @@ SETTINGS: Mapping[str, Any] = {
     },
     "proof": "enforce",
 }
+
+
+#: How the example's user becomes root.
+AS_ROOT = (
+    "sudo -n true || { echo 'sudo asks admin for a password: allow it without one, or set "
+    "docker.user to root' >&2; exit 1; }; sudo -n "
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ import pytest
 
 from tests.unit.components.nas import (
     AGENT,
+    AS_ROOT,
     COMMANDS,
     CREDENTIALS,
     HOST_KEY,
@@ -110,18 +111,12 @@ def test_nothing_depends_on_the_machine_that_deploys(nas: Recording) -> None:
     assert ".ssh" not in nas.public_text
 
 
-REFUSAL = (
-    "sudo -n true || { echo 'sudo asks admin for a password: allow it without one, or set "
-    "docker.user to root' >&2; exit 1; }; sudo -n "
-)
-
-
 def test_sudo_never_asks_for_a_password_and_says_so_when_it_would(admin: Recording) -> None:
     create = {name: admin.named(name).inputs["create"] for name in COMMANDS}
-    assert create[RULES].startswith(f"{REFUSAL}sh -s -- apply ")
-    assert create[CREDENTIALS] == f"{REFUSAL}/usr/local/sbin/newt-egress credentials file"
-    assert create[PROBES] == f"{REFUSAL}sh -s -- enforce"
-    assert admin.named(RULES).inputs["delete"] == f"{REFUSAL}sh -s -- remove"
+    assert create[RULES].startswith(f"{AS_ROOT}sh -s -- apply ")
+    assert create[CREDENTIALS] == f"{AS_ROOT}/usr/local/sbin/newt-egress credentials file"
+    assert create[PROBES] == f"{AS_ROOT}sh -s -- enforce"
+    assert admin.named(RULES).inputs["delete"] == f"{AS_ROOT}sh -s -- remove"
 
 
 @pytest.mark.parametrize(

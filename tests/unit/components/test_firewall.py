@@ -8,6 +8,7 @@ import pytest
 
 from egress.limits import DOCKER_USER, EVERYWHERE
 from tests.unit.components.nas import (
+    AS_ROOT,
     COMMANDS,
     GENERATION,
     PROBES,
@@ -81,8 +82,8 @@ def test_what_travels_to_the_host_is_a_script_that_sh_understands(nas: Recording
 
 def test_the_commands_are_short_and_carry_the_generation(nas: Recording) -> None:
     rules = deploy(host=Host(as_left(nas))).named(RULES)
-    assert rules.inputs["create"] == f"sh -s -- apply {GENERATION}"
-    assert rules.inputs["delete"] == "sh -s -- remove"
+    assert rules.inputs["create"] == f"{AS_ROOT}sh -s -- apply {GENERATION}"
+    assert rules.inputs["delete"] == f"{AS_ROOT}sh -s -- remove"
     assert public(rules.inputs["create"]) == rules.inputs["create"], (
         "a failing command prints itself, so it holds no secret and not the whole script"
     )

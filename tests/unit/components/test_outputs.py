@@ -41,7 +41,7 @@ def test_what_newt_must_not_reach_is_not_among_what_it_may(nas: Recording) -> No
 
 
 def test_the_host_is_plain_although_the_connection_is_secret(nas: Recording) -> None:
-    assert nas.stack_outputs["host"] == "ssh://root@10.0.1.10:22"
+    assert nas.stack_outputs["host"] == "ssh://admin@10.0.1.10:22"
 
 
 def test_firewall_says_how_and_where_newt_is_caged() -> None:
@@ -109,9 +109,9 @@ def _remotely(command: str, folder: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("docker", "destination", "root"),
     [
-        ({}, ["-p", "22", "root@10.0.1.10"], ""),
+        ({"user": "root"}, ["-p", "22", "root@10.0.1.10"], ""),
         (
-            {"user": "admin", "port": 2222, "sudo": True},
+            {"port": 2222},
             ["-p", "2222", "admin@10.0.1.10"],
             "sudo ",
         ),

@@ -9,6 +9,7 @@ import pytest
 
 from tests.unit.components import nas as example
 from tests.unit.components.nas import (
+    AS_ROOT,
     CONTAINER,
     MEASURED,
     PROBES,
@@ -60,7 +61,7 @@ def test_the_prober_itself_travels_behind_the_plan(nas: Recording) -> None:
 
 @pytest.mark.parametrize("mode", ["enforce", "warn", "off"])
 def test_the_mode_is_the_only_word_of_the_command(mode: str) -> None:
-    assert deploy({"proof": mode}).named(PROBES).inputs["create"] == f"sh -s -- {mode}"
+    assert deploy({"proof": mode}).named(PROBES).inputs["create"] == f"{AS_ROOT}sh -s -- {mode}"
 
 
 def test_a_new_container_is_proved_anew(nas: Recording) -> None:

@@ -52,8 +52,8 @@ def with_bridge(name: object) -> Change:
         (RULES, lambda found: found["connection"].update(host="10.0.1.11"), "provider"),
         (RULES, lambda found: found["connection"].update(port=2222), "provider"),
         (RULES, lambda found: found["connection"].update(proxy={"host": "jump"}), "provider"),
-        (HOST, lambda found: found.update(host="ssh://root@10.0.1.11:22"), "provider"),
-        (HOST, lambda found: found.update(host="ssh://root@10.0.1.10:2222"), "provider"),
+        (HOST, lambda found: found.update(host="ssh://admin@10.0.1.11:22"), "provider"),
+        (HOST, lambda found: found.update(host="ssh://admin@10.0.1.10:2222"), "provider"),
         (HOST, lambda found: found.update(host="tcp://10.0.1.11:2376"), "provider"),
         (HOST, lambda found: found.update(host="unix:///var/run/docker.sock"), "provider"),
         (HOST, lambda found: found.update(host=None), "provider"),
@@ -92,7 +92,7 @@ def test_a_firewall_that_does_not_guard_this_newt_is_no_cage(
 @pytest.mark.parametrize(
     ("resource", "change"),
     [
-        (HOST, lambda found: found.update(host="ssh://root@10.0.1.10")),
+        (HOST, lambda found: found.update(host="ssh://admin@10.0.1.10")),
         (HOST, lambda found: found.update(host="tcp://10.0.1.10:2376")),
         (HOST, lambda found: found.update(sshOpts=["-o", "ProxyUseFdpass=no", "-i", "key"])),
         (CONTAINER, lambda found: found.update(networkMode="bridge")),
@@ -108,7 +108,7 @@ def test_a_hosts_name_may_have_capital_letters() -> None:
     data = recorded("nas-update")
     for host in ("NAS.lan", "nas.lan"):
         named(data, RULES)["outputs"]["connection"]["host"] = host
-        named(data, HOST)["outputs"]["host"] = "ssh://root@NAS.lan:22"
+        named(data, HOST)["outputs"]["host"] = "ssh://admin@NAS.lan:22"
         assert findings(RULE, data) == []
 
 
@@ -139,7 +139,7 @@ def test_a_command_that_does_something_else_at_an_update_is_no_firewall() -> Non
 
 def test_a_network_on_another_host_shows_nothing_of_the_bridge_on_this_one() -> None:
     data = recorded("nas-update")
-    other = provider("docker", "other", host="ssh://root@10.0.1.11:22")
+    other = provider("docker", "other", host="ssh://admin@10.0.1.11:22")
     data = [made_by(one, other) if one["name"] == NETWORK else one for one in data]
     (line,) = findings(RULE, [*data, other])
     assert line.startswith(f"{CONTAINER}: networksAdvanced: newt (172.30.0.10): ")
@@ -148,10 +148,10 @@ def test_a_network_on_another_host_shows_nothing_of_the_bridge_on_this_one() -> 
 
 def test_a_second_newt_on_another_host_is_not_guarded_by_the_firewall_of_the_first() -> None:
     data = recorded("nas-update")
-    other = provider("docker", "other", host="ssh://root@10.0.1.11:22")
+    other = provider("docker", "other", host="ssh://admin@10.0.1.11:22")
     second = made_by(copy.deepcopy(named(data, CONTAINER)), other) | {"name": "second", "urn": "x"}
     (line,) = findings(RULE, [*data, other, second])
-    assert line.startswith("second: provider: ssh://root@10.0.1.11:22: ")
+    assert line.startswith("second: provider: ssh://admin@10.0.1.11:22: ")
     assert "guards 10.0.1.10, and nothing shows that this is the same machine" in line
 
 

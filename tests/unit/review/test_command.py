@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -193,23 +195,141 @@ def test_what_a_hook_has_set_does_not_lead_to_another_repository(
 @pytest.mark.parametrize(
     ("variables", "command"),
     [
-        (["BASE=main"], "-m review -- 'main...HEAD'"),
+        (["BASE=main"], "-m review --merge-base -- 'main'"),
+        (["BASE=main", "HEAD=HEAD"], "-m review -- 'main...HEAD'"),
         (["BASE=v1", "HEAD=x", "STACK=nas"], "-m review --stack 'nas' -- 'v1...x'"),
     ],
 )
 def test_make_review_compares_a_branch_with_where_it_left_its_base(
     variables: list[str], command: str
 ) -> None:
+    assert dry_run(PROJECT, *variables) == command
+
+
+def test_make_review_finds_its_base_with_and_without_a_remote(
+    repository: Repository, tmp_path: Path
+) -> None:
+    copy_makefile(repository.folder)
+    assert dry_run(repository.folder) == "-m review --merge-base -- 'main'"
+    clone = tmp_path / "clone"
+    repository.git("branch", "--move", "main", "trunk")
+    assert dry_run(repository.folder) == "-m review --merge-base -- 'HEAD'"
+    repository.git("checkout", "--quiet", "trunk")
+    repository.git("clone", "--quiet", str(repository.folder), str(clone))
+    copy_makefile(clone)
+    assert dry_run(clone) == "-m review --merge-base -- 'origin/trunk'"
+
+
+def copy_makefile(folder: Path) -> None:
+    for name in ("Makefile", "requirements.txt", "requirements-dev.txt"):
+        shutil.copy(PROJECT / name, folder)
+    (folder / "policies").mkdir()
+    shutil.copy(PROJECT / "policies" / "requirements.txt", folder / "policies")
+
+
+def dry_run(folder: Path, *variables: str) -> str:
+    """The arguments of the last command of `make review`."""
     done = subprocess.run(
         ["make", "--dry-run", "review", *variables],
-        cwd=PROJECT,
+        cwd=folder,
         # As typed by a person, also where make runs the tests.
         env={key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert " ".join(done.stdout.splitlines()[-1].split()[1:]) == command
+    assert done.stderr == ""
+    return " ".join(done.stdout.replace("\\\n", "").splitlines()[-1].split()[1:])
+
+
+def test_edits_that_are_not_committed_are_part_of_a_branch_and_a_broken_file_is_named(
+    repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    repository.edit(K3S_HOME, {"proof: enforce": "proof: warn"})
+    repository.commit()
+    repository.git("checkout", "--quiet", "main")
+    repository.edit(NAS, {_GITEA: ""})
+    repository.commit()
+    repository.git("checkout", "--quiet", "change")
+    repository.edit(NAS, _PRINTER)
+    said = Said(repository, capsys, "--merge-base", "main")
+    assert (said.status, said.err) == (0, "")
+    assert "to `the working tree`" in said.out
+    assert "**newt can now also reach**" not in said.out, "main has moved on, this branch has not"
+    assert "- `proof`: `enforce` → `warn`" in said.out, "what is committed"
+    assert "`10.0.1.192/28`" in said.out, "what is not"
+    repository.write(NAS, "config: {")
+    said = Said(repository, capsys, "--merge-base", "main")
+    assert said.status == 3
+    assert said.err.startswith(
+        f"review: {NAS} at the working tree does not load: line 1: is not YAML"
+    )
+
+
+def test_merge_base_takes_one_revision(
+    repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = Said(repository, capsys, "--merge-base", "main..change")
+    assert (said.status, said.out) == (2, "")
+    assert "--merge-base takes one" in said.err
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda repository: repository.edit(NAS, _PRINTER),
+        lambda repository: repository.write(NAS, "config: {"),
+        lambda repository: (repository.folder / NAS).unlink(),
+    ],
+    ids=["edited", "broken", "removed"],
+)
+def test_a_review_of_commits_says_which_files_the_working_tree_holds_otherwise(
+    repository: Repository,
+    capsys: pytest.CaptureFixture[str],
+    edit: Callable[[Repository], object],
+) -> None:
+    assert Said(repository, capsys, "main..change").err == ""
+    edit(repository)
+    for arguments in ("main..change", "main...HEAD"):
+        said = Said(repository, capsys, arguments)
+        assert said.status == 0
+        assert said.err == (
+            f"review: {NAS}: differs in the working tree, and this review compares commits; to "
+            "review the working tree, name the base alone\n"
+        )
+    repository.git("branch", "elsewhere")
+    repository.git("commit", "--quiet", "--allow-empty", "--message", "more")
+    assert Said(repository, capsys, "main..elsewhere").err == "", "it is not what is checked out"
+
+
+def test_files_beside_the_stack_files_count_as_edits_and_line_ends_do_not(
+    repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    blueprint = "stacks/blueprint.nas.yaml"
+    shutil.copy(PROJECT / blueprint, repository.folder / blueprint)
+    entries = (repository.folder / NAS).read_text()
+    start = entries.index("  newt-tunnel:egress:")
+    end = entries.index("  # Renders no rule", start)
+    repository.edit(
+        NAS,
+        {
+            entries[start:end]: "  newt-tunnel:blueprint: "
+            f"{{file: {blueprint}, site: 2ix2t8xk22ubpfy}}\n"
+        },
+    )
+    repository.commit()
+    file = repository.folder / NAS
+    file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
+    assert Said(repository, capsys, "main..HEAD").err == ""
+    for path in (blueprint, "Pulumi.yaml", "stacks/Pulumi.other.yaml"):
+        with (repository.folder / path).open("a") as out:
+            out.write("# more\n")
+    said = Said(repository, capsys, "main..HEAD").err
+    assert [line.split(": ")[1] for line in said.splitlines()] == [
+        "Pulumi.yaml",
+        "stacks/Pulumi.other.yaml",
+        blueprint,
+    ]
 
 
 def test_a_folder_of_stacks_outside_the_repository_is_refused(

@@ -100,6 +100,16 @@ TARGETS: list[Case] = [
     of(PODS, "reason", "a\nb", "is not a plain remark", shown='"a\\nb"'),
     of(HOST, "host", "web.shop.svc.cluster.local", "write `service: shop/web`"),
     of(HOST, "host", "localhost", "is newt's own pod"),
+    of(
+        HOST,
+        "host",
+        "web",
+        "is not a full name, and no search domain is added to it; write the full name, like "
+        "web.lan, or the address; for a Service write `service: NAMESPACE/NAME`",
+    ),
+    ({"egress": ["web:80:tcp"]}, "egress[0].host", "web", "is not a full name"),
+    ({"mustNotReach": ["web:80:tcp"]}, "mustNotReach[0].host", "web", "is not a full name"),
+    at("pangolin.endpoint", "https://pangolin", "is not a full name"),
     ({"egress": ["shop/web:80:tcp"]}, "egress[0].host", "shop/web", "write it as `service: shop/w"),
     of(HOST, "host", "::ffff:10.0.1.7", "write it as IPv4"),
     of(SERVICE, "service", "newt-tunnel/web", "is in newt's own namespace"),

@@ -204,7 +204,6 @@ def test_short_entries_of_one_host_get_names_that_tell_them_apart() -> None:
                 "10.0.1.7:22:tcp",
                 {"name": "ha.lan", "host": "10.0.1.100", "port": 8123},
                 "ha.lan:8124:tcp",
-                "dns:53:udp",
             ],
             "mustNotReach": ["nas.lan:22:tcp"],
         }
@@ -218,7 +217,6 @@ def test_short_entries_of_one_host_get_names_that_tell_them_apart() -> None:
         "10.0.1.7",
         "ha.lan",
         "ha.lan-8124",
-        "dns-53",
         "nas.lan-22",
     ]
 

@@ -76,7 +76,7 @@ def run(
         assert (host.address, command) == ("10.0.1.10", COMMAND)
         return "\n".join((*head, "", refused(*targets)))
 
-    status = main([*arguments], folder, said.append, look)
+    status = main([*arguments], folder, said.append, look, said.append)
     return status, "\n".join(said)
 
 
@@ -274,8 +274,27 @@ def test_a_host_that_does_not_answer_is_named(folder: Path) -> None:
         raise UnreachableError(f"no answer of {host.address} to {command[:2]}")
 
     said: list[str] = []
-    assert main(["nas"], folder, said.append, look) == NOTHING_TO_READ
+    assert main(["nas"], folder, said.append, look, said.append) == NOTHING_TO_READ
     assert "10.0.1.10: no answer" in said[0]
+
+
+def test_what_there_is_no_list_for_is_said_on_standard_error(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for arguments in (["x"], ["k3s-home"], ["k3s-home", "--flows", "~/absent.json"]):
+        assert main(arguments, folder) == NOTHING_TO_READ
+        out, err = capsys.readouterr()
+        assert out == "", "it may be on its way into a file"
+        assert err != ""
+
+
+def test_a_tilde_in_a_path_is_the_users_home(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(folder))
+    (folder / "flows.json").write_text("")
+    (folder / "b.yaml").write_text("{}")
+    options = ("--flows", "~/flows.json", "--blueprint", "~/b.yaml")
+    status, said = run(folder, arguments=("k3s-home", *options))
+    assert status == LISTED, said
 
 
 def test_an_unknown_stack_is_named_with_those_there_are(folder: Path) -> None:
