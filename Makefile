@@ -12,7 +12,7 @@ JOBS ?= 5
 CACHE := $(or $(NEWT_TUNNEL_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/newt-tunnel)
 # Each `pulumi up` lists what is installed; the pip that comes with Python 3.11 takes twice as long.
 PIP := pip==26.3
-SHELL_SCRIPTS = forge/install host/newt-egress host/newt-proof pod/newt-gate pod/newt-probe $(shell find tests .ci -name '*.sh') .ci/run
+SHELL_SCRIPTS = newt_tunnel/tools/forge/install newt_tunnel/cluster/newt-gate newt_tunnel/cluster/newt-probe $(shell find tests .ci -name '*.sh') .ci/run
 
 # A value as one word of the shell.
 quoted = '$(subst ','\'',$(1))'
@@ -48,12 +48,12 @@ demo: $(VENV)/.ready ## deploy the stack in a lab on this machine, for real, and
 
 .PHONY: adopt
 adopt: $(VENV)/.ready ## print the stack file for the plain newt of COMPOSE=path [ADDRESS=of-the-Docker-host]
-	@$(PYTHON) -m adopt --stack $(call quoted,$(STACK)) $(if $(ADDRESS),--address $(call quoted,$(ADDRESS))) \
+	@$(PYTHON) -m newt_tunnel adopt --stack $(call quoted,$(STACK)) $(if $(ADDRESS),--address $(call quoted,$(ADDRESS))) \
 		-- $(call quoted,$(COMPOSE))
 
 .PHONY: review
 review: $(VENV)/.ready ## what this branch and your edits do to newt's reach: BASE=main [HEAD=a commit] [STACK=the only one]
-	@$(PYTHON) -m review $(if $(filter-out file,$(origin STACK)),--stack $(call quoted,$(STACK))) \
+	@$(PYTHON) -m newt_tunnel review $(if $(filter-out file,$(origin STACK)),--stack $(call quoted,$(STACK))) \
 		$(if $(HEAD),-- $(call quoted,$(BASE)...$(HEAD)),--merge-base -- $(call quoted,$(BASE)))
 
 .PHONY: test
@@ -73,6 +73,8 @@ lint: $(VENV)/.ready ## ruff, mypy, shellcheck
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy --cache-dir $(CACHE)/mypy .
 	@$(VENV)/bin/shellcheck $(SHELL_SCRIPTS)
+	@for program in newt-egress newt-proof; do \
+		$(PYTHON) -m newt_tunnel.docker_host.programs $$program | $(VENV)/bin/shellcheck - || exit 1; done
 
 .PHONY: attack
 attack: $(VENV)/.ready ## try everything that could break the cage, here with real packets; SEED=N draws the same
@@ -98,18 +100,18 @@ golden: $(VENV)/.ready ## rewrite the golden files from what is rendered and dec
 
 .PHONY: check-blueprint
 check-blueprint: $(VENV)/.ready ## whether STACK's cage fits its Pangolin blueprint, or BLUEPRINT=path
-	@$(PYTHON) -m blueprint $(if $(BLUEPRINT),--blueprint $(call quoted,$(BLUEPRINT))) \
+	@$(PYTHON) -m newt_tunnel check-blueprint $(if $(BLUEPRINT),--blueprint $(call quoted,$(BLUEPRINT))) \
 		$(if $(SITE),--site $(call quoted,$(SITE))) -- $(call quoted,$(STACK))
 
 .PHONY: suggest
 suggest: $(VENV)/.ready ## what STACK's newt was refused lately, as entries to think about; in a cluster FLOWS=path
-	@$(PYTHON) -m suggest $(if $(FLOWS),--flows $(call quoted,$(FLOWS))) \
+	@$(PYTHON) -m newt_tunnel suggest $(if $(FLOWS),--flows $(call quoted,$(FLOWS))) \
 		$(if $(BLUEPRINT),--blueprint $(call quoted,$(BLUEPRINT))) -- $(call quoted,$(STACK))
 
 .PHONY: docs
 docs: $(VENV)/.ready ## rewrite the generated parts of README and docs, and the schema of the stack files; read the diff
 	@$(PYTHON) -m tests.unit.docs.documents
-	@$(PYTHON) -m settings.schema
+	@$(PYTHON) -m newt_tunnel.settings.schema
 
 .PHONY: policies
 policies: $(VENV)/.ready ## preview STACK with the policy pack

@@ -3,7 +3,7 @@
 import pulumi
 
 from components import interrupted, tunnel_for
-from settings.load import load
+from newt_tunnel.settings.load import load
 
 interrupted.say_nothing()
 tunnel = tunnel_for("newt-tunnel", *load())

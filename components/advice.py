@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from settings.stack import AnySettings
+from newt_tunnel.settings.stack import AnySettings
 
 
 def facts(settings: AnySettings) -> dict[str, Any]:

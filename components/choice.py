@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from settings.secrets import Secrets
-from settings.stack import KubernetesSettings, Settings
+from newt_tunnel.settings.secrets import Secrets
+from newt_tunnel.settings.stack import KubernetesSettings, Settings
 
 if TYPE_CHECKING:
     from components.docker_tunnel import DockerTunnel

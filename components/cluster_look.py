@@ -10,18 +10,18 @@ from typing import Any
 
 import pulumi
 
-import cluster
-from cluster import Lookup, Owned
-from cluster.difference import Difference, Made
-from cluster.limits import policy_too_large
-from cluster.ours import NAMESPACE, NETWORK_POLICY
 from components.egress_policy import DENIED, DENY, POLICY, RESTRICTED
 from components.newt_release import CLAIM, INSTANCE, INSTANCE_LABEL, POD_LABELS, RELEASE
 from components.recorded import recorded
-from egress import network_policy
-from egress.model import Policy
-from settings.load import kubeconfig
-from settings.stack import KubernetesSettings, Proof
+from newt_tunnel import cluster
+from newt_tunnel.cluster import Lookup, Owned
+from newt_tunnel.cluster.difference import Difference, Made
+from newt_tunnel.cluster.existing import NAMESPACE, NETWORK_POLICY
+from newt_tunnel.cluster.limits import policy_too_large
+from newt_tunnel.egress import network_policy
+from newt_tunnel.egress.model import Policy
+from newt_tunnel.settings.load import kubeconfig
+from newt_tunnel.settings.stack import KubernetesSettings, Proof
 
 
 @dataclass(frozen=True, kw_only=True)

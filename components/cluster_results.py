@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 
 import pulumi
 
-import cluster
 from components.newt_release import INSTANCE_LABEL, RELEASE
-from egress import proof
-from settings.load import kubeconfig
-from settings.stack import KubernetesSettings
+from newt_tunnel import cluster
+from newt_tunnel.egress import proof
+from newt_tunnel.settings.load import kubeconfig
+from newt_tunnel.settings.stack import KubernetesSettings
 
 
 def confirm(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pulumi
 from pulumi_command.remote import ConnectionArgsDict
 
-from host.ssh import CONNECT_SECONDS, SshHost
+from newt_tunnel.docker_host.ssh import CONNECT_SECONDS, SshHost
 
 #: Two tries tell a host that is down from a packet that was lost; the provider's default is ten.
 DIAL_ATTEMPTS = 2

@@ -11,15 +11,15 @@ from components.egress_firewall import EgressFirewall, EgressFirewallArgs
 from components.egress_proof import EgressProof, EgressProofArgs
 from components.newt_container import CONTAINER, NETWORK, NewtContainer, NewtContainerArgs
 from components.pasted import folded
-from egress import limits, proof, reach
-from egress.cage import Cage, Hook
-from host.payload import PROGRAM_PATH, Declaration
-from host.ssh import SshHost
-from settings import policy as settings_policy
-from settings.dns import Dns
-from settings.docker import Persistence
-from settings.secrets import Secrets
-from settings.stack import Settings
+from newt_tunnel.docker_host.payload import PROGRAM_PATH, Declaration
+from newt_tunnel.docker_host.ssh import SshHost
+from newt_tunnel.egress import limits, proof, reach
+from newt_tunnel.egress.cage import Cage, Hook
+from newt_tunnel.settings import policy as settings_policy
+from newt_tunnel.settings.dns import Dns
+from newt_tunnel.settings.docker import Persistence
+from newt_tunnel.settings.secrets import Secrets
+from newt_tunnel.settings.stack import Settings
 
 #: What Docker's resolver asks for a newt that may ask anybody; newt's own default.
 PUBLIC_RESOLVER = str(proof.FOREIGN_RESOLVER)

@@ -14,9 +14,9 @@ import pulumi
 from pulumi_command import remote
 
 from components.connection import connection
-from host import state
-from host.payload import Declaration
-from host.ssh import HostKeyError, SshHost, UnreachableError
+from newt_tunnel.docker_host import state
+from newt_tunnel.docker_host.payload import Declaration
+from newt_tunnel.docker_host.ssh import HostKeyError, SshHost, UnreachableError
 
 
 @dataclass(frozen=True, kw_only=True)

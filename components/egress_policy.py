@@ -18,8 +18,8 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from cluster import GENERATION_ANNOTATION, OWNER
-from egress.network_policy import deny_all, rendered
+from newt_tunnel.cluster import GENERATION_ANNOTATION, OWNER
+from newt_tunnel.egress.network_policy import deny_all, rendered
 
 POLICY = "newt-tunnel-netpol"
 DENY = "newt-tunnel-deny"

@@ -2,24 +2,22 @@
 namespace.
 
 Owns when the proof runs: after newt is in place, and again whenever the plan or the container
-changes. The plan comes from ``egress.proof``, the trying is done by ``host/newt-proof``.
+changes. The plan comes from ``egress.proof``, the trying is done by ``newt-proof``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import pulumi
 from pulumi_command import remote
 
 from components.connection import connection
 from components.sentences import told
-from egress.proof import Probe, measurement, parse, render
-from host.ssh import SshHost
-
-_PROVER = (Path(__file__).parent.parent / "host" / "newt-proof").read_text()
+from newt_tunnel.docker_host.programs import PROOF
+from newt_tunnel.docker_host.ssh import SshHost
+from newt_tunnel.egress.proof import Probe, measurement, parse, render
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,4 +78,4 @@ class EgressProof(pulumi.ComponentResource):
 
 def _script(args: EgressProofArgs) -> str:
     plan = f"plan() {{ cat <<'END-OF-PLAN'\n{render(args.plan)}END-OF-PLAN\n}}\n"
-    return f"# {args.arrangement}\n{plan}{_PROVER}"
+    return f"# {args.arrangement}\n{plan}{PROOF}"

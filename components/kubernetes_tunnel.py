@@ -17,12 +17,12 @@ from components.newt_release import (
 )
 from components.pasted import folded
 from components.policy_proof import PolicyProof, PolicyProofArgs
-from egress import network_policy, reach
-from egress.cluster_proof import Contact
-from egress.model import PANGOLIN_RULE, Policy, Protocol
-from egress.network_policy import DIGEST_ANNOTATION
-from settings.secrets import Secrets
-from settings.stack import KubernetesSettings, Proof
+from newt_tunnel.egress import network_policy, reach
+from newt_tunnel.egress.cluster_proof import Contact
+from newt_tunnel.egress.model import PANGOLIN_RULE, Policy, Protocol
+from newt_tunnel.egress.network_policy import DIGEST_ANNOTATION
+from newt_tunnel.settings.secrets import Secrets
+from newt_tunnel.settings.stack import KubernetesSettings, Proof
 
 
 class KubernetesTunnel(pulumi.ComponentResource):

@@ -15,10 +15,10 @@ from pulumi_command import remote
 
 from components.connection import connection
 from components.sentences import told
-from egress.cage import Cage
-from host.credentials import kept_revision
-from host.payload import PROGRAM_PATH
-from host.ssh import SshHost
+from newt_tunnel.docker_host.credentials import kept_revision
+from newt_tunnel.docker_host.payload import PROGRAM_PATH
+from newt_tunnel.docker_host.ssh import SshHost
+from newt_tunnel.egress.cage import Cage
 
 NETWORK = "newt"
 CONTAINER = "newt-tunnel"

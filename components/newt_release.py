@@ -1,6 +1,6 @@
 """newt itself on a cluster: credentials, storage, and the official chart as a Helm release.
 
-Owns the chart's values. The gate in front of newt is ``pod/newt-gate``; the policy that confines it
+Owns the chart's values. The gate in front of newt is ``newt-gate``; the policy that confines it
 must stand before any of this exists.
 """
 
@@ -13,7 +13,6 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from cluster import GENERATION_ANNOTATION
 from components.egress_policy import generation_of, put_back
 from components.pods import (
     CONTAINER_SECURITY,
@@ -22,9 +21,10 @@ from components.pods import (
     TMP_VOLUME,
     shell_container,
 )
-from egress.network_policy import DIGEST_ANNOTATION
-from pod import GATE
-from settings.kubernetes import Chart
+from newt_tunnel.cluster import GENERATION_ANNOTATION
+from newt_tunnel.cluster.pod_programs import GATE
+from newt_tunnel.egress.network_policy import DIGEST_ANNOTATION
+from newt_tunnel.settings.kubernetes import Chart
 
 RELEASE = "newt"
 INSTANCE = "newt"

@@ -1,7 +1,7 @@
 """The proof on a cluster: a Job under newt's own label and policy, before newt, and its control.
 
 Enforcement cannot be read from the API, only tried. The plan comes from ``egress``, the trying is
-done by ``pod/newt-probe``. The control runs in a namespace of its own, where no policy of ours
+done by ``newt-probe``. The control runs in a namespace of its own, where no policy of ours
 holds, and tells what is blocked from what nobody answers.
 """
 
@@ -14,14 +14,14 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from cluster import OWNER
 from components.egress_policy import FORCED, RESTRICTED, generation_of
 from components.pods import POD_SECURITY, TMP_VOLUME, shell_container
-from egress import cluster_proof
-from egress.enforcers import EXEMPTIBLE, EXEMPTION
-from egress.network_policy import DIGEST_ANNOTATION
-from egress.proof import Probe
-from pod import PROBE
+from newt_tunnel.cluster import OWNER
+from newt_tunnel.cluster.pod_programs import PROBE
+from newt_tunnel.egress import cluster_proof
+from newt_tunnel.egress.enforcers import EXEMPTIBLE, EXEMPTION
+from newt_tunnel.egress.network_policy import DIGEST_ANNOTATION
+from newt_tunnel.egress.proof import Probe
 
 SECONDS = 180
 #: What the table is called after in a stack that nothing ever happened to.

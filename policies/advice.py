@@ -6,13 +6,13 @@ import ipaddress
 from collections.abc import Iterator
 from typing import Any
 
+from newt_tunnel.settings.dual_stack import is_wide
 from policies import newts
 from policies.fit import Fit
 from policies.kinds import CONTAINER, NETWORK_POLICY, SERVICE, SERVICE_SPEC
 from policies.network_policies import allows_everything, may_open
 from policies.reasons import TUNNELS, entries_in, reason_for
 from policies.view import UNKNOWN, Finding, Resource, at, items, mapping, text
-from settings.dual_stack import is_wide
 
 _ENTRY = "write what newt needs, or say why on the entry in the stack file, as `reason:`"
 #: The rule for resolvers comes from a key of its own.

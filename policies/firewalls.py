@@ -17,7 +17,7 @@ from policies.fit import Fit, holds, same
 from policies.kinds import COMMAND, NETWORK
 from policies.view import UNKNOWN, Resource, at, items, text
 
-#: How the host's program is told to load a declaration; see host/payload.py.
+#: How the host's program is told to load a declaration; see newt_tunnel/docker_host/payload.py.
 _APPLY = re.compile(r"\bsh -s -- apply\b")
 _DECLARATION = re.compile(r"<<'END-OF-DECLARATION'\n(.*?)^END-OF-DECLARATION$", re.DOTALL | re.M)
 _DECLARED = re.compile(r"^(network|newt|bridge)=(\S+)$", re.MULTILINE)

@@ -11,7 +11,7 @@ import re
 from policies.view import Resource, mapping, text
 
 TUNNELS = ("newt-tunnel:docker:DockerTunnel", "newt-tunnel:kubernetes:KubernetesTunnel")
-#: See egress/network_policy.py.
+#: See newt_tunnel/egress/network_policy.py.
 _RULE_PREFIX = "egress.newt-tunnel/"
 _WORDS = re.compile(r"(?P<where>\S+) \S+/(?:tcp|udp|any)(?: \((?P<reason>[^)]*)\))?")
 

@@ -67,7 +67,8 @@ GROUND = Group(
 HOST = Group(
     tests=("tests/host/", "tests/faults/host/"),
     decides=(
-        *("egress", "host", "tests/host", "tests/faults", "tests/attack", "tests/lab"),
+        *("newt_tunnel/__init__.py", "newt_tunnel/egress", "newt_tunnel/docker_host"),
+        *("tests/host", "tests/faults", "tests/attack", "tests/lab"),
         *("tests/unit/egress/cases.py", "tests/unit/egress/strategies.py"),
     ),
     but=("tests/host/test_suggest.py",),
@@ -79,12 +80,12 @@ STACKS = Group(
         *("tests/engine/test_policy_pack.py", "tests/engine/test_which_files_are_read.py"),
     ),
     decides=(
-        *("Makefile", "Pulumi.yaml", "__main__.py", "adopt", "blueprint", "cluster", "components"),
-        *("egress", "forge", "host", "pod", "policies", "review", "settings", "stacks", "suggest"),
+        *("Makefile", "Pulumi.yaml", "__main__.py", "components", "newt_tunnel", "policies"),
+        *("stacks", "tests/unit/settings/example.py"),
         *("tests/attack", "tests/cluster", "tests/demo", "tests/deployment.py", "tests/engine"),
         *("tests/faults", "tests/host", "tests/lab", "tests/stack", "tests/standins"),
         *("tests/unit/egress/cases.py", "tests/unit/egress/cluster_cases.py"),
-        *("tests/unit/egress/strategies.py", "tests/unit/settings/example.py"),
+        "tests/unit/egress/strategies.py",
     ),
     # The node is the ground's, and the attacks are drawn anew.
     but=("tests/cluster/test_node.py", "tests/cluster/test_attacks.py"),

@@ -14,18 +14,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, ip_address, ip_network
 
-from egress.enforcers import with_cilium
-from egress.model import (
-    Destination,
-    Pods,
-    Policy,
-    PortRange,
-    Protocol,
-    Rule,
-    WideBlock,
-)
-from egress.pods import Answer, Connection, Peer
-from egress.pods import Pod as PodPeer
+from newt_tunnel.egress.decide_connection import Answer, Connection, Peer
+from newt_tunnel.egress.decide_connection import Pod as PodPeer
+from newt_tunnel.egress.enforcers import with_cilium
+from newt_tunnel.egress.model import Destination, Pods, Policy, PortRange, Protocol, Rule, WideBlock
 from tests.attack.assault import NO_CAPABILITIES
 from tests.attack.attacks import CONTAINER, LOCAL, WIRE, Attack
 from tests.attack.cluster import (

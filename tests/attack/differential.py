@@ -15,9 +15,9 @@ from ipaddress import IPv6Address
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from egress.cage import Cage, Firewall, Hook
-from egress.decide import Direction, Packet, Verdict, decide
-from egress.model import Policy
+from newt_tunnel.egress.cage import Cage, Firewall, Hook
+from newt_tunnel.egress.decide_packet import Direction, Packet, Verdict, decide
+from newt_tunnel.egress.model import Policy
 from tests.attack.bench import PUBLISHED_PORT, Arrived, Bench
 from tests.attack.shots import HOST_V6, NEWT_V6, Manner, Shot, Side
 from tests.unit.egress.cases import CAGE

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv6Address
 
-from egress.cage import Cage
-from egress.decide import Direction, Packet, Tracking
+from newt_tunnel.egress.cage import Cage
+from newt_tunnel.egress.decide_packet import Direction, Packet, Tracking
 from tests.attack.packets import (
     ECHO_REPLY,
     ECHO_REQUEST,

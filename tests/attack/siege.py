@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from egress.limits import AHEAD, NETWORKS, PEER, RELOAD, Limit, limits
+from newt_tunnel.egress.limits import AHEAD, NETWORKS, PEER, RELOAD, Limit, limits
 from tests.attack import hostile_pangolin, ingress, volume
 from tests.attack.assault import (
     NET_RAW,

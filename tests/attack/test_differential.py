@@ -6,7 +6,7 @@ import secrets
 
 import pytest
 
-from egress.decide import Verdict
+from newt_tunnel.egress.decide_packet import Verdict
 from tests.attack import differential
 from tests.attack.differential import ARRANGEMENTS, MismatchError, compare
 from tests.lab.fixtures import prefix, unavailable

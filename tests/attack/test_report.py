@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from egress.limits import AHEAD, PEER
+from newt_tunnel.egress.limits import AHEAD, PEER
 from tests.attack.differential import Tally
 from tests.attack.report import Compared, conclusion, held_and_broken, limits_shown, markdown, rows
 from tests.attack.siege import (

@@ -26,8 +26,8 @@ pulumi_kubernetes.Provider("cluster", kubeconfig=config.require_secret("kubeconf
 # The look-ups as the program makes them, the cluster's client and its import included.
 _LOOK_UPS = """\
 import sys, yaml
-import cluster
-from settings.load import examine
+from newt_tunnel import cluster
+from newt_tunnel.settings.load import examine
 
 config = yaml.safe_load(open("stacks/Pulumi.k3s-home.yaml"))["config"]
 config = {key.partition(":")[2]: value for key, value in config.items()}

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from host.state import CHECK_COMMAND
+from newt_tunnel.docker_host.state import CHECK_COMMAND
 from tests.bench.figures import CONNECTIONS, EMPTY, LOOK, LOOKS, NFTABLES, PREVIEW, UP
 from tests.bench.samples import Samples
 from tests.deployment import Checkout, Deployment

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from egress import iptables, nftables
-from egress.model import Rule
+from newt_tunnel.egress import iptables, nftables
+from newt_tunnel.egress.model import Rule
 from tests.bench.figures import (
     CONNECT,
     FREE,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from suggest.__main__ import LISTED, main
+from newt_tunnel.tools.suggest.command import LISTED, main
 from tests.cluster.test_node import eventually
 from tests.lab.kubernetes import Cluster
 from tests.lab.kubernetes.cilium import FLOWS

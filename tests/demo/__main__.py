@@ -15,11 +15,11 @@ import sys
 
 import yaml
 
-from egress import iptables, reach
-from settings import policy
-from settings.files import expanded
-from settings.load import judge
-from settings.stack import Settings
+from newt_tunnel.egress import iptables, reach
+from newt_tunnel.settings import policy
+from newt_tunnel.settings.files import expanded
+from newt_tunnel.settings.load import judge
+from newt_tunnel.settings.stack import Settings
 from tests.demo import existing, k3s_home, nas
 from tests.demo.table import Clock, conclude
 from tests.deployment import PROJECT, REPOSITORY

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from review import layout, stacks
-from review.layout import ENDINGS
-from review.revisions import WorkingTree
+from newt_tunnel.stackfile import layout, stacks
+from newt_tunnel.stackfile.layout import ENDINGS
+from newt_tunnel.stackfile.revisions import WorkingTree
 from tests.engine import prepare
 
 pytestmark = pytest.mark.lab

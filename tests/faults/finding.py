@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from egress import enforcers, limits
+from newt_tunnel.egress import enforcers, limits
 from tests.attack.siege import FREE
 from tests.faults.flood import ENOUGH, Flood
 from tests.lab.commands import LabError

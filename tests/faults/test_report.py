@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from egress.limits import RELOAD
+from newt_tunnel.egress.limits import RELOAD
 from tests.attack.siege import FREE
 from tests.faults.finding import Finding, Verdict, Window
 from tests.faults.flood import ENOUGH, Flood

@@ -21,11 +21,12 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any
 
-from egress.cage import Cage, Firewall, Hook
-from egress.model import HostName, Policy, PortRange, Protocol, Rule
-from egress.proof import Probe, render
-from host.payload import Declaration
-from host.state import CHECK_COMMAND
+from newt_tunnel.docker_host.payload import Declaration
+from newt_tunnel.docker_host.programs import PROOF
+from newt_tunnel.docker_host.state import CHECK_COMMAND
+from newt_tunnel.egress.cage import Cage, Firewall, Hook
+from newt_tunnel.egress.model import HostName, Policy, PortRange, Protocol, Rule
+from newt_tunnel.egress.proof import Probe, render
 from tests.lab import Lab
 from tests.lab.node import Node
 
@@ -49,7 +50,6 @@ PANGOLIN, OUTSIDER = "203.0.113.10", "198.51.100.66"
 FOLDER = Path(__file__).parent
 ATTACKER = (FOLDER / "attacker.py").read_text()
 TAP = (FOLDER / "tap.py").read_text()
-PROVER = (Path(__file__).parents[2] / "host/newt-proof").read_text()
 NEEDLE = "attack-"
 #: As Docker makes it: engines before 28 at every `docker network create`, later ones only when
 #: they start.
@@ -201,7 +201,7 @@ class Host:
         less patient here, where an answer takes a millisecond."""
         constants = {"KNOCK_SECONDS": 2, "SETTLE_SECONDS": 1, **constants}
         plan = f"plan() {{ cat <<'END-OF-PLAN'\n{render(probes)}END-OF-PLAN\n}}\n"
-        program = PROVER
+        program = PROOF
         for name, value in constants.items():
             program, count = re.subn(rf"^{name}=\d+", f"{name}={value}", program, flags=re.M)
             assert count == 1, f"newt-proof has no {name} any more"

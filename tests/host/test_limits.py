@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from egress.limits import NETWORKS
+from newt_tunnel.egress.limits import NETWORKS
 from tests.attack.siege import (
     CIRCUMSTANCES,
     FLOOD,

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from egress.model import PortRange
-from egress.proof import Probe, Result, Verdict, measurement, parse, plan
+from newt_tunnel.egress.model import PortRange
+from newt_tunnel.egress.proof import Probe, Result, Verdict, measurement, parse, plan
 from tests.host.rig import (
     ARRANGEMENTS,
     CONTAINER,

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from egress.cage import REMEMBERED_DROPS
-from egress.proof import Probe
+from newt_tunnel.egress.cage import REMEMBERED_DROPS
+from newt_tunnel.egress.proof import Probe
 from tests.host.rig import (
     COMPLETE,
     GITEA,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from suggest.__main__ import LISTED, main
+from newt_tunnel.tools.suggest.command import LISTED, main
 from tests.host.rig import COMPLETE, GITEA, HOMEASSISTANT, NAS, POSTGRES, Host, declare, rule
 from tests.unit.settings.example import stack
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from host.credentials import kept_revision
+from newt_tunnel.docker_host.credentials import kept_revision
 from tests.host.rig import CONTAINER, Host, declare
 
 pytestmark = pytest.mark.lab

@@ -22,14 +22,17 @@ def drift(deployed: Deployment) -> tuple[int, str]:
         _git(deployed, "commit", "--quiet", "--message", "as deployed")
     summary = deployed.folder / "summary"
     summary.unlink(missing_ok=True)
-    done = _python(deployed, "-m", "forge", "drift", GITHUB_STEP_SUMMARY=str(summary))
+    done = _python(
+        deployed, "-m", "newt_tunnel", "forge", "drift", GITHUB_STEP_SUMMARY=str(summary)
+    )
     return done.returncode, f"{done.stdout}{done.stderr}{summary.read_text()}"
 
 
 def _check_out(deployed: Deployment) -> None:
     skip = shutil.ignore_patterns("__pycache__")
-    for name in ("forge", "review"):
-        shutil.copytree(REPOSITORY / name, deployed.folder / name, ignore=skip, dirs_exist_ok=True)
+    shutil.copytree(
+        REPOSITORY / "newt_tunnel", deployed.folder / "newt_tunnel", ignore=skip, dirs_exist_ok=True
+    )
 
 
 def _python(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from settings.schema import MODELINE
+from newt_tunnel.settings.schema import MODELINE
 from tests.deployment import Deployment
 
 pytestmark = pytest.mark.lab

@@ -44,7 +44,7 @@ def watched(lab: Lab) -> Iterator[list[str]]:
 @pytest.fixture
 def opened(deployed: Deployment) -> Deployment:
     """A stack whose firewall lets gitea through although the proof holds it forbidden."""
-    planner = deployed.folder / "egress" / "proof.py"
+    planner = deployed.folder / "newt_tunnel" / "egress" / "proof.py"
     honest = "for rule in policy.sorted_rules for probe in _probes(rule, must_reach=True)"
     text = planner.read_text()
     assert honest in text, "this test must be able to tell a lie"

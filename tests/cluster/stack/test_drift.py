@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from egress.network_policy import RENDERED_ANNOTATION, deny_in_words, rendered
+from newt_tunnel.egress.network_policy import RENDERED_ANNOTATION, deny_in_words, rendered
 from tests.cluster.stack.guest import NAMESPACE, service_address
 from tests.deployment import Deployment
 from tests.lab.kubernetes.cluster import Cluster

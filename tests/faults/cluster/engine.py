@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from egress.network_policy import INSTANCE_LABEL
+from newt_tunnel.egress.network_policy import INSTANCE_LABEL
 from tests.attack.cluster import CAGED, INSTANCE, running_pods
 from tests.cluster.stack.guest import invited
 from tests.demo.k3s_home import check_out, deployment

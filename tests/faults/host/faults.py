@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
-from egress.limits import NETWORKS, RELOAD, Limit
-from egress.model import Rule
-from host.payload import Declaration
+from newt_tunnel.docker_host.payload import Declaration
+from newt_tunnel.egress.limits import NETWORKS, RELOAD, Limit
+from newt_tunnel.egress.model import Rule
 from tests.attack.attacks import JELLYFIN
 from tests.attack.machines import CONFIGURATION
 from tests.attack.siege import reloaded

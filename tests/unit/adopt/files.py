@@ -1,4 +1,4 @@
-"""Compose files of plain newts, and what `python -m adopt` makes of them."""
+"""Compose files of plain newts, and what `python -m newt_tunnel adopt` makes of them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from unittest import mock
 
 import yaml
 
-from adopt.__main__ import main
-from settings.load import judge
+from newt_tunnel.settings.load import judge
+from newt_tunnel.tools.adopt.command import main
 from tests.unit.settings.example import HOST_KEY, PREFIX
 
 CANARY = "canary7secret3of1newt"

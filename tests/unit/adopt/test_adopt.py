@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from adopt.__main__ import main
-from settings.variables import BY_FLAG
+from newt_tunnel.settings.variables import BY_FLAG
+from newt_tunnel.tools.adopt.command import main
 from tests.unit.adopt.files import (
     ADDRESS,
     CANARY,
@@ -437,7 +437,10 @@ def test_a_tilde_in_the_path_is_the_users_home_and_the_command_to_come_has_the_w
     monkeypatch.setenv("HOME", str(folder.path))
     monkeypatch.setenv("PATH", f"{folder.path}:{os.environ['PATH']}")
     assert main(["~/compose.yaml"]) == 0
-    assert f"-m adopt {folder.path}/compose.yaml --store --stack nas" in capsys.readouterr().out
+    assert (
+        f"-m newt_tunnel adopt {folder.path}/compose.yaml --store --stack nas"
+        in capsys.readouterr().out
+    )
     assert main(["~nobody-here/compose.yaml"]) == 1
     assert "~nobody-here/compose.yaml: cannot be read" in capsys.readouterr().err
 

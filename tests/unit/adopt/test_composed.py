@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from adopt import compose
-from adopt.yaml12 import load
+from newt_tunnel.tools.adopt import compose
+from newt_tunnel.tools.adopt.yaml12 import load
 from tests.unit.adopt.files import (
     ADDRESS,
     CANARY,

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from adopt.errors import AdoptError
-from adopt.variables import read, substitute
+from newt_tunnel.tools.adopt.errors import AdoptError
+from newt_tunnel.tools.adopt.variables import read, substitute
 
 KNOWN = {"SET": "value", "EMPTY": ""}
 

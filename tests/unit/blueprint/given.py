@@ -8,9 +8,9 @@ from typing import Any
 
 import yaml
 
-from blueprint import reading
-from blueprint.exposed import Exposure, Found
-from settings.load import Judgement, examine
+from newt_tunnel.blueprint import reading
+from newt_tunnel.blueprint.exposed import Exposure, Found
+from newt_tunnel.settings.load import Judgement, examine
 from tests.unit.settings.example import cluster_stack, stack
 
 STACKS = Path(__file__).parents[3] / "stacks"

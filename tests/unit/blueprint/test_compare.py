@@ -13,11 +13,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blueprint.__main__ import AGREE, CANNOT_TELL, DIFFER, main
-from blueprint.compare import Comparison, compare
-from egress.decide import Direction, Packet, decide
-from review.openings import allowed
-from settings.policy import cage, policy
+from newt_tunnel.egress.decide_packet import Direction, Packet, decide
+from newt_tunnel.settings.policy import cage, policy
+from newt_tunnel.stackfile.openings import allowed
+from newt_tunnel.tools.check_blueprint.command import AGREE, CANNOT_TELL, DIFFER, main
+from newt_tunnel.tools.check_blueprint.compare import Comparison, compare
 from tests.unit.blueprint.given import STACKS, judged, private, public, text_of
 from tests.unit.egress.strategies import bounded
 from tests.unit.settings.example import cluster_settings, settings, shipped
@@ -324,7 +324,15 @@ def test_options_that_belong_to_a_given_blueprint_are_refused_without_one(folder
 
 def test_it_runs_as_a_program_without_an_engine(folder: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "blueprint", "nas", "--blueprint", "stacks/blueprint.nas.yaml"],
+        [
+            sys.executable,
+            "-m",
+            "newt_tunnel",
+            "check-blueprint",
+            "nas",
+            "--blueprint",
+            "stacks/blueprint.nas.yaml",
+        ],
         cwd=folder,
         env={"PYTHONPATH": str(STACKS.parent), "PATH": "/nonexistent"},
         capture_output=True,

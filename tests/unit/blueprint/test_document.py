@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blueprint.document import MAX_CHARACTERS, parse
-from blueprint.faults import Unusable
-from blueprint.reading import read
+from newt_tunnel.blueprint.document import MAX_CHARACTERS, parse
+from newt_tunnel.blueprint.faults import Unusable
+from newt_tunnel.blueprint.reading import read
 from tests.unit.blueprint.given import text_of
 from tests.unit.egress.strategies import bounded
 

@@ -11,8 +11,8 @@ import pulumi
 import pytest
 from pulumi import runtime
 
-from settings.load import load
-from settings.stack import AnySettings
+from newt_tunnel.settings.load import load
+from newt_tunnel.settings.stack import AnySettings
 from tests.unit.blueprint.given import private, public, text_of
 from tests.unit.settings.encrypted import WITH_SECRET, as_pulumi_hands_over
 from tests.unit.settings.example import PREFIX, stack

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from settings.files import OnDisk
-from settings.load import examine
-from settings.policy import policy
-from settings.stack import KubernetesSettings, Settings
+from newt_tunnel.settings.files import OnDisk
+from newt_tunnel.settings.load import examine
+from newt_tunnel.settings.policy import policy
+from newt_tunnel.settings.stack import KubernetesSettings, Settings
 from tests.unit.blueprint.given import FILE, judged, names, private, problems, public, text_of
 from tests.unit.settings.example import ABSENT, cluster_stack, shipped, stack
 

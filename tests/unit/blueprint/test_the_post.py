@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from cluster.lookup import Lookup, look_up
-from egress import iptables, network_policy, nftables, proof, reach
-from egress.cage import Firewall, Hook
-from egress.model import Policy
-from settings.load import examine
-from settings.policy import cage, policy
-from settings.stack import KubernetesSettings, Settings
+from newt_tunnel.cluster.lookup import Lookup, look_up
+from newt_tunnel.egress import iptables, network_policy, nftables, proof, reach
+from newt_tunnel.egress.cage import Firewall, Hook
+from newt_tunnel.egress.model import Policy
+from newt_tunnel.settings.load import examine
+from newt_tunnel.settings.policy import cage, policy
+from newt_tunnel.settings.stack import KubernetesSettings, Settings
 from tests.unit.blueprint.given import STACKS, OneText
 from tests.unit.cluster.home import HOME, leads, service
 from tests.unit.settings.example import ABSENT, cluster_stack, stack

@@ -7,9 +7,9 @@ from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from typing import Any
 
-from cluster.lookup import Lookup, look_up
-from cluster.names import Answers
-from cluster.snapshot import (
+from newt_tunnel.cluster.lookup import Lookup, look_up
+from newt_tunnel.cluster.name_resolution import Answers
+from newt_tunnel.cluster.snapshot import (
     ContainerPort,
     EndpointPort,
     Endpoints,
@@ -20,8 +20,8 @@ from cluster.snapshot import (
     ServicePort,
     Snapshot,
 )
-from egress.model import HostName
-from settings.cluster_types import ServiceRef
+from newt_tunnel.egress.model import HostName
+from newt_tunnel.settings.cluster_types import ServiceRef
 from tests.unit.settings.example import cluster_settings
 
 

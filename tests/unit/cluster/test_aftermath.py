@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from cluster import Unconfined, aftermath, confirm_confined
-from cluster.installed import Deployment, Installed, NewtPod, Revision
-from egress.network_policy import DIGEST_ANNOTATION
+from newt_tunnel.cluster import Unconfined, after_update, confirm_confined
+from newt_tunnel.cluster.installed import Deployment, Installed, NewtPod, Revision
+from newt_tunnel.egress.network_policy import DIGEST_ANNOTATION
 from tests.unit.settings.example import cluster_settings
 
 LABELS = {"newt.instance": "newt"}
@@ -57,8 +57,8 @@ def _clock(clock: list[float]) -> None:
 def confirm(monkeypatch: pytest.MonkeyPatch, *looks: Installed) -> tuple[str, ...]:
     """Something else is there at every look; the last one stays."""
     there = itertools.chain(looks, itertools.repeat(looks[-1]))
-    monkeypatch.setattr(aftermath, "connect", lambda _settings, _kubeconfig: None)
-    monkeypatch.setattr(aftermath, "installed_in", lambda _client, _namespace: next(there))
+    monkeypatch.setattr(after_update, "connect", lambda _settings, _kubeconfig: None)
+    monkeypatch.setattr(after_update, "installed_in", lambda _client, _namespace: next(there))
     return confirm_confined(cluster_settings(), None, LABELS, MARKS, "newt")
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from cluster.lookup import Lookup
-from cluster.snapshot import EndpointPort, Node
-from egress.model import WideBlock
-from egress.pods import Answer, Connection, decide
+from newt_tunnel.cluster.lookup import Lookup
+from newt_tunnel.cluster.snapshot import EndpointPort, Node
+from newt_tunnel.egress.decide_connection import Answer, Connection, decide
+from newt_tunnel.egress.model import WideBlock
 from tests.unit.cluster.home import (
     HOME,
     answers,

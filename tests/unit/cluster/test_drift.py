@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from cluster import OWNER, Level
-from cluster.difference import Made
-from cluster.drift import (
+from newt_tunnel.cluster import OWNER, Level
+from newt_tunnel.cluster.difference import Made
+from newt_tunnel.cluster.drift import (
     GENERATION_ANNOTATION,
     deny_as_there,
     deployed_digest,
@@ -19,9 +19,9 @@ from cluster.drift import (
     generation,
     own_generation,
 )
-from cluster.installed import Deployment, Installed, Named, NewtPod, Revision
-from cluster.snapshot import Namespace, NetworkPolicy, Snapshot
-from egress.network_policy import (
+from newt_tunnel.cluster.installed import Deployment, Installed, Named, NewtPod, Revision
+from newt_tunnel.cluster.snapshot import Namespace, NetworkPolicy, Snapshot
+from newt_tunnel.egress.network_policy import (
     DIGEST_ANNOTATION,
     annotations_of,
     deny_all,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cluster.installed import Installed, Revision, deployment, named, pod, revision
+from newt_tunnel.cluster.installed import Installed, Revision, deployment, named, pod, revision
 
 NOT_READY = [{"type": "Ready", "status": "False"}]
 

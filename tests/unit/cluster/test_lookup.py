@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from cluster import ClusterUnreachable, unresolved
-from cluster.snapshot import Snapshot
+from newt_tunnel.cluster import ClusterUnreachable, unresolved
+from newt_tunnel.cluster.snapshot import Snapshot
 from tests.unit.cluster.home import (
     COREDNS,
     HOME,

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from cluster import names
-from cluster.lookup import Lookup, host_names
-from egress.model import HostName
+from newt_tunnel.cluster import name_resolution
+from newt_tunnel.cluster.lookup import Lookup, host_names
+from newt_tunnel.docker_host.programs import EGRESS
+from newt_tunnel.egress.model import HostName
 from tests.unit.cluster.home import HOME, answers, looked_up, rules
 from tests.unit.cluster.test_blocks import DUAL
 from tests.unit.settings.example import ABSENT, cluster_settings
@@ -120,8 +121,8 @@ def test_more_addresses_than_any_service_has_are_refused() -> None:
 
 
 def test_a_name_may_have_as_many_addresses_here_as_on_a_docker_host() -> None:
-    program = (REPOSITORY / "host" / "newt-egress").read_text()
-    assert f"\nMAX_ADDRESSES={names.MAX_ADDRESSES} " in program
+    program = EGRESS
+    assert f"\nMAX_ADDRESSES={name_resolution.MAX_ADDRESSES} " in program
 
 
 PANGOLIN = {"endpoint": "https://pangolin.example.com"}
@@ -193,7 +194,7 @@ def test_all_addresses_of_all_names_are_asked_for(monkeypatch: pytest.MonkeyPatc
         ]
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-    assert names.resolve([HostName("nas.lan"), HostName("gone.lan")]) == {
+    assert name_resolution.resolve([HostName("nas.lan"), HostName("gone.lan")]) == {
         "nas.lan": (IPv4Address("10.0.1.7"), IPv6Address("fd00::7"), IPv6Address("fe80::7")),
         "gone.lan": (),
     }
@@ -211,8 +212,8 @@ def test_names_are_asked_as_they_are_written_without_a_search_domain(
     hosts = tmp_path / "hosts"
     hosts.write_text("10.0.1.9 NAS.lan nas # tv.lan\nfe80::9%eth0 nas.lan\nnot-one tv.lan\n\n# \n")
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-    monkeypatch.setattr(names, "HOSTS_FILE", hosts)
-    assert names.resolve([HostName("nas.lan"), HostName("tv.lan"), HostName("nas")]) == {
+    monkeypatch.setattr(name_resolution, "HOSTS_FILE", hosts)
+    assert name_resolution.resolve([HostName("nas.lan"), HostName("tv.lan"), HostName("nas")]) == {
         "nas": (IPv4Address("10.0.1.9"),),
         "nas.lan": (IPv4Address("10.0.1.9"), IPv6Address("fe80::9")),
         "tv.lan": (),
@@ -228,13 +229,16 @@ def test_a_resolver_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> N
         return []
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-    monkeypatch.setattr(names, "TIMEOUT_SECONDS", 0.1)
+    monkeypatch.setattr(name_resolution, "TIMEOUT_SECONDS", 0.1)
     started = time.monotonic()
-    assert names.resolve([HostName("nas.lan"), HostName("tv.lan")]) == {"nas.lan": (), "tv.lan": ()}
+    assert name_resolution.resolve([HostName("nas.lan"), HostName("tv.lan")]) == {
+        "nas.lan": (),
+        "tv.lan": (),
+    }
     assert time.monotonic() - started < 5
     released.set()
 
 
 def test_nothing_is_asked_for_nothing() -> None:
-    assert names.resolve([]) == {}
+    assert name_resolution.resolve([]) == {}
     assert HOME.api

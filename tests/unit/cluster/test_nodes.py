@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from cluster.nodes import networks
-from cluster.snapshot import Snapshot
-from egress.model import WideBlock
+from newt_tunnel.cluster.nodes import networks
+from newt_tunnel.cluster.snapshot import Snapshot
+from newt_tunnel.egress.model import WideBlock
 from tests.unit.cluster.home import COREDNS, HOME, looked_up
 
 HERE = ip_address("10.0.1.11")

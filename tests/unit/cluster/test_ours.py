@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from cluster import OWNER, Owned, changed_by_hand, existing_objects, foreign_access
-from cluster.snapshot import Namespace, NetworkPolicy, Snapshot
-from egress.network_policy import annotations_of, deny_all, newt_policy
-from egress.network_policy import rendered as remembered
+from newt_tunnel.cluster import OWNER, Owned, changed_by_hand, existing_objects, foreign_access
+from newt_tunnel.cluster.snapshot import Namespace, NetworkPolicy, Snapshot
+from newt_tunnel.egress.network_policy import annotations_of, deny_all, newt_policy
+from newt_tunnel.egress.network_policy import rendered as remembered
 from tests.unit.cluster.home import HOME, looked_up
 
 NAME = "newt-tunnel-netpol"

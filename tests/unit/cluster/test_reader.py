@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 import yaml
 
-from cluster import ClusterError, ClusterUnreachable, ClusterUnreadable, reader, survey
-from cluster.installed import Installed
-from cluster.snapshot import ContainerPort, EndpointPort, ServicePort
-from settings.cluster_types import ServiceRef
-from settings.stack import KubernetesSettings
+from newt_tunnel.cluster import ClusterError, ClusterUnreachable, ClusterUnreadable, reader, survey
+from newt_tunnel.cluster.installed import Installed
+from newt_tunnel.cluster.snapshot import ContainerPort, EndpointPort, ServicePort
+from newt_tunnel.settings.cluster_types import ServiceRef
+from newt_tunnel.settings.stack import KubernetesSettings
 from tests.unit.settings.example import ABSENT, cluster_settings
 
 TOKEN = "needle-in-a-kubeconfig"

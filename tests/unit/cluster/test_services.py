@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from cluster.lookup import Lookup
-from cluster.snapshot import EndpointPort, Snapshot
+from newt_tunnel.cluster.lookup import Lookup
+from newt_tunnel.cluster.snapshot import EndpointPort, Snapshot
 from tests.unit.cluster.home import (
     HOME,
     leads,

@@ -14,11 +14,11 @@ from unittest import mock
 
 import pulumi
 
-import cluster as looking
-from cluster import names, reader
-from cluster.snapshot import Snapshot
 from components.kubernetes_tunnel import KubernetesTunnel
-from settings.stack import KubernetesSettings
+from newt_tunnel import cluster as looking
+from newt_tunnel.cluster import name_resolution, reader
+from newt_tunnel.cluster.snapshot import Snapshot
+from newt_tunnel.settings.stack import KubernetesSettings
 from tests.unit.cluster.home import HOME
 from tests.unit.components.nas import PROJECT, Given, table
 from tests.unit.components.recording import Recording, Resource, record
@@ -107,7 +107,7 @@ def answered_by(cluster: Cluster) -> Iterator[None]:
     """While this lasts, every look at a cluster is a look at ``cluster``, and no name resolves."""
     with (
         mock.patch.object(reader, "read", cluster.read),
-        mock.patch.object(names, "resolve", lambda wanted: dict.fromkeys(wanted, ())),
+        mock.patch.object(name_resolution, "resolve", lambda wanted: dict.fromkeys(wanted, ())),
         mock.patch.object(looking, "job_logs", cluster.job_logs),
         mock.patch.object(looking, "confirm_confined", cluster.confirm_confined),
     ):

@@ -18,10 +18,10 @@ from unittest import mock
 import pulumi
 
 from components.docker_tunnel import DockerTunnel
-from host.ssh import SshHost
-from settings.load import judge
-from settings.secrets import Secrets
-from settings.stack import Settings
+from newt_tunnel.docker_host.ssh import SshHost
+from newt_tunnel.settings.load import judge
+from newt_tunnel.settings.secrets import Secrets
+from newt_tunnel.settings.stack import Settings
 from tests.unit.components.recording import Recording, record
 
 PROJECT = "newt-tunnel"

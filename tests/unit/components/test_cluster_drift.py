@@ -9,10 +9,10 @@ from typing import Any
 import pulumi
 import pytest
 
-from cluster import GENERATION_ANNOTATION, OWNER
-from cluster.installed import Deployment, Installed, Named, NewtPod, Revision
-from cluster.snapshot import Namespace, NetworkPolicy, Snapshot
-from egress.network_policy import DIGEST_ANNOTATION, deny_in_words
+from newt_tunnel.cluster import GENERATION_ANNOTATION, OWNER
+from newt_tunnel.cluster.installed import Deployment, Installed, Named, NewtPod, Revision
+from newt_tunnel.cluster.snapshot import Namespace, NetworkPolicy, Snapshot
+from newt_tunnel.egress.network_policy import DIGEST_ANNOTATION, deny_in_words
 from tests.unit.components.k3s_home import (
     CLAIM,
     CONTROL,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pulumi
 import pytest
 
-from cluster import Unconfined
-from egress.network_policy import DIGEST_ANNOTATION
+from newt_tunnel.cluster import Unconfined
+from newt_tunnel.egress.network_policy import DIGEST_ANNOTATION
 from tests.unit.components.k3s_home import (
     CONTROL,
     CONTROL_NAMESPACE,

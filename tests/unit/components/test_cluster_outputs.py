@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from cluster import ClusterError
+from newt_tunnel.cluster import ClusterError
 from tests.unit.components.k3s_home import WITH_KUBECONFIG, Cluster, deploy
 from tests.unit.components.recording import Recording
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from cluster import ClusterError
-from egress.network_policy import DIGEST_ANNOTATION, RENDERED_ANNOTATION
+from newt_tunnel.cluster import ClusterError
+from newt_tunnel.egress.network_policy import DIGEST_ANNOTATION, RENDERED_ANNOTATION
 from tests.unit.cluster.home import HOME, pod, port
 from tests.unit.components.k3s_home import (
     CLAIM,

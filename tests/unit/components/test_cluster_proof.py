@@ -7,9 +7,9 @@ from typing import Any
 import pulumi
 import pytest
 
-from cluster import ClusterError
 from components.newt_release import POD_LABELS
-from egress.enforcers import EXEMPTIBLE, EXEMPTION
+from newt_tunnel.cluster import ClusterError
+from newt_tunnel.egress.enforcers import EXEMPTIBLE, EXEMPTION
 from tests.unit.cluster.home import PLAN
 from tests.unit.components.k3s_home import (
     CONTROL,

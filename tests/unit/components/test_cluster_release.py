@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pod import GATE
+from newt_tunnel.cluster.pod_programs import GATE
 from tests.unit.components.k3s_home import (
     CLAIM,
     CREDENTIALS,

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from egress.limits import DOCKER_USER, EVERYWHERE
+from newt_tunnel.egress.limits import DOCKER_USER, EVERYWHERE
 from tests.unit.components.nas import (
     AS_ROOT,
     COMMANDS,

@@ -7,8 +7,8 @@ import re
 import pulumi
 import pytest
 
-from host.payload import PROGRAM_PATH
-from host.ssh import HostKeyError, UnreachableError
+from newt_tunnel.docker_host.payload import PROGRAM_PATH
+from newt_tunnel.docker_host.ssh import HostKeyError, UnreachableError
 from tests.unit.components.nas import (
     ABSENT,
     CONTAINER,

@@ -12,11 +12,12 @@ import pytest
 REPOSITORY = Path(__file__).parents[3]
 #: As the language host runs it, but for what it loads.
 PROGRAM = """
-import runpy, time, settings.load
+import runpy, time
+from newt_tunnel.settings import load as module
 def load():
     print("ready", flush=True)
     {then}
-settings.load.load = load
+module.load = load
 runpy.run_path("__main__.py", run_name="__main__")
 """
 

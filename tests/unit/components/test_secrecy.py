@@ -11,9 +11,9 @@ from typing import Any
 import pulumi
 import pytest
 
-from cluster import ClusterError
-from host.ssh import HostKeyError, UnreachableError
-from settings.load import judge
+from newt_tunnel.cluster import ClusterError
+from newt_tunnel.docker_host.ssh import HostKeyError, UnreachableError
+from newt_tunnel.settings.load import judge
 from tests.unit.components import k3s_home, nas
 from tests.unit.components.examples import LEAKS, Example
 from tests.unit.components.k3s_home import WITH_KUBECONFIG, Cluster

@@ -12,9 +12,9 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from egress import enforcers
-from egress import limits as host_limits
-from settings.table import BOTH, NO_DEFAULT, REQUIRED, rows_by_platform
+from newt_tunnel.egress import enforcers
+from newt_tunnel.egress import limits as host_limits
+from newt_tunnel.settings.table import BOTH, NO_DEFAULT, REQUIRED, rows_by_platform
 from tests.bench import figures, page, picture
 from tests.unit.review.example import example
 

@@ -12,8 +12,9 @@ import pytest
 import yaml
 
 from components.egress_policy import DENY, POLICY
-from settings.kubernetes import Kubernetes
-from settings.table import rows_by_platform
+from newt_tunnel.docker_host.programs import EGRESS
+from newt_tunnel.settings.kubernetes import Kubernetes
+from newt_tunnel.settings.table import rows_by_platform
 from tests.unit.docs.documents import (
     COST,
     DOCUMENTS,
@@ -121,7 +122,7 @@ def test_every_test_that_is_named_exists(document: Path) -> None:
 
 @DOCUMENT
 def test_every_command_of_newt_egress_that_is_named_is_known_to_it(document: Path) -> None:
-    program = (REPOSITORY / "host" / "newt-egress").read_text()
+    program = EGRESS
     known = set(re.findall(r"[a-z]+", program.rpartition("case $command in")[2]))
     for command in _commands(document.read_text()):
         if named := re.search(r"\bnewt-egress ([a-z]+)\b", command):

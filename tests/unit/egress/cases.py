@@ -11,8 +11,9 @@ from collections.abc import Iterable
 from ipaddress import AddressValueError, IPv4Address, IPv4Network
 from pathlib import Path
 
-from egress.cage import Cage
-from egress.model import (
+from newt_tunnel.docker_host.payload import Declaration
+from newt_tunnel.egress.cage import Cage
+from newt_tunnel.egress.model import (
     DNS_RULE,
     PANGOLIN_RULE,
     Destination,
@@ -22,7 +23,6 @@ from egress.model import (
     Protocol,
     Rule,
 )
-from host.payload import Declaration
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 

@@ -11,7 +11,7 @@ import re
 from ipaddress import ip_network
 from pathlib import Path
 
-from egress.model import (
+from newt_tunnel.egress.model import (
     DNS_RULE,
     PANGOLIN_RULE,
     Destination,

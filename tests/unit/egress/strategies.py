@@ -14,8 +14,8 @@ from typing import TypeVar
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from egress.decide import Direction, Packet, Tracking
-from egress.model import Destination, HostName, Policy, Protocol, Rule
+from newt_tunnel.egress.decide_packet import Direction, Packet, Tracking
+from newt_tunnel.egress.model import Destination, HostName, Policy, Protocol, Rule
 from tests.unit.egress.cases import CAGE, rule
 
 T = TypeVar("T")

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from egress.access import opened, statements
-from egress.network_policy import deny_all, newt_policy
+from newt_tunnel.egress.network_policy import deny_all, newt_policy
+from newt_tunnel.egress.policy_statements import opened, statements
 from tests.unit.egress.cluster_cases import golden
 
 WEB = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "shop"}}}

@@ -7,9 +7,9 @@ from ipaddress import IPv4Address
 
 import pytest
 
-from egress import iptables, nftables
-from egress.cage import Firewall, Hook
-from egress.limits import DOCKER_USER, EVERYWHERE, Engines, limits
+from newt_tunnel.egress import iptables, nftables
+from newt_tunnel.egress.cage import Firewall, Hook
+from newt_tunnel.egress.limits import DOCKER_USER, EVERYWHERE, Engines, limits
 from tests.unit.egress.cases import CAGE, declaration, policy
 
 GITEA = policy("allow gitea 10.0.1.50 3000/tcp")

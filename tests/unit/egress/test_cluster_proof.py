@@ -7,12 +7,12 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 
 import pytest
 
-from egress import enforcers
-from egress.cluster_proof import Contact, Dialled, plan
-from egress.enforcers import LIMITS
-from egress.model import CLUSTER_CANARIES, Policy, Protocol
-from egress.pods import Answer, Connection, decide
-from egress.proof import Verdict, parse, summary
+from newt_tunnel.egress import enforcers
+from newt_tunnel.egress.cluster_proof import Contact, Dialled, plan
+from newt_tunnel.egress.decide_connection import Answer, Connection, decide
+from newt_tunnel.egress.enforcers import LIMITS
+from newt_tunnel.egress.model import CLUSTER_CANARIES, Policy, Protocol
+from newt_tunnel.egress.proof import Verdict, parse, summary
 from tests.unit.egress.cluster_cases import golden, policy
 
 API = Contact(IPv4Address("10.43.0.1"), 443)

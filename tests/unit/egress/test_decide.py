@@ -7,9 +7,9 @@ from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 
-from egress.cage import Hook
-from egress.decide import Direction, Packet, Tracking, decide
-from egress.model import HostName
+from newt_tunnel.egress.cage import Hook
+from newt_tunnel.egress.decide_packet import Direction, Packet, Tracking, decide
+from newt_tunnel.egress.model import HostName
 from tests.unit.egress.cases import CAGE, golden, policy
 
 NAS = golden("nas")

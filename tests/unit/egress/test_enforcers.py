@@ -6,8 +6,8 @@ from ipaddress import ip_address
 
 import pytest
 
-from egress.enforcers import with_cilium
-from egress.pods import Answer, Connection, Peer, Pod
+from newt_tunnel.egress.decide_connection import Answer, Connection, Peer, Pod
+from newt_tunnel.egress.enforcers import with_cilium
 from tests.unit.egress.cluster_cases import policy
 
 POLICY = policy(

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from egress import iptables, nftables, proof
-from egress.cage import Firewall, Hook
-from egress.iptables import Jump, Ruleset
-from egress.model import Policy
+from newt_tunnel.egress import iptables, nftables, proof
+from newt_tunnel.egress.cage import Firewall, Hook
+from newt_tunnel.egress.iptables import Jump, Ruleset
+from newt_tunnel.egress.model import Policy
 from tests.unit.egress.cases import CAGE, GOLDEN, declaration, golden
 
 CASES = sorted(file.parent.name for file in GOLDEN.glob("*/policy.txt"))

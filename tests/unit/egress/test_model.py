@@ -9,8 +9,8 @@ from itertools import product
 import pytest
 from hypothesis import given
 
-from egress.decide import Direction, Packet, decide
-from egress.model import Policy, PolicyError, PortRange, Protocol, Rule
+from newt_tunnel.egress.decide_packet import Direction, Packet, decide
+from newt_tunnel.egress.model import Policy, PolicyError, PortRange, Protocol, Rule
 from tests.unit.egress.cases import CAGE, golden, policy, rule
 from tests.unit.egress.strategies import blocks, bounded, policy_of, rules
 

@@ -6,8 +6,8 @@ from ipaddress import IPv4Address, IPv4Network
 
 import pytest
 
-from egress.model import Destination, HostName
-from egress.names import address_text, expand
+from newt_tunnel.egress.model import Destination, HostName
+from newt_tunnel.egress.placeholders import address_text, expand
 
 RESOLUTION = {
     HostName("one.lan"): (IPv4Address("10.0.1.50"),),

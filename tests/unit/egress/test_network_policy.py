@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from egress.model import Address, HostName, PolicyError, Rule
-from egress.network_policy import (
+from newt_tunnel.egress.decide_connection import Answer, Connection, Peer, Pod, decide
+from newt_tunnel.egress.model import Address, HostName, PolicyError, Rule
+from newt_tunnel.egress.network_policy import (
     DIGEST_ANNOTATION,
     RENDERED_ANNOTATION,
     annotations_of,
@@ -20,7 +21,6 @@ from egress.network_policy import (
     digest,
     newt_policy,
 )
-from egress.pods import Answer, Connection, Peer, Pod, decide
 from tests.unit.egress.cluster_cases import golden, policy, rule
 from tests.unit.egress.strategies import bounded, briefly, mostly, policy_of
 

@@ -8,10 +8,10 @@ from ipaddress import IPv4Address
 import pytest
 from hypothesis import given
 
-from egress.decide import Direction, Packet, decide
-from egress.model import Policy
-from egress.proof import Probe, plan, render
-from egress.samples import KNOWN_SERVICES
+from newt_tunnel.egress.decide_packet import Direction, Packet, decide
+from newt_tunnel.egress.model import Policy
+from newt_tunnel.egress.proof import Probe, plan, render
+from newt_tunnel.egress.samples import KNOWN_SERVICES
 from tests.unit.egress.cases import CAGE, golden, policy
 from tests.unit.egress.strategies import RESOLUTION, briefly, policies
 

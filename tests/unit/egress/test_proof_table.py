@@ -1,4 +1,4 @@
-"""The table that ``host/newt-proof`` prints, read back. The program's own shell prints it here."""
+"""The table that ``newt-proof`` prints, read back. The program's own shell prints it here."""
 
 from __future__ import annotations
 
@@ -7,7 +7,16 @@ import subprocess
 
 import pytest
 
-from egress.proof import Probe, Result, Verdict, measurement, parse, plan, render, summary
+from newt_tunnel.egress.proof import (
+    Probe,
+    Result,
+    Verdict,
+    measurement,
+    parse,
+    plan,
+    render,
+    summary,
+)
 from tests.unit.egress.cases import CAGE, golden
 from tests.unit.host.program import NEWT_PROOF, shell_function
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from egress.reach import report
+from newt_tunnel.egress.reach import report
 from tests.unit.egress.cases import golden, policy
 
 

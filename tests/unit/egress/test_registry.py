@@ -7,8 +7,8 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 import pytest
 
-from egress.model import Address
-from egress.registry import (
+from newt_tunnel.egress.model import Address
+from newt_tunnel.egress.registry import (
     NOT_PUBLIC,
     held,
     held_block,

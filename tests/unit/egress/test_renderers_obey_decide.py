@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from egress import iptables, nftables
-from egress.cage import Cage, Firewall, Hook
-from egress.decide import Direction, Packet, Tracking, decide
-from egress.model import Policy
-from egress.names import expand
+from newt_tunnel.egress import iptables, nftables
+from newt_tunnel.egress.cage import Cage, Firewall, Hook
+from newt_tunnel.egress.decide_packet import Direction, Packet, Tracking, decide
+from newt_tunnel.egress.model import Policy
+from newt_tunnel.egress.placeholders import expand
 from tests.unit.egress import iptables_machine, nft_machine
 from tests.unit.egress.cases import CAGE
 from tests.unit.egress.strategies import (

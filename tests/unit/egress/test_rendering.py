@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from egress import iptables, nftables, proof, reach
-from egress.cage import Firewall, Hook
-from egress.model import Policy, Rule
+from newt_tunnel.egress import iptables, nftables, proof, reach
+from newt_tunnel.egress.cage import Firewall, Hook
+from newt_tunnel.egress.model import Policy, Rule
 from tests.unit.egress.cases import CAGE, declaration, golden, policy
 from tests.unit.egress.strategies import briefly, policies, rules
 

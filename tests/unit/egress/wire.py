@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address
 
-from egress.cage import Cage
-from egress.decide import Direction, Packet, Tracking
+from newt_tunnel.egress.cage import Cage
+from newt_tunnel.egress.decide_packet import Direction, Packet, Tracking
 
 #: An interface that is not newt's bridge.
 ELSEWHERE = "eth0"

@@ -1,7 +1,7 @@
-"""A checkout on a runner: a small repository with `forge/` in it, and a job that runs there.
+"""A checkout on a runner: a small repository with the forge jobs in it, and a job that runs there.
 
-`python -m review` and `pulumi` are stand-ins here: what they say is a test's to choose. Everything
-else is real: git, the process, its environment, its exit status.
+`python -m newt_tunnel review` and `pulumi` are stand-ins here: what they say is a test's to
+choose. Everything else is real: git, the process, its environment, its exit status.
 """
 
 from __future__ import annotations
@@ -21,13 +21,16 @@ ROOT = Path(__file__).parents[3]
 #: Prints what the test left for it, and tells what it was asked.
 REVIEW = """
 import json, os, pathlib, sys
-here = pathlib.Path(__file__).parent.parent
-asked = {"argv": sys.argv[1:], "environment": dict(os.environ)}
-(here / "asked-review.json").write_text(json.dumps(asked))
-said = json.loads((here / "say-review.json").read_text())
-sys.stderr.write(said["stderr"])
-sys.stdout.write(said["stdout"])
-sys.exit(said["status"])
+
+
+def main(arguments):
+    here = pathlib.Path(__file__).parents[3]
+    asked = {"argv": arguments, "environment": dict(os.environ)}
+    (here / "asked-review.json").write_text(json.dumps(asked))
+    said = json.loads((here / "say-review.json").read_text())
+    sys.stderr.write(said["stderr"])
+    sys.stdout.write(said["stdout"])
+    return said["status"]
 """
 PULUMI = f"""#!{sys.executable}
 import json, os, pathlib, sys
@@ -56,10 +59,9 @@ class Checkout:
     def __post_init__(self) -> None:
         self.folder.mkdir()
         skip = shutil.ignore_patterns("__pycache__")
-        for name in ("forge", "review"):
-            shutil.copytree(ROOT / name, self.folder / name, ignore=skip)
+        shutil.copytree(ROOT / "newt_tunnel", self.folder / "newt_tunnel", ignore=skip)
         self.write("Pulumi.yaml", PROJECT)
-        self.write("review/__main__.py", REVIEW)
+        self.write("newt_tunnel/tools/review/command.py", REVIEW)
         self.write("bin/pulumi", PULUMI)
         (self.folder / "bin/pulumi").chmod(0o755)
         self.write(".gitignore", "/bin\n/say-*\n/asked-*\n/event.json\n/summary\n__pycache__\n")
@@ -135,7 +137,7 @@ class Checkout:
         }
         self.write("event.json", json.dumps({"pull_request": pull}))
         return subprocess.run(
-            [sys.executable, "-m", "forge", job],
+            [sys.executable, "-m", "newt_tunnel", "forge", job],
             cwd=self.folder,
             env={
                 "PATH": f"{self.folder}/bin:{os.environ['PATH']}",

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forge.comment import CUT, LIMIT, MARKER, REVIEW, ROOM, body, cut, parts_of
+from newt_tunnel.tools.forge.comment import CUT, LIMIT, MARKER, REVIEW, ROOM, body, cut, parts_of
 
 LINES = st.lists(
     st.sampled_from(["", "text", "`" * 3, "`" * 5, "~~~", "<details>", "</details>", "x" * 90]),

@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from forge.comment import MARKER
+from newt_tunnel.tools.forge.comment import MARKER
 from tests.unit.forge.checkout import Checkout
 from tests.unit.forge.dummy import GITHUB_LIMIT, REPOSITORY, DummyForge
 
@@ -58,10 +58,12 @@ def test_only_the_changed_stack_is_previewed(checkout: Checkout, forge: DummyFor
 
 
 def test_a_changed_program_previews_every_stack(checkout: Checkout, github: DummyForge) -> None:
-    checkout.branch(**{"egress/model.py": "changed"})
+    checkout.branch(**{"newt_tunnel/egress/model.py": "changed"})
     assert checkout.run("preview", github).returncode == 0
     assert stacks_asked(checkout) == ["k3s-home", "nas"]
-    assert "because the program changes (`egress/model.py`)" in github.comments[0]["body"]
+    assert (
+        "because the program changes (`newt_tunnel/egress/model.py`)" in github.comments[0]["body"]
+    )
 
 
 def test_the_preview_takes_its_part_of_the_reviews_comment(
@@ -132,7 +134,7 @@ def test_a_stack_whose_secrets_cannot_be_read_is_not_previewed(
 def test_a_failed_preview_is_posted_and_fails_the_job(
     checkout: Checkout, forge: DummyForge
 ) -> None:
-    checkout.branch(**{"egress/model.py": "changed"})
+    checkout.branch(**{"newt_tunnel/egress/model.py": "changed"})
     checkout.say_pulumi(preview={"stdout": "error: egress[0].port: nonsense\n", "status": 1})
     done = checkout.run("preview", forge)
     assert done.returncode == 1

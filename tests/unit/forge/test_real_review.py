@@ -18,7 +18,7 @@ EGRESS = "  newt-tunnel:egress:\n"
 def real(checkout: Checkout) -> Checkout:
     """The whole program, with its example stacks, as the base of a pull request."""
     skip = shutil.ignore_patterns("__pycache__")
-    for name in ("review", *PROGRAM):
+    for name in PROGRAM:
         if (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, checkout.folder / name, ignore=skip, dirs_exist_ok=True)
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from forge.comment import MARKER
+from newt_tunnel.tools.forge.comment import MARKER
 from tests.unit.forge.checkout import Checkout
 from tests.unit.forge.dummy import GITHUB_LIMIT, TOKEN, DummyForge
 

@@ -17,7 +17,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forge.secrecy import INSTEAD, Redactor
+from newt_tunnel.tools.forge.redaction import INSTEAD, Redactor
 from tests.unit.egress.strategies import bounded
 
 TOKEN = "eyJhbGci&OiJSU<zI1Ni>IsImtpZCI6Ik"

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from forge.errors import ForgeError
-from forge.stacks import BESIDE, Changed, all_stacks, changed
+from newt_tunnel.tools.forge.errors import ForgeError
+from newt_tunnel.tools.forge.stacks import BESIDE, Changed, all_stacks, changed
 from tests.deployment import PROGRAM
 from tests.unit.forge.checkout import PROJECT, Checkout
 
@@ -43,7 +43,7 @@ def moved(checkout: Checkout) -> None:
         ("README.md", ()),
         ("requirements.txt", BOTH),
         ("Pulumi.yaml", BOTH),
-        ("host/newt-egress", BOTH),
+        ("newt_tunnel/docker_host/newt-egress/head.sh", BOTH),
         ("a-folder-nobody-knows/file", BOTH),
         ("file with\nnew line", BOTH),
     ],

@@ -25,10 +25,10 @@ ALL = [*GITHUB, *GITEA]
 #: Before a name, Gitea and Forgejo want the whole URL: they would look at another place first.
 URL = "https://github.com/"
 SCRIPTS = (
-    "forge/install",
-    ".venv/bin/python -m forge review",
-    ".venv/bin/python -m forge preview",
-    ".venv/bin/python -m forge drift",
+    "newt_tunnel/tools/forge/install",
+    ".venv/bin/python -m newt_tunnel forge review",
+    ".venv/bin/python -m newt_tunnel forge preview",
+    ".venv/bin/python -m newt_tunnel forge drift",
     "make lint unit",
     'sudo env "PATH=$PATH" .ci/run',
 )
@@ -200,7 +200,9 @@ def test_the_linters_would_find_something(tmp_path: Path) -> None:
     bad = folder / "preview.yml"
     text = (ROOT / ".github/workflows/preview.yml").read_text()
     text = text.replace("on:\n  pull_request:", "on:\n  pull_request_target:")
-    bad.write_text(text.replace("run: forge/install", "run: echo ${{ github.head_ref }}"))
+    bad.write_text(
+        text.replace("run: newt_tunnel/tools/forge/install", "run: echo ${{ github.head_ref }}")
+    )
     assert "dangerous-triggers" in zizmor_says(bad)
     assert "template-injection" in zizmor_says(bad)
     assert "potentially untrusted" in actionlint_says(bad)

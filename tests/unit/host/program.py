@@ -7,13 +7,11 @@ firewall of this machine.
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
-import host
+from newt_tunnel.docker_host import programs
 
-_FOLDER = Path(host.__file__).parent
-NEWT_EGRESS = (_FOLDER / "newt-egress").read_text()
-NEWT_PROOF = (_FOLDER / "newt-proof").read_text()
+NEWT_EGRESS = programs.EGRESS
+NEWT_PROOF = programs.PROOF
 
 
 def shell_function(program: str, name: str) -> str:

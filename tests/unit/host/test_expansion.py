@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from egress import iptables, nftables
-from egress.model import HostName
-from egress.names import expand
+from newt_tunnel.egress import iptables, nftables
+from newt_tunnel.egress.model import HostName
+from newt_tunnel.egress.placeholders import expand
 from tests.unit.egress.cases import CAGE, golden
 from tests.unit.host.program import NEWT_EGRESS, shell_function
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from host.payload import PROGRAM_PATH
-from host.state import CHECK_COMMAND, HostState
+from newt_tunnel.docker_host.payload import PROGRAM_PATH
+from newt_tunnel.docker_host.state import CHECK_COMMAND, HostState
 
 pytestmark = pytest.mark.skipif(Path(PROGRAM_PATH).exists(), reason="this host has a cage")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from egress.model import HostName, Policy, PortRange, Protocol, Rule
+from newt_tunnel.egress.model import HostName, Policy, PortRange, Protocol, Rule
 from tests.unit.egress.cases import declaration, rule
 from tests.unit.host.program import NEWT_EGRESS, shell_function
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from egress.cage import Firewall, Hook
-from host import payload
-from host.payload import Declaration
+from newt_tunnel.docker_host import payload
+from newt_tunnel.docker_host.payload import Declaration
+from newt_tunnel.egress.cage import Firewall, Hook
 from tests.unit.egress.cases import CAGE, declaration, golden, policy
 from tests.unit.host.program import NEWT_EGRESS, shell_function
 
@@ -39,7 +39,7 @@ def declared(request: pytest.FixtureRequest) -> Declaration:
 
 def harmless(monkeypatch: pytest.MonkeyPatch, first: str) -> None:
     """Let the program run ``first`` and stop. The real one stays below, as text to carry."""
-    monkeypatch.setattr(payload, "PROGRAM", f"{first}\nexit\n{NEWT_EGRESS}")
+    monkeypatch.setattr(payload, "EGRESS", f"{first}\nexit\n{NEWT_EGRESS}")
 
 
 def run(
@@ -141,7 +141,7 @@ def test_rules_come_first_because_a_reviewer_wants_to_see_them() -> None:
 
 
 def test_a_line_that_would_end_a_file_early_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(payload, "PROGRAM", "echo\nEND-OF-NEWT-EGRESS\nrm -rf /\n")
+    monkeypatch.setattr(payload, "EGRESS", "echo\nEND-OF-NEWT-EGRESS\nrm -rf /\n")
     with pytest.raises(ValueError, match="newt-egress contains END-OF-NEWT-EGRESS"):
         _ = declaration(golden("nas")).script
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from host import ssh
-from host.ssh import HostKeyError, SshHost, UnreachableError
-from host.state import CHECK_COMMAND
+from newt_tunnel.docker_host import ssh
+from newt_tunnel.docker_host.ssh import HostKeyError, SshHost, UnreachableError
+from newt_tunnel.docker_host.state import CHECK_COMMAND
 
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI/0+pinned/key"
 NAS = SshHost(address="10.0.1.10", port=2222, user="admin", host_key=HOST_KEY, sudo=True)

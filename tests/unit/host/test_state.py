@@ -9,8 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from host.payload import PROGRAM_PATH
-from host.state import CHECK_COMMAND, ForeignOwnerError, Generation, HostState, generation
+from newt_tunnel.docker_host.payload import PROGRAM_PATH
+from newt_tunnel.docker_host.state import (
+    CHECK_COMMAND,
+    ForeignOwnerError,
+    Generation,
+    HostState,
+    generation,
+)
 from tests.unit.egress.cases import declaration, golden
 
 DECLARED = declaration(golden("nas"))

@@ -1,4 +1,4 @@
-"""`pod/newt-probe` in a shell of this machine, with a network that is made up."""
+"""`newt-probe` in a shell of this machine, with a network that is made up."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from egress.enforcers import EXEMPTIBLE, EXEMPTION
-from egress.model import CLUSTER_CANARIES
-from egress.proof import Probe, Result, Verdict, measurement, parse
-from pod import PROBE
+from newt_tunnel.cluster.pod_programs import PROBE
+from newt_tunnel.egress.enforcers import EXEMPTIBLE, EXEMPTION
+from newt_tunnel.egress.model import CLUSTER_CANARIES
+from newt_tunnel.egress.proof import Probe, Result, Verdict, measurement, parse
 
 #: What Kubernetes keeps of a failed pod's log, in bytes, and Pulumi shows to the user.
 KEPT = 2048

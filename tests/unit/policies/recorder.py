@@ -21,8 +21,8 @@ from typing import Any
 import pulumi
 import yaml
 
-from host.payload import PROGRAM
-from pod import GATE, PROBE
+from newt_tunnel.cluster.pod_programs import GATE, PROBE
+from newt_tunnel.docker_host.programs import EGRESS, PROOF
 from policies.view import UNKNOWN as UNKNOWN_VALUE
 from policies.view import Resource
 from tests.unit.components import k3s_home, nas
@@ -38,12 +38,11 @@ NAMES: Mapping[str, tuple[str, bool]] = {
     for stack in STACKS
     for preview in (True, False)
 }
-_PROVER = (REPOSITORY / "host" / "newt-proof").read_text()
 _PROGRAMS = {
-    PROGRAM: "(host/newt-egress)\n",
-    _PROVER: "(host/newt-proof)\n",
-    GATE: "(pod/newt-gate)\n",
-    PROBE: "(pod/newt-probe)\n",
+    EGRESS: "(newt-egress)\n",
+    PROOF: "(newt-proof)\n",
+    GATE: "(newt-gate)\n",
+    PROBE: "(newt-probe)\n",
 }
 #: Of the program, and the time of a load.
 _VARYING = re.compile(r"(?<=newt-egress )[0-9a-f]{12}\b|\b2[0-9]{3}-[0-9-]{5}T[0-9:]{8}Z")

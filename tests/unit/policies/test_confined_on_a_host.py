@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from host.payload import PROGRAM
+from newt_tunnel.docker_host.programs import EGRESS
 from tests.unit.components.nas import HOST_KEY
 from tests.unit.components.recording import UNKNOWN
 from tests.unit.policies.judging import (
@@ -77,7 +77,7 @@ def with_bridge(name: object) -> Change:
         (RULES, with_declaration("\nnetwork=newt\n", "\n"), "networksAdvanced"),
         (RULES, with_declaration("\nnewt=172.30.0.10\n", "\n"), "networksAdvanced"),
         (RULES, with_declaration("\nbridge=br-newt\n", "\n"), "networksAdvanced"),
-        (RULES, lambda found: found.update(stdin=PROGRAM), "networksAdvanced"),
+        (RULES, lambda found: found.update(stdin=EGRESS), "networksAdvanced"),
         (RULES, with_declaration("END-OF-DECLARATION", "END-OF-REMARK"), "networksAdvanced"),
     ],
 )

@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
-from review.markdown import markdown
-from review.reviewing import Review, StackReview, review
+from newt_tunnel.tools.review.markdown import markdown
+from newt_tunnel.tools.review.stack_reviews import Review, StackReview, review
 from tests.unit.review.repository import PROJECT
 from tests.unit.settings.example import PREFIX, changed, shipped
 

@@ -6,9 +6,9 @@ import re
 import tempfile
 from pathlib import Path
 
-from review.markdown import markdown
-from review.reviewing import review
-from review.revisions import states
+from newt_tunnel.stackfile.revisions import states
+from newt_tunnel.tools.review.markdown import markdown
+from newt_tunnel.tools.review.stack_reviews import review
 from tests.unit.review.repository import K3S_HOME, NAS, Repository
 
 _NEVER_POSTGRES = "    - {name: postgres, host: 10.0.1.60, port: 5432}\n"

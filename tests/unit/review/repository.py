@@ -63,9 +63,9 @@ class Repository:
         (self.folder / file).write_text(text)
 
     def review(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """``python -m review ARGUMENTS``, as a workflow runs it."""
+        """``python -m newt_tunnel review ARGUMENTS``, as a workflow runs it."""
         return subprocess.run(
-            [sys.executable, "-m", "review", "-C", str(self.folder), *arguments],
+            [sys.executable, "-m", "newt_tunnel", "review", "-C", str(self.folder), *arguments],
             cwd=PROJECT,
             stdin=subprocess.DEVNULL,
             capture_output=True,

@@ -11,9 +11,9 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Network
 
 from hypothesis import strategies as st
 
-from egress.decide import Direction, Packet
-from egress.model import Address, Labels, Pods, PortRange, Protocol, Rule
-from egress.pods import Connection, Pod
+from newt_tunnel.egress.decide_connection import Connection, Pod
+from newt_tunnel.egress.decide_packet import Direction, Packet
+from newt_tunnel.egress.model import Address, Labels, Pods, PortRange, Protocol, Rule
 from tests.unit.egress.cases import CAGE, rule
 from tests.unit.egress.strategies import blocks, mostly, services
 

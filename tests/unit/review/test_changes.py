@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from review.compare import Kind
+from newt_tunnel.tools.review.changes import Kind
 from tests.unit.review.changing import stack_review, told
 
 _LAN = {"name": "lan", "cidr": "10.0.7.0/24", "port": 80}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from review.__main__ import main
+from newt_tunnel.tools.review.command import main
 from tests.unit.review.repository import K3S_HOME, NAS, PROJECT, Repository, facts
 
 _PRINTER = {"10.0.1.200/32": "10.0.1.192/28"}
@@ -195,9 +195,9 @@ def test_what_a_hook_has_set_does_not_lead_to_another_repository(
 @pytest.mark.parametrize(
     ("variables", "command"),
     [
-        (["BASE=main"], "-m review --merge-base -- 'main'"),
-        (["BASE=main", "HEAD=HEAD"], "-m review -- 'main...HEAD'"),
-        (["BASE=v1", "HEAD=x", "STACK=nas"], "-m review --stack 'nas' -- 'v1...x'"),
+        (["BASE=main"], "-m newt_tunnel review --merge-base -- 'main'"),
+        (["BASE=main", "HEAD=HEAD"], "-m newt_tunnel review -- 'main...HEAD'"),
+        (["BASE=v1", "HEAD=x", "STACK=nas"], "-m newt_tunnel review --stack 'nas' -- 'v1...x'"),
     ],
 )
 def test_make_review_compares_a_branch_with_where_it_left_its_base(
@@ -210,14 +210,14 @@ def test_make_review_finds_its_base_with_and_without_a_remote(
     repository: Repository, tmp_path: Path
 ) -> None:
     copy_makefile(repository.folder)
-    assert dry_run(repository.folder) == "-m review --merge-base -- 'main'"
+    assert dry_run(repository.folder) == "-m newt_tunnel review --merge-base -- 'main'"
     clone = tmp_path / "clone"
     repository.git("branch", "--move", "main", "trunk")
-    assert dry_run(repository.folder) == "-m review --merge-base -- 'HEAD'"
+    assert dry_run(repository.folder) == "-m newt_tunnel review --merge-base -- 'HEAD'"
     repository.git("checkout", "--quiet", "trunk")
     repository.git("clone", "--quiet", str(repository.folder), str(clone))
     copy_makefile(clone)
-    assert dry_run(clone) == "-m review --merge-base -- 'origin/trunk'"
+    assert dry_run(clone) == "-m newt_tunnel review --merge-base -- 'origin/trunk'"
 
 
 def copy_makefile(folder: Path) -> None:

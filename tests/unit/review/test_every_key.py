@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from review.guards import Effect
-from review.others import UNTOLD
-from review.reviewing import StackReview, review
-from settings.stack import MODELS, KubernetesSettings, Settings
-from settings.table import rows
+from newt_tunnel.settings.stack import MODELS, KubernetesSettings, Settings
+from newt_tunnel.settings.table import rows
+from newt_tunnel.tools.review.other_changes import UNTOLD
+from newt_tunnel.tools.review.safeguards import Effect
+from newt_tunnel.tools.review.stack_reviews import StackReview, review
 from tests.unit.review.changing import stack_file, stack_review, state
 from tests.unit.settings.example import ABSENT, HOST_KEY, changed, shipped
 

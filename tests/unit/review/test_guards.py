@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from review.guards import Effect
-from review.reviewing import review
+from newt_tunnel.tools.review.safeguards import Effect
+from newt_tunnel.tools.review.stack_reviews import review
 from tests.unit.review.changing import stack_file, stack_review, state, told
 from tests.unit.settings.example import HOST_KEY, stack
 

@@ -10,12 +10,12 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from egress.model import Protocol
-from review.markdown import markdown
-from review.openings import Opening, Ports
-from review.picture import picture
-from review.reviewing import review
-from review.text import code, mermaid, plain, prose
+from newt_tunnel.egress.model import Protocol
+from newt_tunnel.stackfile.openings import Opening, Ports
+from newt_tunnel.stackfile.untrusted_text import code, mermaid, plain, prose
+from newt_tunnel.tools.review.markdown import markdown
+from newt_tunnel.tools.review.picture import picture
+from newt_tunnel.tools.review.stack_reviews import review
 from tests.unit.egress.strategies import bounded
 from tests.unit.review.changing import compared, stack_file, state
 from tests.unit.settings.example import shipped

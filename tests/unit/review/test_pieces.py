@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ipaddress import ip_network
 
-from egress.model import Pods, PortName, PortRange, Protocol
-from review.pieces import Piece, pieces
-from review.regions import Cover, Place, Region, SomePods, boxes, difference, meet
+from newt_tunnel.egress.model import Pods, PortName, PortRange, Protocol
+from newt_tunnel.stackfile.reach_sets import Cover, Place, Region, SomePods, boxes, difference, meet
+from newt_tunnel.tools.review.set_text import Piece, pieces
 
 
 def _region(place: Place, *ports: PortRange, protocol: Protocol = Protocol.TCP) -> Region:

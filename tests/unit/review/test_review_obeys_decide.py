@@ -8,13 +8,13 @@ from ipaddress import IPv4Address, IPv6Address
 from hypothesis import given
 from hypothesis import strategies as st
 
-from egress import pods
-from egress.decide import Packet, decide
-from egress.model import Policy, Rule
-from egress.pods import Answer, Connection, Pod
-from review.compare import Change, Kind, changes
-from review.openings import of_rules
-from review.regions import OTHER, TCP, UDP, Addresses, Box, Opaque, SomePods
+from newt_tunnel.egress import decide_connection
+from newt_tunnel.egress.decide_connection import Answer, Connection, Pod
+from newt_tunnel.egress.decide_packet import Packet, decide
+from newt_tunnel.egress.model import Policy, Rule
+from newt_tunnel.stackfile.openings import of_rules
+from newt_tunnel.stackfile.reach_sets import OTHER, TCP, UDP, Addresses, Box, Opaque, SomePods
+from newt_tunnel.tools.review.changes import Change, Kind, changes
 from tests.unit.egress.cases import CAGE
 from tests.unit.egress.strategies import RESOLUTION, bounded, policy_of
 from tests.unit.review.strategies import (
@@ -115,7 +115,7 @@ def test_in_a_cluster_the_review_says_newly_reachable_if_and_only_if_the_verdict
     for _ in range(5):
         connection = data.draw(connections(pair.all))
         was, now = (
-            pods.decide(_policy(rules), connection).answer is Answer.ALLOWED
+            decide_connection.decide(_policy(rules), connection).answer is Answer.ALLOWED
             for rules in (pair.before, pair.after)
         )
         assert _says(found, _of_connection(connection), grown=True) == (now and not was)

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from review.compare import Kind
-from review.git import RevisionError
-from review.reviewing import Review, review
+from newt_tunnel.stackfile.git import RevisionError
+from newt_tunnel.tools.review.changes import Kind
+from newt_tunnel.tools.review.stack_reviews import Review, review
 from tests.unit.cluster.home import looked_up
 from tests.unit.review.changing import State, stack_file, stack_review, state
 from tests.unit.review.repository import PROJECT

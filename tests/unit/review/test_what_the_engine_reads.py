@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from review import document, stacks
-from review.__main__ import main
-from review.revisions import WorkingTree
+from newt_tunnel.stackfile import stacks, yaml_document
+from newt_tunnel.stackfile.revisions import WorkingTree
+from newt_tunnel.tools.review.command import main
 from tests.unit.review.repository import K3S_HOME, NAS, Repository
 
 WIDER = {"10.0.1.200/32": "10.0.1.192/28"}
@@ -42,7 +42,7 @@ def rename_all(ending: str) -> Change:
         for name in ("Pulumi.yaml", NAS, K3S_HOME):
             file = repository.folder / name
             if ending == ".json":
-                file.write_text(json.dumps(document.mapping(file.read_text())))
+                file.write_text(json.dumps(yaml_document.mapping(file.read_text())))
             file.rename(file.with_suffix(ending))
 
     return change

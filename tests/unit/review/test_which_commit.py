@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from review.__main__ import main
+from newt_tunnel.tools.review.command import main
 from tests.unit.review.repository import NAS, Repository
 
 USAGE = 2

@@ -60,22 +60,22 @@ def make(folder: Path, *words: str) -> tuple[str, str]:
 @pytest.mark.parametrize(
     ("words", "called"),
     [
-        (["adopt", "COMPOSE=c.yaml"], "<-m><adopt><--stack><nas><--><c.yaml>"),
+        (["adopt", "COMPOSE=c.yaml"], "<-m><newt_tunnel><adopt><--stack><nas><--><c.yaml>"),
         (
             ["adopt", "COMPOSE=~/a b/it's.yaml", "ADDRESS=10.0.1.10", "STACK=home"],
-            "<-m><adopt><--stack><home><--address><10.0.1.10><--><~/a b/it's.yaml>",
+            "<-m><newt_tunnel><adopt><--stack><home><--address><10.0.1.10><--><~/a b/it's.yaml>",
         ),
-        (["adopt"], "<-m><adopt><--stack><nas><--><>"),
-        (["review", "BASE=v1"], "<-m><review><--merge-base><--><v1>"),
-        (["review", "BASE=v1", "HEAD=x"], "<-m><review><--><v1...x>"),
+        (["adopt"], "<-m><newt_tunnel><adopt><--stack><nas><--><>"),
+        (["review", "BASE=v1"], "<-m><newt_tunnel><review><--merge-base><--><v1>"),
+        (["review", "BASE=v1", "HEAD=x"], "<-m><newt_tunnel><review><--><v1...x>"),
         (
             ["check-blueprint", "BLUEPRINT=~/b.yaml", "SITE=nas"],
-            "<-m><blueprint><--blueprint><~/b.yaml><--site><nas><--><nas>",
+            "<-m><newt_tunnel><check-blueprint><--blueprint><~/b.yaml><--site><nas><--><nas>",
         ),
-        (["check-blueprint", "STACK="], "<-m><blueprint><--><>"),
+        (["check-blueprint", "STACK="], "<-m><newt_tunnel><check-blueprint><--><>"),
         (
             ["suggest", "STACK=k3s-home", "FLOWS=~/f.json", "BLUEPRINT=b.yaml"],
-            "<-m><suggest><--flows><~/f.json><--blueprint><b.yaml><--><k3s-home>",
+            "<-m><newt_tunnel><suggest><--flows><~/f.json><--blueprint><b.yaml><--><k3s-home>",
         ),
     ],
 )

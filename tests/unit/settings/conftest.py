@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from pulumi import runtime
 
-from settings.load import load
-from settings.secrets import Secrets
-from settings.stack import MODELS, AnySettings
+from newt_tunnel.settings.load import load
+from newt_tunnel.settings.secrets import Secrets
+from newt_tunnel.settings.stack import MODELS, AnySettings
 from tests.unit.settings import encrypted as example
 from tests.unit.settings.encrypted import WITH_SECRET, Load, Loaded, Refused, as_pulumi_hands_over
 from tests.unit.settings.example import PREFIX, TREES

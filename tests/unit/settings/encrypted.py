@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from settings.errors import SettingsError
-from settings.secrets import Secrets
-from settings.stack import AnySettings
+from newt_tunnel.settings.errors import SettingsError
+from newt_tunnel.settings.secrets import Secrets
+from newt_tunnel.settings.stack import AnySettings
 from tests.unit.settings.example import PREFIX
 
 NEEDLE = "needle"

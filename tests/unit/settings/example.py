@@ -11,8 +11,8 @@ from typing import Any
 
 import yaml
 
-from settings.load import judge
-from settings.stack import KubernetesSettings, Settings
+from newt_tunnel.settings.load import judge
+from newt_tunnel.settings.stack import KubernetesSettings, Settings
 
 STACKS = Path(__file__).parents[3] / "stacks"
 PREFIX = "newt-tunnel:"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from settings.load import judge
+from newt_tunnel.settings.load import judge
 from tests.unit.settings import cluster_bad_input, docker_bad_input
 from tests.unit.settings.bad_input import BLOCK, PODS, SERVICE, entry
 from tests.unit.settings.example import ABSENT, cluster_problems, problems, problems_on, stack

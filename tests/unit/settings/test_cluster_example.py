@@ -6,13 +6,13 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 import pytest
 
-from egress.model import HostName, Pods, PortRange, Protocol
-from settings.cluster_types import ServiceRef, TargetPorts
-from settings.dns import Dns
-from settings.kubernetes import Canary, Chart
-from settings.load import judge
-from settings.stack import KubernetesSettings, Platform, Proof
-from settings.targets import Meaning
+from newt_tunnel.egress.model import HostName, Pods, PortRange, Protocol
+from newt_tunnel.settings.cluster_types import ServiceRef, TargetPorts
+from newt_tunnel.settings.dns import Dns
+from newt_tunnel.settings.kubernetes import Canary, Chart
+from newt_tunnel.settings.load import judge
+from newt_tunnel.settings.stack import KubernetesSettings, Platform, Proof
+from newt_tunnel.settings.targets import Meaning
 from tests.unit.settings.example import ABSENT, cluster_settings, shipped
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft7Validator
 
-from settings import variables
-from settings.schema import schema
+from newt_tunnel.settings import variables
+from newt_tunnel.settings.schema import schema
 from tests.unit.settings.example import cluster_problems, cluster_settings, problems, settings
 
 KNOWN, UNKNOWN = "newt.environment", "newt.unknownEnvironment"

@@ -6,13 +6,13 @@ from ipaddress import IPv4Address, IPv4Network
 
 import pytest
 
-from egress.cage import Cage, Firewall, Hook
-from egress.model import EVERYWHERE, HostName, PortRange, Protocol, Rule
-from settings.docker import Persistence
-from settings.load import judge
-from settings.newt import LogLevel
-from settings.policy import cage, policy
-from settings.stack import Platform, Proof
+from newt_tunnel.egress.cage import Cage, Firewall, Hook
+from newt_tunnel.egress.model import EVERYWHERE, HostName, PortRange, Protocol, Rule
+from newt_tunnel.settings.docker import Persistence
+from newt_tunnel.settings.load import judge
+from newt_tunnel.settings.newt import LogLevel
+from newt_tunnel.settings.policy import cage, policy
+from newt_tunnel.settings.stack import Platform, Proof
 from tests.unit.settings.example import ABSENT, HOST_KEY, problems, settings, shipped
 
 

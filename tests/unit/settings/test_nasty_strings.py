@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from settings.load import judge
-from settings.stack import MODELS
-from settings.table import rows
+from newt_tunnel.settings.load import judge
+from newt_tunnel.settings.stack import MODELS
+from newt_tunnel.settings.table import rows
 from tests.unit.settings.bad_input import HOST, PODS
 from tests.unit.settings.example import HOST_KEY, TREES, cluster_problems, problems, problems_on
 

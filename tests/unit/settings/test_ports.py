@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic_core import PydanticCustomError
 
-from egress.model import PortRange
-from settings.entries import expand
-from settings.ports import port_range, ports, service
+from newt_tunnel.egress.model import PortRange
+from newt_tunnel.settings.entries import expand
+from newt_tunnel.settings.ports import port_range, ports, service
 
 PORT = st.integers(min_value=1, max_value=65535)
 RANGE = st.tuples(PORT, PORT).map(lambda pair: PortRange(min(pair), max(pair)))

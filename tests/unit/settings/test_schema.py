@@ -11,10 +11,10 @@ import pytest
 import yaml
 from jsonschema import Draft7Validator
 
-from settings.load import judge
-from settings.schema import FILE, MODELINE, PROJECT, rendered, schema
-from settings.stack import MODELS
-from settings.table import rows
+from newt_tunnel.settings.load import judge
+from newt_tunnel.settings.schema import FILE, MODELINE, PROJECT, rendered, schema
+from newt_tunnel.settings.stack import MODELS
+from newt_tunnel.settings.table import rows
 from tests.unit.settings.example import ABSENT, STACKS, TREES, problems_on
 from tests.unit.settings.test_bad_input import CASES
 
@@ -139,7 +139,7 @@ def test_what_the_program_refuses_for_its_shape_is_underlined(
     if not faults(document(TREES[platform](changes))):
         assert any(phrase in said for phrase in BEYOND_A_SCHEMA), (
             f"{key}: {value}: {remedy}: the schema takes it; give the type a shape "
-            f"(settings/shapes.py), or say above why no schema can know: {said}"
+            f"(newt_tunnel/settings/shapes.py), or say above why no schema can know: {said}"
         )
 
 

@@ -14,9 +14,9 @@ import pulumi
 import pytest
 from pulumi import runtime
 
-from settings.errors import SettingsError
-from settings.load import load
-from settings.stack import Settings
+from newt_tunnel.settings.errors import SettingsError
+from newt_tunnel.settings.load import load
+from newt_tunnel.settings.stack import Settings
 from tests.unit.settings.encrypted import (
     KEY,
     SECRET,

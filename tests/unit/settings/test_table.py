@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from settings.section import Section
-from settings.stack import AnySettings, KubernetesSettings, Settings
-from settings.table import rows, rows_by_platform
+from newt_tunnel.settings.section import Section
+from newt_tunnel.settings.stack import AnySettings, KubernetesSettings, Settings
+from newt_tunnel.settings.table import rows, rows_by_platform
 
 
 def sections(of: type[Section] = Section) -> list[type[Section]]:

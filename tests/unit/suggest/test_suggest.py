@@ -16,14 +16,14 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from egress.model import HostName, Pods, Protocol
-from host.ssh import SshHost, UnreachableError
-from settings.addresses import is_private
-from settings.load import judge
-from settings.policy import cage, policy
-from suggest.__main__ import COMMAND, LISTED, NOTHING_TO_READ, main
-from suggest.attempts import Attempt, NotUnderstoodError, of_host
-from suggest.judging import Advice, DockerHost, Judged, grouped
+from newt_tunnel.docker_host.ssh import SshHost, UnreachableError
+from newt_tunnel.egress.model import HostName, Pods, Protocol
+from newt_tunnel.settings.addresses import is_private
+from newt_tunnel.settings.load import judge
+from newt_tunnel.settings.policy import cage, policy
+from newt_tunnel.tools.suggest.attempts import Attempt, NotUnderstoodError, of_host
+from newt_tunnel.tools.suggest.command import COMMAND, LISTED, NOTHING_TO_READ, main
+from newt_tunnel.tools.suggest.judging import Advice, DockerHost, Judged, grouped
 from tests.unit.egress.strategies import bounded
 from tests.unit.settings.example import (
     ABSENT,
@@ -515,7 +515,7 @@ def test_pods_are_told_by_namespace_and_labels() -> None:
 
 def test_the_command_says_how_it_is_used() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "suggest", "--help"],
+        [sys.executable, "-m", "newt_tunnel", "suggest", "--help"],
         cwd=STACKS.parent,
         capture_output=True,
         text=True,

@@ -1,0 +1,62 @@
+"""What a blueprint exposes, in the words of the policy model: the result of reading one."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from newt_tunnel.blueprint.faults import Fault
+from newt_tunnel.egress.model import PortRange, Protocol
+
+PUBLIC = "public-resources"
+PRIVATE = "private-resources"
+
+
+class Via(enum.Enum):
+    """What makes newt dial."""
+
+    TARGET = "target"
+    HEALTH_CHECK = "health check"
+    PRIVATE = "private resource"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exposure:
+    """Something newt dials for a resource: one host or block, one protocol, some ports.
+
+    ``where`` is the path in the file, ``public-resources.gitea.targets[0]``; ``host_key`` and
+    ``port_key`` are what host and ports are called below it. ``host`` is as written, not yet
+    judged; ``is_block`` says that a CIDR block is meant.
+    """
+
+    where: str
+    resource: str
+    via: Via
+    host: str
+    host_key: str
+    protocol: Protocol
+    ports: tuple[PortRange, ...]
+    port_key: str
+    is_block: bool = False
+
+    @property
+    def ports_text(self) -> str:
+        return f"{','.join(map(str, self.ports))}/{self.protocol.value}"
+
+
+@dataclass(frozen=True)
+class Note:
+    """What was left out, and why; ``is_warning`` where that is probably not meant."""
+
+    where: str
+    text: str
+    is_warning: bool = False
+
+
+@dataclass(frozen=True)
+class Found:
+    """Everything there is to say about a blueprint. With a fault the exposures are incomplete."""
+
+    exposures: tuple[Exposure, ...] = ()
+    notes: tuple[Note, ...] = ()
+    faults: tuple[Fault, ...] = ()

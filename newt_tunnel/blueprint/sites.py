@@ -1,0 +1,72 @@
+"""Whose site a target or a resource belongs to.
+
+Without a site it belongs to the newt that applies the blueprint, which is taken to be ours.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from newt_tunnel.blueprint.exposed import Note
+from newt_tunnel.blueprint.faults import MISSING, Fault, Unusable
+from newt_tunnel.blueprint.fields import Fields
+
+_IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Site:
+    """The site of the stack's newt, by Pangolin's identifier; None where the stack does not say."""
+
+    name: str | None
+
+    def owns(self, name: str, where: str) -> bool:
+        if self.name is None:
+            raise Unusable(
+                Fault(
+                    where,
+                    name,
+                    "is a site, and the stack does not say which is its own; write its identifier "
+                    "as the stack's blueprint.site",
+                )
+            )
+        return name == self.name
+
+
+def not_ours(target: Fields, site: Site) -> Note | None:
+    """Of a target, which has one site at most."""
+    if "site" not in target:
+        return None
+    where = f"{target.where}.site"
+    name = _identifier(target["site"], where)
+    return None if site.owns(name, where) else _skipped(target.where, [name])
+
+
+def none_ours(resource: Fields, site: Site) -> Note | None:
+    """Of a private resource, which may have several."""
+    names = [
+        _identifier(name, f"{resource.where}.sites[{index}]")
+        for index, name in enumerate(resource.items("sites"))
+    ]
+    if "site" in resource:
+        names.append(_identifier(resource["site"], f"{resource.where}.site"))
+    owned = [site.owns(name, f"{resource.where}.sites") for name in names]
+    return None if not names or any(owned) else _skipped(resource.where, names)
+
+
+def _identifier(value: object, where: str) -> str:
+    # What is skipped is named in logs: nothing but an identifier gets there.
+    if not isinstance(value, str) or not _IDENTIFIER.fullmatch(value):
+        raise Unusable(
+            Fault(
+                where,
+                MISSING if value is None else value,
+                "is not the identifier of a site; copy it from Pangolin, and write it as text",
+            )
+        )
+    return value
+
+
+def _skipped(where: str, names: list[str]) -> Note:
+    return Note(where, f"skipped: it belongs to another site, {', '.join(names)}")

@@ -1,0 +1,138 @@
+"""Targets outside the cluster: addresses that are not what they seem, and too large blocks.
+
+Pure; works on a snapshot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import IPv4Network, IPv6Network, ip_network
+
+from newt_tunnel.cluster.entry_result import listed
+from newt_tunnel.cluster.findings import Finding, error, warning
+from newt_tunnel.cluster.snapshot import Snapshot
+from newt_tunnel.egress import registry
+from newt_tunnel.egress.model import Network, Protocol, Rule, WideBlock, destination_text
+from newt_tunnel.settings import dual_stack
+
+
+def objections(key: str, rule: Rule, snapshot: Snapshot) -> Iterator[Finding]:
+    """Why a rule for addresses must not be, or would not do what it says. One reason is enough."""
+    destination = rule.destination
+    is_wide = isinstance(destination, WideBlock)
+    block = destination.network if isinstance(destination, WideBlock) else destination
+    if not isinstance(block, IPv4Network | IPv6Network):
+        return
+    for judged in (block, registry.held_block(block)):
+        reason = None if judged is None else _not_outside(judged, snapshot)
+        if judged is not None and reason is None and not is_wide:
+            reason = _too_large(judged, snapshot) or _holds_the_api(judged, rule, snapshot)
+        if reason is not None:
+            yield error(key, f"{destination_text(block)} {reason}")
+            return
+
+
+def published_here(key: str, rule: Rule, snapshot: Snapshot) -> Iterator[Finding]:
+    """A load balancer of this very cluster: inside it its address leads straight to the pods."""
+    block = rule.destination
+    if not isinstance(block, IPv4Network | IPv6Network) or block.prefixlen < block.max_prefixlen:
+        return
+    for service in snapshot.services:
+        ports = [
+            port.port
+            for port in service.ports
+            if port.protocol.lower() == rule.protocol.value
+            and any(port.port in ports for ports in rule.numbers)
+        ]
+        if ports and block.network_address in service.balancers:
+            yield warning(
+                key,
+                f"{block.network_address} port {listed(ports)} is this cluster's own Service "
+                f"{service.ref}: inside the cluster the address is replaced by a pod's before the "
+                f"policy is looked at; write `service: {service.ref}`",
+            )
+
+
+def _not_outside(block: Network, snapshot: Snapshot) -> str | None:
+    """Services and pods are no blocks to a policy."""
+    if block.prefixlen == block.max_prefixlen:
+        for service in snapshot.services:
+            if block.network_address in service.addresses:
+                return (
+                    f"is the ClusterIP of {service.ref}, which no policy ever sees; write "
+                    f"`service: {service.ref}` with the Service's own port"
+                )
+    for what, known, instead in _ranges(snapshot):
+        if _contains(known, block):
+            return f"is among the cluster's {what} ({known}); write {instead}"
+    return None
+
+
+def _too_large(block: Network, snapshot: Snapshot) -> str | None:
+    for what, known, _ in _ranges(snapshot):
+        if _contains(block, known):
+            return (
+                f"contains the cluster's {what} ({known}); write narrower blocks, or `wide: true` "
+                "to allow the rest of it"
+            )
+    return None
+
+
+def _holds_the_api(block: Network, rule: Rule, snapshot: Snapshot) -> str | None:
+    api = [
+        contact
+        for contact in snapshot.api
+        if contact.host in block and any(contact.port in ports for ports in rule.numbers)
+    ]
+    if not api or rule.protocol is Protocol.UDP:
+        return None
+    return (
+        f"is or contains the Kubernetes API ({listed(api)}), which newt may never reach; leave "
+        "its address or its port out"
+    )
+
+
+def _ranges(snapshot: Snapshot) -> Iterator[tuple[str, Network, str]]:
+    for known in snapshot.service_ranges:
+        yield "Services", known, "`service: NAMESPACE/NAME`"
+    for known in snapshot.pod_ranges:
+        yield "pods", known, "`namespace:` and `labels:`, or `service:`"
+
+
+def widened(block: Network, snapshot: Snapshot) -> WideBlock:
+    """A wide block without what even a wide one must not cover."""
+    api = [ip_network(contact.host) for contact in snapshot.api]
+    nodes = [ip_network(address) for address in snapshot.node_addresses]
+    candidates: list[Network] = [
+        *dual_stack.LINK_LOCAL,
+        *snapshot.pod_ranges,
+        *snapshot.service_ranges,
+        *nodes,
+        *snapshot.node_networks,
+        *api,
+    ]
+    if registry.held_block(block) is not None:
+        candidates += [
+            holder
+            for one in candidates
+            if isinstance(one, IPv4Network)
+            for holder in registry.holders(one)
+        ]
+    holes = {hole for hole in candidates if _contains(block, hole) and hole != block}
+    outermost = [
+        hole
+        for hole in holes
+        if not any(_contains(other, hole) for other in holes if other != hole)
+    ]
+    return WideBlock(
+        block,
+        tuple(sorted(outermost, key=lambda hole: (int(hole.network_address), hole.prefixlen))),
+    )
+
+
+def _contains(one: Network, other: Network) -> bool:
+    return (
+        one.version == other.version
+        and other.network_address in one
+        and one.prefixlen <= other.prefixlen
+    )

@@ -1,0 +1,169 @@
+# --- changes: apply and remove ----------------------------------------------------------------------------------------
+
+lock() {
+    need flock "util-linux or busybox"
+    exec 9>"$LOCK" || exit 1
+    _waited=0
+    until flock -n 9; do
+        [ "$_waited" -lt "$LOCK_SECONDS" ] || fail "another newt-egress has been at work for $LOCK_SECONDS s: look for it with ps"
+        _waited=$((_waited + 1))
+        sleep 1
+    done
+    recover
+}
+
+unlock() { exec 9>&-; }
+
+# swap: NEXT becomes CURRENT, which needs no disk space; recover: the same, undone where it was interrupted.
+swap() {
+    # A power cut may lose what is not on the disk yet, and the next boot needs it.
+    sync "$NEXT"/* 2>/dev/null || sync
+    rm -rf "$PREVIOUS" "$WORK" && { ! guarded || mv "$CURRENT" "$PREVIOUS"; } && mv "$NEXT" "$CURRENT" || return 1
+    rm -rf "$PREVIOUS"
+}
+
+recover() { guarded || [ ! -d "$PREVIOUS" ] || mv "$PREVIOUS" "$CURRENT"; }
+
+# check_owner DIR
+check_owner() {
+    ! of_another "$CURRENT" "$(value "$1" owner)" ||
+        fail "this host is guarded by stack $(value "$CURRENT" owner): destroy that first, or choose another host"
+}
+
+# check_way DIR: a cage that is open from the start is refused. One that opened under a newt is proved: see hold_if_open.
+check_way() {
+    guarded && [ "$(value "$CURRENT" table4)" = "$(value "$1" table4)" ] && return
+    _open=$(way_faults "$1")
+    [ -z "$_open" ] || fail "$_open: nothing was changed"
+}
+
+# hold_if_open: where the way to the rules is open, newt does not run on until a proof finds the cage shut.
+hold_if_open() {
+    _open=$(way_faults "$CURRENT")
+    [ -n "$_open" ] || return 0
+    warn "$_open"
+    hold
+}
+
+# give_up REASON: puts back what stood before, rules and persistence, or nothing if there was nothing.
+give_up() {
+    recover
+    if guarded; then
+        load "$CURRENT" && clear_rules "$CURRENT" && install_persistence "$(value "$CURRENT" persistence)" &&
+            remove_persistence "$(value "$NEXT" persistence)" "$(value "$CURRENT" persistence)"
+    else
+        clear_rules && remove_all_persistence && rm -f "$PROGRAM"
+    fi || fail "$1; and what stood before could not be put back: see newt-egress status"
+    rm -rf "$NEXT" "$PENDING"
+    fail "$1; what stood before is in force"
+}
+
+apply() {
+    from=$CURRENT generation=$(record generation) dry_run=''
+    while [ $# -gt 0 ]; do
+        case $1 in
+            --from) from=$2; shift ;;
+            --generation) generation=$2; shift ;;
+            --dry-run) dry_run=yes ;;
+            *) fail "apply: unknown option $1" ;;
+        esac
+        shift
+    done
+    trap '' HUP PIPE # a connection that is lost now must not stop us half-way
+    lock
+    [ -f "$from/declaration" ] || fail "apply: nothing is declared here yet; --from DIR names a declaration"
+    check_tools "$from"
+    check_owner "$from"
+    # Docker may hang, and a repair of the rules that are in force must not wait for it.
+    unlock
+    check_docker
+    check_network "$from"
+    lock
+    check_owner "$from"
+    trap 'rm -rf "$NEXT" "$PROGRAM.new"; rmdir "$STATE" 2>/dev/null' EXIT
+    mkdir -p "$STATE" && rm -rf "$NEXT" && cp -R "$from" "$NEXT" && mkdir "$WORK" || fail "cannot write to $STATE (disk full?): nothing was changed"
+    for _folder in "$STATE" "${PROGRAM%/*}"; do
+        is_roots "$_folder" || fail "others than root may write to $_folder: chown root $_folder; chmod o-w $_folder"
+    done
+
+    check_former "$NEXT"
+    check_persistence "$(value "$NEXT" persistence)"
+    resolve_names || exit 1
+    prepare "$NEXT" || fail "cannot write to $STATE (disk full?): nothing was changed"
+    load "$NEXT" --test || fail "the rules were refused by the firewall's own tools: nothing was changed"
+    check_way "$NEXT"
+    if [ -n "$dry_run" ]; then
+        cat "$NEXT"/load*
+        say "dry run: nothing was changed"
+        return
+    fi
+    # Everything that needs disk space is written before the first rule changes.
+    write_record "$generation" && true >"$WORK/pending" && printf '%67s\n' '' >"$NEXT/live" &&
+        cp "$NEXT/newt-egress" "$PROGRAM.new" && chmod 755 "$PROGRAM.new" ||
+        fail "cannot write to $STATE or ${PROGRAM%/*} (disk full, read-only?): nothing was changed"
+
+    stop_if_moved
+    mv "$WORK/pending" "$PENDING" || fail "cannot write to $STATE: nothing was changed"
+    load "$NEXT" || give_up "loading failed"
+    note_live "$NEXT" || give_up "cannot write to $STATE"
+    _faults=$(rule_faults "$NEXT")
+    [ -z "$_faults" ] || give_up "the rules did not take effect: $_faults"
+    install_persistence "$(value "$NEXT" persistence)" || give_up "persistence could not be installed"
+    _old_persistence=
+    ! guarded || _old_persistence=$(value "$CURRENT" persistence)
+    mv "$PROGRAM.new" "$PROGRAM" || give_up "cannot write to $PROGRAM"
+    swap || give_up "cannot write to $STATE"
+    hold_if_open
+    clear_rules "$CURRENT" || fail "a former arrangement could not be removed; both are in force"
+    [ -z "$_old_persistence" ] || remove_persistence "$_old_persistence" "$(value "$CURRENT" persistence)" ||
+        fail "the former persistence could not be removed"
+    rm -f "$PENDING" "$UNRESOLVED"
+    note_refresh
+    clear_former || fail "the rules of the blog post's script could not be removed; both are in force"
+    former_remarks "$CURRENT"
+    say "in force: $(grep -c 'newt: ' "$CURRENT"/load* | awk -F: '{ n += $NF } END { print n }') rules on $(value "$CURRENT" bridge)"
+}
+
+# Another bridge or address means that newt's container is about to be replaced: it must not run on, uncaged, meanwhile.
+stop_if_moved() {
+    guarded || return 0
+    for _key in bridge newt subnet; do
+        [ "$(value "$CURRENT" "$_key")" = "$(value "$NEXT" "$_key")" ] || {
+            newt_runs "$(value "$CURRENT" container)" || return 0
+            say "$_key changes: newt is stopped until its network is replaced"
+            limited "$STOP_SECONDS" docker stop "$(value "$CURRENT" container)" >/dev/null || fail "newt could not be stopped: nothing was changed"
+            return
+        }
+    done
+}
+
+remove() {
+    owner=
+    [ "${1:-}" != --owner ] || owner=$2
+    trap '' HUP PIPE
+    lock
+    _declared=$CURRENT
+    guarded || _declared=$NEXT # a first apply that was killed half-way
+    [ -d "$_declared" ] || { say "nothing to remove"; return; }
+    [ -z "$owner" ] || ! of_another "$_declared" "$owner" ||
+        fail "this host is guarded by stack $(value "$_declared" owner), not by $owner: nothing was changed"
+    ! have docker || docker_answers || fail "Docker does not answer, so nobody knows whether newt runs: start Docker first; nothing was changed"
+    ! newt_runs "$(value "$_declared" container)" ||
+        fail "newt still runs in container $(value "$_declared" container): stop it first, the cage is removed last"
+    _others=$(docker network inspect -f '{{range .Containers}}{{.Name}} {{end}}' "$(value "$_declared" network)" 2>/dev/null)
+    [ -z "$_others" ] || fail "still on newt's network: $_others: remove them first, the cage is removed last"
+    remove_all_persistence || fail "persistence could not be removed; the rules are in force"
+    clear_rules || fail "the rules could not be removed"
+    rm -rf "$STATE" "$PROGRAM" "$PROGRAM.new" "$REFRESHED" "$UNRESOLVED" || fail "cannot remove $STATE"
+    say "removed"
+}
+
+confirm() { guarded && record hash >"$CONFIRMED"; }
+
+adopt() {
+    lock
+    guarded || fail "no rules of newt-egress are on this host: those of the script are all there is, and stay"
+    in_force "$CURRENT" || fail "the rules are not in force: those of the script stay until they are (newt-egress status)"
+    clear_former || fail "the rules of the script could not be removed; both are in force"
+    former_remarks "$CURRENT"
+}

@@ -1,0 +1,30 @@
+# --- commands ---------------------------------------------------------------------------------------------------------
+
+usage() {
+    cat <<END
+usage: newt-egress COMMAND
+  apply [--from DIR] [--generation TEXT] [--dry-run] load what DIR declares; on any error the old rules stay
+  remove [--owner OWNER]                             remove rules, persistence and this program
+  status                                             named rules with counters, position of the jumps
+  counters                                           the counters alone, tab-separated
+  refused                                            what newt was refused lately, tab-separated (docker.logDrops)
+  check                                              the same for programs: key=value lines, nothing is changed
+  refresh                                            resolve host names again; repair what was flushed
+  boot                                               load the last good rules from disk, without any look-up
+  gate                                               exit 0 only if newt is confined
+  start, hold, release                               start newt; stop it until released
+  credentials file|volume NAME                       store newt's credentials from standard input
+  expand FILE                                        repeat each line of FILE per address of the host name in it
+  confirm                                            note that the declaration in force was recorded by its owner
+  adopt                                              remove what the blog post's script left, once these rules hold
+END
+}
+
+command=${1:-}
+[ $# -eq 0 ] || shift
+[ "$(id -u)" -eq 0 ] || fail "root is needed for the firewall: set docker.user to root, or docker.sudo to true"
+case $command in
+    apply | remove | refresh | boot | gate | start | hold | release | status | counters | refused | check | confirm | adopt | credentials) "$command" "$@" ;;
+    expand) guarded && expand "$CURRENT/resolved" "$1" ;;
+    *) usage >&2; exit 2 ;;
+esac

@@ -1,0 +1,75 @@
+#!/bin/sh
+# newt-egress: keeps newt in its cage on a Docker host.
+#
+# Owns the firewall rules of one newt: loads them, keeps them loaded over reboots, refreshes the host names in them,
+# tells whether they still stand, and removes them. What they say is rendered elsewhere and arrives as a declaration.
+# Touches its own chains or table and its own jumps only; never flushes, saves or edits anybody else's rules.
+# POSIX sh for dash and busybox.
+# shellcheck disable=SC2015 # in `a && b || fail` nothing goes on after fail, so it is an if-then-else
+set -u
+export LC_ALL=C PATH="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+umask 077
+
+PROGRAM=/usr/local/sbin/newt-egress
+STATE=/var/lib/newt-egress        # must be readable before Docker starts: no network file system
+CURRENT=$STATE/current            # the declaration in force, its rules, and the last good answers of the resolvers
+NEXT=$STATE/next                  # being prepared; becomes CURRENT by a rename, which needs no disk space
+PREVIOUS=$STATE/previous          # CURRENT, aside for the moment between the two renames
+WORK=$NEXT/work                   # scratch of one run
+PENDING=$STATE/pending            # exists while rules are being changed: found later, it tells of a half-applied change
+HELD=$STATE/held                  # newt was stopped because the cage was open, and stays stopped
+CONFIRMED=$STATE/confirmed        # hash of the declaration that the deploying side is known to have recorded
+PROVED=$STATE/proof               # the table of the last proof, as newt-proof left it
+CREDENTIALS=$STATE/credentials    # mounted read-only into newt's container
+LOCK=/run/newt-egress.lock
+REFRESHED=/run/newt-egress.refreshed    # when the rules were looked at last, in seconds since boot
+UNRESOLVED=/run/newt-egress.unresolved  # exists while host names cannot be refreshed, and says why
+LOCK_SECONDS=60
+XTABLES_SECONDS=10                # how long to wait for whoever holds the lock of iptables-legacy
+TOOL_SECONDS=30                   # the longest that a tool of the firewall may take
+DOCKER_SECONDS=20                 # the same for an answer of Docker
+STOP_SECONDS=60                   # the same for systemd, and for starting or stopping a container
+EGRESS=NEWT-EGRESS
+INGRESS=NEWT-INGRESS
+TABLE=newt_guard                  # nftables
+REFRESH_MINUTES=5
+MAX_ADDRESSES=64                  # of one name: more would be an attack on the packet path
+REMEMBERED_SECONDS=86400          # how long the kernel remembers a refused target, as it is rendered
+SHOWN_DROPS=20                    # of them in status
+NOBODY=65534                      # newt's user and group in the container
+
+UNIT=/etc/systemd/system/newt-egress.service
+REFRESH_UNIT=/etc/systemd/system/newt-egress-refresh.service
+TIMER=/etc/systemd/system/newt-egress-refresh.timer
+DOCKER_DROP_IN=/etc/systemd/system/docker.service.d/newt-egress.conf
+ENABLED="/etc/systemd/system/multi-user.target.wants/${UNIT##*/} /etc/systemd/system/timers.target.wants/${TIMER##*/}"
+CRON_FILE=/etc/cron.d/newt-egress
+NETFILTER_PLUGIN=/usr/share/netfilter-persistent/plugins.d/40-newt-egress
+
+# Output that nobody reads any more (a lost connection) must not stop a change half-way.
+say() { printf '%s\n' "$*" 2>/dev/null || :; }
+warn() { printf 'warning: %s\n' "$*" 2>/dev/null || :; }
+complain() { printf 'newt-egress: %s\n' "$*" >&2 || :; }
+fail() { complain "$*"; exit 1; }
+joined() { awk 'NR > 1 { printf "; " } { printf "%s", $0 }'; }
+one_line() { printf '%s' "$1" | tr '\n' ' '; }
+need() { have "$1" || fail "$1 is not on this host: install ${2:-it}"; }
+# Not the functions of the same name below.
+have() { (case $1 in *-*) ;; *) unset -f "$1" ;; esac; command -v "$1") >/dev/null 2>&1; }
+uptime_seconds() { cut -d . -f 1 /proc/uptime; }
+
+# What may wait for something (a daemon, a resolver, a lock in the kernel) has a limit, because a repair waits behind it.
+# Functions, so that no call can forget the limit. Nobody inherits our lock: a program that cannot be killed would keep it.
+# -k is unknown to old busyboxes.
+KILLS=$(timeout -k 1 1 true 2>/dev/null && echo "-k 5" || echo "-s KILL")
+# shellcheck disable=SC2086 # two words
+limited() { timeout $KILLS "$@" 9>&-; }
+docker() { limited "$DOCKER_SECONDS" docker "$@"; }
+systemctl() { limited "$STOP_SECONDS" systemctl "$@"; }
+nft() { limited "$TOOL_SECONDS" nft "$@"; }
+ip() { limited "$TOOL_SECONDS" ip "$@"; }
+sync() { limited "$TOOL_SECONDS" sync "$@"; }
+dig() { limited 10 dig "$@"; }
+host() { limited 10 host "$@"; }
+getent() { limited 10 getent "$@"; }
+logger() { limited 2 logger "$@"; }

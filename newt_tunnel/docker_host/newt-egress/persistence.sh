@@ -1,0 +1,178 @@
+# --- persistence ------------------------------------------------------------------------------------------------------
+
+# persistence_files KIND: the files of a kind; persistence_text FILE: what stands in one.
+persistence_files() {
+    case $1 in
+        systemd) echo "$UNIT $REFRESH_UNIT $TIMER $DOCKER_DROP_IN" ;;
+        cron) echo "$CRON_FILE" ;;
+        netfilter-persistent) echo "$NETFILTER_PLUGIN $CRON_FILE" ;;
+    esac
+}
+
+persistence_text() {
+    case $1 in
+        "$UNIT") echo "# Written by newt-egress.
+[Unit]
+Description=Firewall of newt, before Docker starts
+DefaultDependencies=no
+After=local-fs.target netfilter-persistent.service nftables.service
+Before=network-pre.target docker.service
+Wants=network-pre.target
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=$PROGRAM boot
+
+[Install]
+WantedBy=multi-user.target" ;;
+        "$DOCKER_DROP_IN") echo "# Written by newt-egress. Wants, not Requires: stopping the guard must never stop Docker. The gate refuses to start
+# Docker only when newt could not be confined at all.
+[Unit]
+Wants=newt-egress.service
+After=newt-egress.service
+
+[Service]
+ExecStartPre=$PROGRAM gate" ;;
+        "$REFRESH_UNIT") echo "# Written by newt-egress.
+[Unit]
+Description=Resolve the host names in newt's firewall again
+After=newt-egress.service
+
+[Service]
+Type=oneshot
+ExecStart=$PROGRAM refresh" ;;
+        "$TIMER") echo "# Written by newt-egress.
+[Unit]
+Description=Refresh newt's firewall every $REFRESH_MINUTES minutes
+
+[Timer]
+OnBootSec=1min
+OnUnitActiveSec=${REFRESH_MINUTES}min
+# Else systemd may put it off by another minute.
+AccuracySec=1s
+
+[Install]
+WantedBy=timers.target" ;;
+        "$CRON_FILE") echo "# Written by newt-egress.
+@reboot root $PROGRAM boot
+*/$REFRESH_MINUTES * * * * root $PROGRAM refresh >/dev/null" ;;
+        "$NETFILTER_PLUGIN") echo "#!/bin/sh
+# Written by newt-egress: runs after the plugins that restore whole tables, and saves nothing.
+case \"\$1\" in start|restart|reload) exec $PROGRAM boot ;; esac" ;;
+    esac
+}
+
+systemd_runs() { [ -d /run/systemd/system ]; }
+
+check_persistence() {
+    case $1 in
+        systemd)
+            need systemctl "systemd, or set docker.persistence to cron or none"
+            for _folder in /etc /usr/lib /lib; do [ -e "$_folder/systemd/system/docker.service" ] && return; done
+            fail "there is no docker.service to stand before: set docker.persistence to cron or none"
+            ;;
+        cron) check_cron "systemd or none" ;;
+        netfilter-persistent)
+            [ -d "${NETFILTER_PLUGIN%/*}" ] ||
+                fail "there is no ${NETFILTER_PLUGIN%/*}: install netfilter-persistent, or set docker.persistence to systemd"
+            check_cron systemd
+            ;;
+    esac
+}
+
+# check_cron OTHERS: what else docker.persistence may be.
+check_cron() {
+    [ -d /etc/cron.d ] || fail "there is no /etc/cron.d: install cron, or set docker.persistence to $1"
+    cron_runs || fail "no cron daemon that reads /etc/cron.d runs here: start cron or cronie (busybox's crond reads other folders), or set docker.persistence to $1"
+}
+
+# cron_runs: whether a daemon of this host, not of a container, runs whose program knows the folder.
+cron_runs() {
+    _here=$(readlink /proc/self/ns/pid)
+    # shellcheck disable=SC2013 # paths without spaces
+    for _comm in $(grep -l -s -x -e cron -e crond /proc/[0-9]*/comm); do
+        _process=${_comm%/comm}
+        [ "$(readlink "$_process/ns/pid")" = "$_here" ] || continue
+        # busybox's grep finds nothing behind a NUL.
+        tr -c ' -~' '\n' <"$_process/exe" 2>/dev/null | grep -q -F -e /etc/cron.d && return
+    done
+    return 1
+}
+
+written() { [ "$(cat "$1" 2>/dev/null)" = "$(persistence_text "$1")" ]; }
+
+persistence_faults() {
+    for _file in $(persistence_files "$1"); do
+        written "$_file" || echo "$_file is missing or was edited"
+    done
+    case $1 in
+        systemd)
+            for _file in $ENABLED; do
+                [ -L "$_file" ] || echo "$_file is missing"
+            done
+            _who="systemctl status ${TIMER##*/}"
+            ;;
+        cron | netfilter-persistent)
+            cron_runs || echo "no cron daemon that reads /etc/cron.d runs"
+            _who="whether cron runs ${CRON_FILE}"
+            ;;
+        *) return 0 ;;
+    esac
+    [ "$(since_refresh)" -le $((2 * 60 * REFRESH_MINUTES)) ] ||
+        echo "no refresh has run for $(($(since_refresh) / 60)) min, and one is due every $REFRESH_MINUTES: look at $_who"
+}
+
+# note_refresh: the rules were looked at. In seconds since boot, because clocks jump, and always of one length: written
+# over what is there, which needs no disk space.
+note_refresh() { printf '%-12s\n' "$(uptime_seconds)" 1<>"$REFRESHED"; }
+
+# since_refresh: seconds; since boot where there was none yet.
+since_refresh() {
+    _now=$(uptime_seconds)
+    _then=$(sed -n '1s/ *$//p' "$REFRESHED" 2>/dev/null)
+    [ "${_then:-0}" -le "$_now" ] 2>/dev/null || _then=0 # of another boot, or damaged
+    echo $((_now - ${_then:-0}))
+}
+
+install_persistence() {
+    for _file in $(persistence_files "$1"); do
+        ! written "$_file" || continue # putting back what stood before needs no disk space
+        _mode=644
+        [ "$_file" != "$NETFILTER_PLUGIN" ] || _mode=755
+        # A dot keeps cron and systemd from reading it before it is whole.
+        _new=${_file%/*}/.${_file##*/}.new
+        mkdir -p "${_file%/*}" && persistence_text "$_file" >"$_new" && chmod "$_mode" "$_new" && mv "$_new" "$_file" || {
+            rm -f "$_new"
+            return 1
+        }
+    done
+    [ "$1" = systemd ] || return 0
+    systemctl enable --quiet newt-egress.service newt-egress-refresh.timer || return 1
+    if systemd_runs; then
+        systemctl daemon-reload && systemctl start newt-egress-refresh.timer
+    else
+        warn "systemd does not run here: its units take effect at the next boot"
+    fi
+}
+
+# remove_persistence KIND [KEEP-KIND]
+remove_persistence() {
+    [ "$1" != "${2:-}" ] || return 0
+    for _file in $(persistence_files "$1"); do
+        case " $(persistence_files "${2:-}") " in *" $_file "*) ;; *) rm -f "$_file" || return 1 ;; esac
+    done
+    [ "$1" = systemd ] || return 0
+    for _file in $ENABLED "$DOCKER_DROP_IN"; do
+        rm -f "$_file" || return 1
+        rmdir "${_file%/*}" 2>/dev/null # if nobody else has anything there
+    done
+    systemd_runs && have systemctl || return 0
+    # systemctl fails for a unit that it does not know, which is what we want.
+    systemctl stop newt-egress-refresh.timer newt-egress-refresh.service newt-egress.service 2>/dev/null
+    systemctl daemon-reload
+}
+
+remove_all_persistence() {
+    for _kind in systemd cron netfilter-persistent; do remove_persistence "$_kind" || return 1; done
+}

@@ -1,0 +1,123 @@
+# --- rows of the table ------------------------------------------------------------------------------------------------
+
+row() { printf '%-24s  %-18s  %-16s  %-8s  %-10s  %s\n' "$@"; }
+
+judge_tcp() {
+    _inside=$1 _expected=$2 _address=$3 _port=$4 _name=$5 _of=$6 _scratch=$7
+    knock "" "$_address" "$_port" >"$_scratch" & # the control, at the same time
+    _newt=$(knock "$_inside" "$_address" "$_port")
+    wait $!
+    _host=$(cat "$_scratch")
+    rm -f "$_scratch"
+    if answered "$_newt"; then
+        _verdict=reached
+        [ "$_expected" = reach ] || _verdict=OPEN
+    elif answered "$_host"; then _verdict=blocked
+    else _verdict="not proved"
+    fi
+    row "$_name" "$_address" "$_port/tcp" "$_expected" "$_verdict" "newt: $_newt, host: $_host${_of:+, of $_of}"
+}
+
+judge_udp() {
+    _inside=$1 _expected=$2 _address=$3 _port=$4 _name=$5 _of=$6
+    _rule=$_name _counted=$_address
+    [ "$_expected" = reach ] || { _rule="not listed" _counted=; }
+    _before=$(packets "$_rule" "$_counted")
+    if ! _answer=$(send "$_inside" "$_address" "$_port"); then
+        _evidence="newt's network sends nothing there"
+        [ "$knocker" != nc ] || _evidence="nothing to send UDP with: install bash or python3"
+        row "$_name" "$_address" "$_port/udp" "$_expected" "not probed" "$_evidence${_of:+, of $_of}"
+        return
+    fi
+    _more=$(($(packets "$_rule" "$_counted") - _before))
+    case $_expected:${_answer:-silent}:$((_more >= DATAGRAMS)) in
+        reach:answered:*) _verdict=reached ;;
+        reach:silent:1) _verdict=counted ;;
+        block:silent:1 | reach:silent:0) _verdict=blocked ;;
+        *) _verdict=OPEN ;;
+    esac
+    row "$_name" "$_address" "$_port/udp" "$_expected" "$_verdict" "newt: ${_answer:-silent}, rule '$_rule' counted +$_more${_of:+, of $_of}"
+}
+
+time_is_up() { [ $(($(date +%s) - _start)) -ge "$TOTAL_SECONDS" ]; }
+out_of_time() { row "$@" "not probed" "no time left after $TOTAL_SECONDS s"; }
+
+# measure INSIDE: fills $work/table. Forbidden things first, should time run out.
+measure() {
+    # shellcheck disable=SC2086 # several words
+    $1 true 2>/dev/null || { [ -z "$measured" ] || stays || not_up; fail "newt's network cannot be entered: nothing was tried"; }
+    rm -f "$work"/row.* "$TABLE" # on a full disk status shows no table rather than an older one
+    _start=$(date +%s) _number=0 _running=0 _children=
+    while read -r _expected _protocol _address _port _name _of; do
+        _number=$((_number + 1))
+        _row=$work/row.$(printf '%05d' "$_number")
+        if [ "$_expected" = allowed ]; then
+            row "$_name" "$_address" "$_port/$_protocol" block "not probed" "rule '$_of' allows it by name" >"$_row"
+        elif [ "${_address#@}" != "$_address" ]; then
+            row "$_name" "$_address" "$_port/$_protocol" "$_expected" "not probed" "this host knows no address of it" >"$_row"
+        elif [ "$_protocol" = any ] || [ "${_address#*/}" != "$_address" ]; then
+            row "$_name" "$_address" "$_port/$_protocol" "$_expected" "not probed" "more than one address or port" >"$_row"
+        elif time_is_up; then
+            out_of_time "$_name" "$_address" "$_port/$_protocol" "$_expected" >"$_row"
+        elif [ "$_protocol" = udp ]; then
+            echo "$_row $_expected $_address $_port $_name $_of" >>"$work/udp"
+        else
+            judge_tcp "$1" "$_expected" "$_address" "$_port" "$_name" "$_of" "$work/host.$_number" >"$_row" </dev/null &
+            _running=$((_running + 1)) _children="$_children $!"
+            # By number: a stand-in for newt is a child too, and sleeps.
+            # shellcheck disable=SC2086
+            [ "$_running" -lt "$AT_ONCE" ] || { wait $_children; _running=0 _children=; }
+        fi
+    done <"$work/plan"
+    # shellcheck disable=SC2086
+    [ -z "$_children" ] || wait $_children
+    # One after the other: the evidence is a counter.
+    : >>"$work/udp"
+    while read -r _row _expected _address _port _name _of; do
+        if time_is_up; then
+            out_of_time "$_name" "$_address" "$_port/udp" "$_expected" >"$_row"
+        else
+            judge_udp "$1" "$_expected" "$_address" "$_port" "$_name" "$_of" >"$_row" </dev/null
+        fi
+    done <"$work/udp"
+    rm -f "$work/udp"
+    {
+        echo "measured $(date -u +%Y-%m-%dT%H:%M:%SZ), generation ${generation:-none}, rules $rules"
+        row RULE DESTINATION PORT EXPECTED VERDICT EVIDENCE
+        cat "$work"/row.*
+    } >"$work/table"
+}
+
+# void_silence: of a newt that is gone, silence proves nothing, and what was open is open.
+void_silence() {
+    awk -F '  +' -v header=2 'NR <= header || $5 == "OPEN" || $5 == "reached" || $5 == "counted" { print; next }
+        { printf "%-24s  %-18s  %-16s  %-8s  %-10s  %s\n", $1, $2, $3, $4, "not probed", "newt does not stay up" }' \
+        "$work/table" >"$work/void" && mv "$work/void" "$work/table"
+}
+
+# keep_table: for newt-egress status. A full disk is no verdict.
+keep_table() {
+    { cat "$work/table" >"$TABLE.new" && mv "$TABLE.new" "$TABLE"; } 2>/dev/null && return
+    rm -f "$TABLE.new"
+    echo "warning: this table cannot be kept in $STATE for newt-egress status (disk full?)"
+}
+
+# remarks: what the user should know about the table. Samples of one range count together.
+remarks() {
+    awk -F '  +' 'NR <= 2 { next }
+        {
+            key = NR; named = $1
+            if ($6 ~ /, of [^ ]+$/) { part = $6; sub(/.*, of /, "", part); key = $1 " " part; named = $1 ", of " part }
+            if (!(key in name)) { keys[++n] = key; name[key] = named }
+            tried[key]++
+            if ($5 == "not proved") silent[key]++
+            if ($4 == "reach" && $5 == "blocked") cut_off[key]++
+        }
+        END {
+            for (i = 1; i <= n; i++) {
+                key = keys[i]
+                if (silent[key] == tried[key]) print "warning: " name[key] ": nobody answers, neither newt nor this host: nothing is proved"
+                if (cut_off[key]) print "warning: " name[key] ": newt may reach it, but only this host does"
+            }
+        }' "$work/table"
+}

@@ -1,0 +1,132 @@
+"""Whether the cage on the Docker host is the one that the last update left, and what to do when it
+is not.
+
+The engine compares a program with its own state and never looks at the host. So the program looks:
+when the host differs it changes one input of the firewall, the *generation*, which makes the
+firewall an update. The host records the generation together with the rules, so that the next look
+finds what the state holds and nothing changes any more.
+"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from datetime import datetime
+
+from newt_tunnel.docker_host.payload import PROGRAM_PATH, Declaration
+
+#: A jump of the blog post's script, on a host that has no program of ours yet.
+_FORMER = r"s/^-A DOCKER-USER -s \([0-9./]*\) -j NEWT-EGRESS$/\1/p"
+#: What to run on the host; prints ``key=value`` lines and changes nothing.
+CHECK_COMMAND = "sh -c " + shlex.quote(
+    f"if [ -x {PROGRAM_PATH} ]; then {PROGRAM_PATH} check; else echo state=absent; "
+    f'PATH="$PATH:/usr/sbin:/sbin"; iptables -w 5 -S DOCKER-USER 2>/dev/null | sed -n "{_FORMER}" '
+    "| while read -r source; do echo \"former=the rules of the blog post's script confine $source; "
+    'if that is newt, they go as soon as the declared ones hold"; done; fi'
+)
+
+
+#: Docker's words for a container that is there and was stopped, or never started.
+_STOPPED = ("created", "exited")
+#: States of newt's container that a changed generation does not mend: what to say.
+_NOT_RUNNING = {
+    "absent": "has no container of newt; where this update does not create it, "
+    "pulumi up --refresh does",
+    "dead": "has a newt that Docker could not remove: docker rm --force newt-tunnel, "
+    "then pulumi up --refresh",
+    "paused": "has a newt that is paused: docker unpause newt-tunnel",
+    "restarting": "has a newt that does not stay up: see docker logs newt-tunnel",
+}
+
+
+class ForeignOwnerError(Exception):
+    """The host carries the cage of another stack."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostState:
+    """The host's answer: ``state`` is ``absent``, ``ok`` or ``drifted``; ``confirmed`` is the hash
+    that an update is known to have recorded; ``faults`` says in words what differs from what was
+    loaded.
+    """
+
+    state: str
+    owner: str = ""
+    hash: str = ""
+    generation: str = ""
+    confirmed: str = ""
+    faults: str = ""
+    #: ``yes`` when the proof has stopped newt.
+    held: str = ""
+    #: Docker's word for the state of newt's container, or ``absent``; empty while it runs.
+    newt: str = ""
+    #: See ``host.credentials``.
+    credentials: str = ""
+    #: In words: what of the way to the rules is not ours to mend, where it is broken.
+    open: str = ""
+    #: Why host names are not refreshed.
+    unresolved: str = ""
+    #: In words: what the blog post's script left there.
+    former: str = ""
+    #: Containers on newt's network beside newt.
+    neighbours: str = ""
+
+    @classmethod
+    def parse(cls, output: str) -> HostState:
+        """Read the output of ``CHECK_COMMAND``; ``ValueError`` when it is something else."""
+        values = dict(line.split("=", 1) for line in output.splitlines() if "=" in line)
+        if values.get("state") not in {"absent", "ok", "drifted"}:
+            raise ValueError(f"not an answer of newt-egress: {output[:200]!r}")
+        return cls(
+            **{key: value for key, value in values.items() if key in cls.__dataclass_fields__}
+        )
+
+
+@dataclass(frozen=True)
+class Generation:
+    """The firewall's ``generation`` input, and what to tell the user (empty when the host is as it
+    was left).
+    """
+
+    text: str
+    finding: str = ""
+
+
+def generation(state: HostState, declaration: Declaration, now: datetime) -> Generation:
+    """Decide the generation for ``declaration`` on a host in ``state``. Raises
+    ``ForeignOwnerError``.
+    """
+    # A record without an owner is damaged, and nobody's: it is mended, not defended.
+    if state.owner and state.owner != declaration.owner:
+        raise ForeignOwnerError(
+            f"is guarded by stack {state.owner}: destroy that stack first, "
+            "or choose another docker.address"
+        )
+    fresh = now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    if state.state == "absent":
+        return Generation(fresh, "has no rules of newt-tunnel yet; they will be loaded")
+    if state.state == "drifted":
+        return Generation(
+            fresh,
+            f"differs from what was deployed ({state.faults}); the rules will be loaded again",
+        )
+    if state.held:
+        # The failed proof is not in the engine's state: going back to what was there before
+        # would run nothing, and newt would stay stopped.
+        return Generation(
+            fresh,
+            "holds newt, whose cage a proof found open; newt starts when a proof finds it shut",
+        )
+    if state.newt in _STOPPED:
+        return Generation(
+            fresh,
+            f"has a newt that does not run (its container is {state.newt}): "
+            "it will be started and its cage proved",
+        )
+    if state.hash not in (declaration.digest, state.confirmed):
+        return Generation(
+            fresh,
+            "carries rules of an update that did not finish; the declared rules will be loaded",
+        )
+    # Rules that were loaded by hand carry none.
+    return Generation(state.generation or fresh, _NOT_RUNNING.get(state.newt, ""))

@@ -1,0 +1,121 @@
+"""The verdict of the cage on one packet: the specification that the rendered rules must meet.
+
+Deliberately ignorant of iptables and nftables: property tests hold the renderers to it, and in the
+lab the kernel itself is. The arrangement is part of the question, because behind DNAT
+(``Hook.DOCKER_USER``) only conntrack can say whom newt asked for. What an arrangement does not even
+see is in ``limits``.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address
+
+from newt_tunnel.egress.cage import Cage, Firewall, Hook
+from newt_tunnel.egress.model import HostName, Policy, Protocol, Rule
+
+#: Answers for the host names of a policy; a name without an answer matches nothing.
+Resolution = Mapping[HostName, Sequence[IPv4Address]]
+
+
+class Direction(enum.Enum):
+    """Which way a packet crosses the bridge."""
+
+    FROM_NEWT = "from newt"
+    TO_NEWT = "to newt"
+
+
+class Tracking(enum.Enum):
+    """What conntrack says of a packet.
+
+    ``REPLY``: established or related, in the reply direction. Everything else, also a later packet
+    of a connection that was opened in this direction, is ``ORIGINAL``; packets that conntrack does
+    not know are ``UNTRACKED``.
+    """
+
+    ORIGINAL = "original"
+    REPLY = "reply"
+    UNTRACKED = "untracked"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Packet:
+    """One packet on newt's bridge. ``protocol`` is a name or number as IP carries it; ``port`` None
+    where it has none.
+
+    ``asked`` is whom the packet's connection was opened to, as conntrack remembers it, address and
+    port; None where that is the packet's own destination. Replies and errors have another.
+    """
+
+    direction: Direction
+    source: IPv4Address | IPv6Address
+    destination: IPv4Address | IPv6Address
+    protocol: str
+    port: int | None = None
+    tracking: Tracking = Tracking.ORIGINAL
+    asked: tuple[IPv4Address | IPv6Address, int | None] | None = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """``rule`` names the allowing rule, else None; ``reason`` is a sentence for people."""
+
+    allowed: bool
+    reason: str
+    rule: str | None = None
+
+
+def decide(
+    policy: Policy, cage: Cage, packet: Packet, resolution: Resolution | None = None
+) -> Verdict:
+    """Say whether ``packet`` passes the arrangement of ``cage``, and why. Total: every packet gets
+    a verdict, unknown things are dropped.
+    """
+    if not isinstance(packet.source, IPv4Address) or not isinstance(
+        packet.destination, IPv4Address
+    ):
+        return Verdict(False, "IPv6 does not cross newt's bridge")
+    if packet.direction is Direction.TO_NEWT:
+        if packet.tracking is Tracking.REPLY:
+            return Verdict(True, "a reply to what newt was allowed to ask")
+        return Verdict(False, "nothing may open a connection to newt")
+    if packet.source != cage.newt:
+        return Verdict(False, f"only {cage.newt} may send from {cage.bridge}")
+    destination: IPv4Address | IPv6Address = packet.destination
+    port = packet.port
+    if goes_by_connection(cage):
+        if packet.tracking is Tracking.UNTRACKED:
+            return Verdict(False, "conntrack does not know whom newt asked for")
+        destination, port = packet.asked or (destination, port)
+    for rule in policy.sorted_rules:
+        if _matches(rule, destination, packet.protocol, port, resolution or {}):
+            return Verdict(True, f"{rule.origin} allows it", rule.name)
+    return Verdict(False, "not in the allow-list")
+
+
+def goes_by_connection(cage: Cage) -> bool:
+    """Whether the rules match whom a connection was opened to, and not where a packet goes."""
+    return cage.firewall is Firewall.IPTABLES and cage.hook is Hook.DOCKER_USER
+
+
+def _matches(
+    rule: Rule,
+    destination: IPv4Address | IPv6Address,
+    protocol: str,
+    port: int | None,
+    resolution: Resolution,
+) -> bool:
+    if isinstance(rule.destination, IPv4Network):
+        if destination not in rule.destination:
+            return False
+    elif not isinstance(rule.destination, str) or destination not in resolution.get(
+        rule.destination, ()
+    ):
+        return False
+    if rule.protocol is Protocol.ANY:
+        return True
+    return (
+        protocol == rule.protocol.value and port is not None and any(port in r for r in rule.ports)
+    )

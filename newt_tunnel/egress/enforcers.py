@@ -1,0 +1,140 @@
+"""What enforcers of NetworkPolicies do beside the API's promises, and which holes they leave.
+
+Every sentence was measured (docs/threat-model.md) or, where it says so, is the enforcer's own
+documentation. The list is printed in the docs; a proof that runs into the exemption names it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from newt_tunnel.egress import decide_connection
+from newt_tunnel.egress.decide_connection import Answer, Connection, Peer, Verdict
+from newt_tunnel.egress.model import CLUSTER_CANARIES, Pods, Policy, PortRange, Rule
+
+KUBE_ROUTER = "kube-router (k3s)"
+CILIUM = "Cilium"
+KUBE_NETWORK_POLICIES = "kube-network-policies (kind)"
+ANY_ENFORCER = "every enforcer"
+NO_ENFORCER = "no enforcer"
+
+
+@dataclass(frozen=True)
+class Limit:
+    """Something that an enforcer does not stop, as one sentence."""
+
+    enforcer: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.enforcer}: {self.text}"
+
+
+#: Of those that every pod of a Deployment, DaemonSet or StatefulSet has.
+_NOT_OF_IDENTITY = frozenset(
+    {"pod-template-hash", "pod-template-generation", "controller-revision-hash"}
+)
+
+TAKEN_OFF = Limit(
+    CILIUM,
+    "When its program is taken off a pod's interface (`tc filter delete`), the pod is open until "
+    "its agent is started again; connections to its node that it tried meanwhile stay open until "
+    "the pod is replaced.",
+)
+
+LIMITS: tuple[Limit, ...] = (
+    Limit(
+        NO_ENFORCER,
+        "Policies are accepted and do nothing (flannel alone, k3s with --disable-network-policy); "
+        "only a probe can tell.",
+    ),
+    Limit(
+        KUBE_ROUTER,
+        "A new pod is open for up to a second before its rules are in place; newt's gate waits "
+        "until they are.",
+    ),
+    Limit(KUBE_ROUTER, "ICMP echo passes to hosts that are not allowed."),
+    Limit(KUBE_ROUTER, "A listener on newt's own node in the node port range is reachable."),
+    Limit(
+        KUBE_ROUTER,
+        "A connection outlives the rule that allowed it; every change of the policy rolls newt.",
+    ),
+    Limit(KUBE_ROUTER, "While the enforcer is down new pods are open."),
+    Limit(
+        CILIUM,
+        "A block matches neither pods nor nodes (documented), so none can be allowed by address.",
+    ),
+    Limit(
+        CILIUM,
+        "Before version 1.16 only the first port of a range is open (measured with 1.15); list "
+        "the ports one by one there.",
+    ),
+    Limit(
+        CILIUM,
+        "A target by labels that Cilium keeps out of a pod's identity, like `pod-template-hash`, "
+        "is nobody.",
+    ),
+    Limit(CILIUM, "While the enforcer is down no pod starts."),
+    TAKEN_OFF,
+    Limit(
+        KUBE_NETWORK_POLICIES,
+        "A pod's own node is exempt: its ssh, its kubelet, its node ports, and the Kubernetes "
+        "API where that runs on it.",
+    ),
+    Limit(
+        KUBE_NETWORK_POLICIES,
+        "A new pod is open for up to 1.4 seconds before its rules are in place; newt's gate waits "
+        "until they are.",
+    ),
+    Limit(
+        KUBE_NETWORK_POLICIES,
+        "A connection outlives the rule that allowed it; every change of the policy rolls newt.",
+    ),
+    Limit(KUBE_NETWORK_POLICIES, "While the enforcer is down everything is open."),
+    Limit(
+        ANY_ENFORCER,
+        "A pod reaches itself, and the API allows an enforcer to exempt the pod's own node.",
+    ),
+    Limit(
+        ANY_ENFORCER,
+        "A ClusterIP in a block matches nothing: the address has been replaced by a pod's before "
+        "the policy is looked at.",
+    ),
+    Limit(
+        ANY_ENFORCER,
+        "Host names are addresses in a policy; they are looked up at `pulumi up` and not again.",
+    ),
+)
+
+#: Probes of what an enforcer is free to let through: a pod's own node, and the API server on it.
+EXEMPTIBLE = CLUSTER_CANARIES[:3]
+#: What the proof says when nothing else is open.
+EXEMPTION = (
+    "newt's own node is open: this cluster's enforcer exempts it, as the Kubernetes API allows it "
+    "to; use one that does not (Cilium, kube-router), or accept it by "
+    "kubernetes.acceptNodeAccess: true"
+)
+
+
+def with_cilium(policy: Policy, connection: Connection) -> Verdict:
+    """The verdict where Cilium before 1.16 enforces the policy: it drops what the API leaves to the
+    enforcer, takes no block for a node either, and a range for its first port, and finds nobody by
+    a label that is not of a pod's identity. In the lab Cilium itself is held to this.
+    """
+    known = (rule for rule in policy.allowed if _finds_somebody(rule))
+    as_read = replace(policy, allowed=tuple(map(_without_ranges, known)))
+    verdict = decide_connection.decide(as_read, connection)
+    if connection.peer is Peer.OWN_NODE:
+        return Verdict(Answer.DENIED, "for Cilium a node is in no block")
+    if verdict.answer is Answer.UP_TO_ENFORCER:
+        return Verdict(Answer.DENIED, "the API leaves it to Cilium, which drops it")
+    return verdict
+
+
+def _without_ranges(rule: Rule) -> Rule:
+    return replace(rule, ports=tuple(PortRange.single(ports.first) for ports in rule.ports))
+
+
+def _finds_somebody(rule: Rule) -> bool:
+    labels = rule.destination.labels if isinstance(rule.destination, Pods) else ()
+    return not _NOT_OF_IDENTITY & dict(labels).keys()

@@ -1,0 +1,144 @@
+"""Renders a policy for iptables: two chains of our own, IPv6 dropped whole, and the jumps that lead
+there.
+
+Text only. The jumps are data beside the rules, because a jump must stand first and once in a chain
+that belongs to somebody else: the host program puts it there within the same ``iptables-restore``
+transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from newt_tunnel.egress.cage import REMEMBERED_DROPS, REMEMBERED_SECONDS, Cage, Hook
+from newt_tunnel.egress.model import REPLIES_RULE, Policy, PortRange, Protocol, Rule
+from newt_tunnel.egress.placeholders import address_text
+
+EGRESS_CHAIN = "NEWT-EGRESS"
+INGRESS_CHAIN = "NEWT-INGRESS"
+#: What answers newt passes by state, towards newt alone: newt's own packets always meet the list,
+#: so that a revoked target is cut at once. newt itself answers nobody. A rule for its replies would
+#: let out forged ICMP errors about the connections of others, which conntrack calls related, and
+#: answers to whoever spoke to it before the cage stood. RELATED keeps path-MTU discovery alive.
+REPLIES = "-m conntrack --ctstate RELATED,ESTABLISHED --ctdir REPLY"
+
+
+@dataclass(frozen=True)
+class Jump:
+    """``-A <chain> <match> -j <target>``, to stand first in ``chain``."""
+
+    chain: str
+    match: str
+    target: str
+
+    def __str__(self) -> str:
+        return f"{self.chain} {self.match} -j {self.target}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ruleset:
+    """Input of ``iptables-restore --noflush`` and ``ip6tables-restore --noflush``, and where to
+    hook it in.
+    """
+
+    table: str
+    rules4: str
+    rules6: str
+    jumps4: tuple[Jump, ...]
+    jumps6: tuple[Jump, ...]
+
+
+def render(policy: Policy, cage: Cage) -> Ruleset:
+    """Render ``policy`` for the hook of ``cage``. Host names stay placeholders (see ``names``)."""
+    docker_user = cage.hook is Hook.DOCKER_USER
+    lines = [
+        f"-A {EGRESS_CHAIN} ! -s {cage.newt}/32 {_comment('foreign source')} -j DROP",
+    ]
+    for rule in policy.sorted_rules:
+        lines += _allow(rule, by_original_destination=docker_user)
+    lines += [
+        *_drop(log=cage.log_drops),
+        f"-A {INGRESS_CHAIN} {REPLIES} {_comment(REPLIES_RULE)} -j RETURN",
+        f"-A {INGRESS_CHAIN} {_comment('nothing may reach newt')} -j DROP",
+    ]
+    everything = (
+        f"-A {EGRESS_CHAIN} {_comment('no IPv6')} -j DROP",
+        f"-A {INGRESS_CHAIN} {_comment('no IPv6')} -j DROP",
+    )
+    out, into = f"-i {cage.bridge}", f"-o {cage.bridge}"
+    mangle = (Jump("PREROUTING", out, EGRESS_CHAIN), Jump("POSTROUTING", into, INGRESS_CHAIN))
+    filter_ = (
+        Jump("DOCKER-USER", out, EGRESS_CHAIN),
+        Jump("DOCKER-USER", into, INGRESS_CHAIN),
+        Jump("INPUT", out, EGRESS_CHAIN),
+        Jump("OUTPUT", into, INGRESS_CHAIN),
+    )
+    table = "filter" if docker_user else "mangle"
+    return Ruleset(
+        table=table,
+        rules4=_restore_file(table, lines),
+        rules6=_restore_file("mangle", everything),
+        jumps4=filter_ if docker_user else mangle,
+        jumps6=mangle,
+    )
+
+
+def _restore_file(table: str, lines: list[str] | tuple[str, ...]) -> str:
+    # Naming an existing chain empties it, within the same transaction that fills it again.
+    chains = (f":{EGRESS_CHAIN} - [0:0]", f":{INGRESS_CHAIN} - [0:0]")
+    return "\n".join((f"*{table}", *chains, *lines, "COMMIT")) + "\n"
+
+
+def _comment(text: str) -> str:
+    return f'-m comment --comment "newt: {text}"'
+
+
+def _allow(rule: Rule, *, by_original_destination: bool) -> Iterator[str]:
+    # RETURN, never ACCEPT: what others filter after us stays filtered.
+    tail = f"{_comment(rule.name)} -j RETURN"
+    address = address_text(rule.destination)
+    if rule.protocol is Protocol.ANY:
+        match = (
+            f"-m conntrack --ctorigdst {address}" if by_original_destination else f"-d {address}"
+        )
+        yield f"-A {EGRESS_CHAIN} {match} {tail}"
+        return
+    protocol = rule.protocol.value
+    for ports in rule.ports:
+        if by_original_destination:
+            # DOCKER-USER sits behind DNAT: a published port has already turned into a container's.
+            match = (
+                f"-p {protocol} -m conntrack --ctorigdst {address} --ctorigdstport {_ports(ports)}"
+            )
+        else:
+            match = f"-d {address} -p {protocol} -m {protocol} --dport {_ports(ports)}"
+        yield f"-A {EGRESS_CHAIN} {match} {tail}"
+
+
+def _drop(*, log: bool) -> Iterator[str]:
+    if not log:
+        yield f"-A {EGRESS_CHAIN} {_comment('not listed')} -j DROP"
+        return
+    # Counted before it is remembered: a full table drops the packet itself, past every counter.
+    yield f"-A {EGRESS_CHAIN} {_comment('not listed')}"
+    for protocol in (Protocol.TCP, Protocol.UDP):
+        yield f"-A {EGRESS_CHAIN} -p {protocol.value} {_remember(protocol)}"
+    yield f"-A {EGRESS_CHAIN} -j DROP"
+
+
+def _remember(protocol: Protocol) -> str:
+    """A match for its side effect: the table of its buckets is the list of what was refused."""
+    # A bucket's missing credit tells how often. Its rate and burst: what kernels before 4.8 take.
+    # A name has 15 characters there, and a table as many places as it has slots.
+    return (
+        "-m hashlimit --hashlimit-upto 1/hour --hashlimit-burst 20 "
+        f"--hashlimit-mode dstip,dstport --hashlimit-name newt-drops-{protocol.value} "
+        f"--hashlimit-htable-size {REMEMBERED_DROPS} --hashlimit-htable-max {REMEMBERED_DROPS} "
+        f"--hashlimit-htable-expire {REMEMBERED_SECONDS * 1000} "
+        "--hashlimit-htable-gcinterval 60000"
+    )
+
+
+def _ports(ports: PortRange) -> str:
+    return str(ports.first) if ports.is_single else f"{ports.first}:{ports.last}"

@@ -1,0 +1,107 @@
+"""What the arrangements of a Docker host are known not to stop: the part of the model that
+``decide`` cannot express, because the packets in question never meet a rule.
+
+``make attack`` holds the list to the kernel: an attack that a limit names has to break there, and
+nothing else may. What of it was measured is in docs/evidence.md; what Docker's own threads say, in
+docs/threat-model.md. The docs print the list, and a stack that chooses ``docker.hook: docker-user``
+is shown that hook's part. Enforcers of NetworkPolicies have a list of their own (``enforcers``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from newt_tunnel.egress.cage import Cage
+from newt_tunnel.egress.decide_packet import goes_by_connection
+
+
+@dataclass(frozen=True)
+class Engines:
+    """Docker's engines by their major version, from ``first`` to ``last``; None: no end."""
+
+    first: int | None = None
+    last: int | None = None
+
+    def __contains__(self, major: int) -> bool:
+        return (self.first or major) <= major <= (self.last or major)
+
+    def __str__(self) -> str:
+        words = [] if self.first is None else [f"from {self.first}"]
+        words += [] if self.last is None else [f"up to {self.last}"]
+        return f"Docker {' '.join(words)}" if words else ""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """Something that an arrangement does not stop, as one sentence; ``name`` is for tables.
+    ``engines`` are those that it is true of.
+    """
+
+    name: str
+    text: str
+    engines: Engines = Engines()
+
+    def __str__(self) -> str:
+        return f"{self.engines}: {self.text}" if str(self.engines) else self.text
+
+
+#: Measured up to 26, and no longer on 28; 27 was not measured.
+BEFORE_28 = Engines(last=27)
+FROM_28, FROM_29 = Engines(first=28), Engines(first=29)
+
+
+PEER = Limit(
+    "peer",
+    "Packets between newt and another container on newt's own network are not seen while "
+    "bridge-nf-call-iptables is 0; the rules are not loaded for such a network, so somebody has to "
+    "attach the container later.",
+)
+#: Of every arrangement.
+EVERYWHERE: tuple[Limit, ...] = (PEER,)
+
+NETWORKS = Limit(
+    "networks",
+    "Docker re-inserts its jump to DOCKER-USER at every `docker network create`: packets pass "
+    "meanwhile.",
+    BEFORE_28,
+)
+UNHOOKED = Limit(
+    "unhooked",
+    "A jump to DOCKER-USER that somebody removed comes back only when Docker is restarted.",
+    FROM_28,
+)
+RELOAD = Limit(
+    "reload",
+    "Anything that reloads the filter table (a firewall manager) removes the cage with it.",
+)
+AHEAD = Limit(
+    "ahead", "An ACCEPT that stands earlier in FORWARD or INPUT passes newt's packets unseen."
+)
+#: Of ``Hook.DOCKER_USER``, the blog post's own place for the rules.
+DOCKER_USER: tuple[Limit, ...] = (
+    NETWORKS,
+    UNHOOKED,
+    Limit(
+        "boot",
+        "At boot DOCKER-USER is not hooked before dockerd is up, and some versions never hook a "
+        "chain that exists already.",
+    ),
+    Limit(
+        "backend",
+        "With Docker's own nftables backend there is no DOCKER-USER chain.",
+        FROM_29,
+    ),
+    RELOAD,
+    AHEAD,
+    Limit(
+        "errors",
+        "With `pangolin.ports: all` forged ICMP errors get out, too, to anybody who has a "
+        "connection to Pangolin's address through this host: behind DNAT the rules go by the "
+        "connection.",
+    ),
+)
+
+
+def limits(cage: Cage) -> tuple[Limit, ...]:
+    """Everything that the arrangement of ``cage`` is known not to stop."""
+    return (*EVERYWHERE, *DOCKER_USER) if goes_by_connection(cage) else EVERYWHERE

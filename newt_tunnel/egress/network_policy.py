@@ -1,0 +1,153 @@
+"""Renders a policy as the spec of a NetworkPolicy, with the annotations that name its rules.
+
+Pure: a policy in, plain dicts out; metadata is the component's. Egress rules stand in the order of
+the stack file, one per target: Pulumi's provider compares lists by index, so an added target is one
+added rule in the diff.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from newt_tunnel.egress.model import (
+    HostName,
+    Pods,
+    Policy,
+    Protocol,
+    Rule,
+    WideBlock,
+    destination_text,
+)
+from newt_tunnel.egress.policy_statements import NAMESPACE_LABEL, statements
+
+Spec = dict[str, Any]
+
+#: The label by which the chart marks the pods of one newt instance.
+INSTANCE_LABEL = "newt.instance"
+#: ``<prefix>/<name of the rule>`` says in words what the rule of that name allows.
+RULE_PREFIX = "egress.newt-tunnel"
+#: Digest of the rules, on the policy and on every pod that was started under it.
+DIGEST_ANNOTATION = "newt-tunnel/policy"
+#: Fingerprints of all that a policy was rendered with: what is changed by hand later has none here.
+RENDERED_ANNOTATION = "newt-tunnel/rendered"
+_DIGEST_LENGTH = 16
+_BOTH = ["Ingress", "Egress"]
+
+
+def newt_policy(policy: Policy, instance: str) -> Spec:
+    """The spec for newt's pods: nothing comes in, and out goes what ``policy`` allows."""
+    return {
+        "podSelector": {"matchLabels": {INSTANCE_LABEL: instance}},
+        "policyTypes": _BOTH,
+        "egress": list(_egress(policy)),
+    }
+
+
+def deny_all() -> Spec:
+    """The spec that closes a whole namespace. Policies add up, so it can never widen anything."""
+    return {"podSelector": {}, "policyTypes": _BOTH}
+
+
+def deny_in_words() -> Spec:
+    """The same with a rule for each direction: an apply takes a field from another client only by
+    saying something in it, and Pulumi's plugin leaves out an empty list. Nothing outside a pod has
+    the address, and what is sent to it leaves no pod.
+    """
+    nobody = {"ipBlock": {"cidr": "127.0.0.1/32"}}
+    return deny_all() | {"ingress": [{"from": [nobody]}], "egress": [{"to": [nobody]}]}
+
+
+def annotations_of(policy: Policy, instance: str) -> dict[str, str]:
+    """What each rule is called and allows, the digest of them all, and what was rendered."""
+    words: dict[str, list[str]] = {}
+    for rule in policy.allowed:
+        text = f"{destination_text(rule.destination)} {rule.ports_text}/{rule.protocol.value}"
+        words.setdefault(rule.name, []).append(text + (f" ({rule.reason})" if rule.reason else ""))
+    named = {f"{RULE_PREFIX}/{name}": ", ".join(texts) for name, texts in words.items()}
+    return named | {DIGEST_ANNOTATION: digest(policy)} | rendered(newt_policy(policy, instance))
+
+
+def rendered(spec: Mapping[str, Any]) -> dict[str, str]:
+    """The annotation that remembers ``spec``: Pulumi does not see what is added to one by hand."""
+    return {RENDERED_ANNOTATION: " ".join(one.fingerprint for one in statements(spec))}
+
+
+def digest(policy: Policy) -> str:
+    """Changes exactly when the rules do. For newt's pod, which must be rolled then: some enforcers
+    let a connection live on when its rule is gone.
+    """
+    return digest_of({"egress": list(_egress(policy))})
+
+
+def digest_of(spec: Mapping[str, Any]) -> str:
+    """The same of a spec, rendered or read back: the API server keeps a rule as it is."""
+    text = json.dumps(list(spec.get("egress") or ()), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:_DIGEST_LENGTH]
+
+
+def _egress(policy: Policy) -> Iterator[Spec]:
+    by_name: dict[str, list[Rule]] = {}
+    for rule in policy.allowed:
+        by_name.setdefault(rule.name, []).append(rule)
+    for rules in by_name.values():
+        yield from _rules(rules)
+
+
+def _rules(rules: Iterable[Rule]) -> Iterator[Spec]:
+    """One egress rule for what one name allows; more only where destinations differ in ports."""
+    ports: dict[str, list[Spec]] = {}
+    peers: dict[str, Spec] = {}
+    for rule in rules:
+        peer = _peer(rule)
+        key = json.dumps(peer, sort_keys=True)
+        peers[key] = peer
+        ports.setdefault(key, []).extend(_ports(rule))
+    together: dict[str, Spec] = {}
+    for key, peer in peers.items():
+        found = ports[key]
+        # Without ports the rule is one for all protocols, and it contains the others.
+        blanket = any(not port for port in found)
+        rule_ports = [] if blanket else [p for n, p in enumerate(found) if p not in found[:n]]
+        spec = together.setdefault(json.dumps(rule_ports), {"to": []})
+        spec["to"].append(peer)
+        if rule_ports:
+            spec["ports"] = rule_ports
+    yield from together.values()
+
+
+def _peer(rule: Rule) -> Spec:
+    destination = rule.destination
+    if isinstance(destination, str):
+        raise ValueError(f"{rule.origin}: {HostName(destination)} has not been resolved")
+    if isinstance(destination, Pods):
+        # Both in one peer: in two they would be alternatives. No labels: every pod there.
+        peer: Spec = {
+            "namespaceSelector": {"matchLabels": {NAMESPACE_LABEL: destination.namespace}}
+        }
+        if destination.labels:
+            peer["podSelector"] = {"matchLabels": dict(destination.labels)}
+        return peer
+    if isinstance(destination, WideBlock):
+        block: Spec = {"cidr": str(destination.network)}
+        if destination.excluded:
+            block["except"] = [str(hole) for hole in destination.excluded]
+        return {"ipBlock": block}
+    return {"ipBlock": {"cidr": str(destination)}}
+
+
+def _ports(rule: Rule) -> Iterator[Spec]:
+    if rule.protocol is Protocol.ANY:
+        yield {}
+        return
+    protocol = rule.protocol.value.upper()
+    for ports in rule.ports:
+        single: Spec = {"protocol": protocol, "port": ports.first}
+        yield single if ports.is_single else single | {"endPort": ports.last}
+    for named in rule.port_names:
+        # By number where one was seen. An enforcer may look a name up in all pods of the cluster,
+        # and give up where two of them differ (measured: Cilium 1.15, a port called http).
+        for port in named.numbers or (named.name,):
+            yield {"protocol": protocol, "port": port}

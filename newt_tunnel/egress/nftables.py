@@ -1,0 +1,113 @@
+"""Renders a policy for nftables: one table of our own, replaced whole in one ``nft -f``.
+
+Exact targets go into a set, which costs the same at five and at five thousand. Blocks and port
+ranges are rules, because nft refuses overlapping intervals in a concatenated set and an allow-list
+may overlap.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network
+
+from newt_tunnel.egress.cage import REMEMBERED_DROPS, REMEMBERED_SECONDS, Cage
+from newt_tunnel.egress.model import EVERYWHERE, REPLIES_RULE, Policy, PortRange, Protocol, Rule
+from newt_tunnel.egress.placeholders import address_text
+
+TABLE = "newt_guard"
+_REPLIES = "ct state established,related ct direction reply"
+
+
+def render(policy: Policy, cage: Cage) -> str:
+    """Text for ``nft -f``. Host names stay placeholders (see ``names``)."""
+    elements: list[str] = []
+    rules: list[str] = []
+    for rule in policy.sorted_rules:
+        for ports in rule.ports or (None,):
+            if _is_exact(rule, ports):
+                elements.append(_element(rule, ports))
+            else:
+                rules.append(f"\t\t{_match(rule, ports)} counter return {_comment(rule.name)}")
+    remembered = (Protocol.TCP.value, Protocol.UDP.value) if cage.log_drops else ()
+    return "\n".join(
+        (
+            # Naming the table first makes `delete` succeed on a host that has none.
+            f"table inet {TABLE}",
+            f"delete table inet {TABLE}",
+            f"table inet {TABLE} {{",
+            *_target_set(elements),
+            *(line for protocol in remembered for line in _drop_set(protocol)),
+            "\tchain prerouting {",
+            "\t\ttype filter hook prerouting priority mangle; policy accept;",
+            f'\t\tiifname "{cage.bridge}" jump egress',
+            "\t}",
+            "\tchain postrouting {",
+            "\t\ttype filter hook postrouting priority mangle; policy accept;",
+            f'\t\toifname "{cage.bridge}" jump ingress',
+            "\t}",
+            "\tchain egress {",
+            f"\t\tmeta nfproto ipv6 counter drop {_comment('no IPv6')}",
+            f"\t\tip saddr != {cage.newt} counter drop {_comment('foreign source')}",
+            *(("\t\tip daddr . meta l4proto . th dport @targets return",) if elements else ()),
+            *rules,
+            *(f"\t\tupdate @drops_{name} {{ ip daddr . {name} dport }}" for name in remembered),
+            f"\t\tcounter reject with icmpx admin-prohibited {_comment('not listed')}",
+            "\t}",
+            "\tchain ingress {",
+            f"\t\tmeta nfproto ipv6 counter drop {_comment('no IPv6')}",
+            f"\t\t{_REPLIES} counter return {_comment(REPLIES_RULE)}",
+            f"\t\tcounter drop {_comment('nothing may reach newt')}",
+            "\t}",
+            "}",
+            "",
+        )
+    )
+
+
+def _is_exact(rule: Rule, ports: PortRange | None) -> bool:
+    single_address = (
+        not isinstance(rule.destination, IPv4Network) or rule.destination.prefixlen == 32
+    )
+    return single_address and ports is not None and ports.is_single
+
+
+def _target_set(elements: list[str]) -> tuple[str, ...]:
+    if not elements:
+        return ()
+    return (
+        "\tset targets {",
+        "\t\ttype ipv4_addr . inet_proto . inet_service",
+        "\t\tcounter",
+        "\t\telements = {",
+        *elements,
+        "\t\t}",
+        "\t}",
+    )
+
+
+def _drop_set(protocol: str) -> tuple[str, ...]:
+    """Filled by the packets that are refused; a full one takes in no more."""
+    return (
+        f"\tset drops_{protocol} {{",
+        "\t\ttype ipv4_addr . inet_service",
+        f"\t\tsize {REMEMBERED_DROPS}",
+        "\t\tflags dynamic,timeout",
+        f"\t\ttimeout {REMEMBERED_SECONDS}s",
+        "\t\tcounter",
+        "\t}",
+    )
+
+
+def _element(rule: Rule, ports: PortRange | None) -> str:
+    key = f"{address_text(rule.destination)} . {rule.protocol.value} . {ports}"
+    return f"\t\t\t{key} {_comment(rule.name)},"
+
+
+def _match(rule: Rule, ports: PortRange | None) -> str:
+    parts = [] if rule.destination == EVERYWHERE else [f"ip daddr {address_text(rule.destination)}"]
+    if rule.protocol is not Protocol.ANY:
+        parts.append(f"{rule.protocol.value} dport {ports}")
+    return " ".join(parts) or "meta nfproto ipv4"
+
+
+def _comment(text: str) -> str:
+    return f'comment "newt: {text}"'

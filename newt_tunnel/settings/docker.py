@@ -1,0 +1,166 @@
+"""``docker``: the Docker host, how it is reached, and how newt is caged there."""
+
+from __future__ import annotations
+
+import enum
+from ipaddress import IPv4Address, IPv4Network
+from typing import Annotated, Any
+
+from pydantic import (
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
+
+from newt_tunnel.egress.cage import Firewall, Hook
+from newt_tunnel.settings import addresses, hostkey, shapes
+from newt_tunnel.settings.errors import WhenMissing, refuse
+from newt_tunnel.settings.section import Section
+from newt_tunnel.settings.types import Address, BridgeName, Kind, Port, Switch, UserName, choice
+
+SSH_PORT = 22
+DEFAULT_SUBNET = IPv4Network("172.30.0.0/24")
+#: newt's place in its subnet when none is written.
+_USUAL_PLACE = 10
+#: Network, gateway, newt, broadcast.
+_LONGEST_PREFIX = 30
+_SHORTEST_PREFIX = 16
+
+
+class Persistence(enum.Enum):
+    """What loads the rules again after the host has restarted."""
+
+    SYSTEMD = "systemd"
+    CRON = "cron"
+    NETFILTER_PERSISTENT = "netfilter-persistent"
+    NONE = "none"
+
+
+def _subnet(value: object) -> IPv4Network:
+    subnet = addresses.network(value)
+    if not any(subnet.subnet_of(block) for block in addresses.PRIVATE):
+        raise refuse(
+            "is not private, so it would hide addresses that belong to others; write one like "
+            f"{DEFAULT_SUBNET}"
+        )
+    if not _SHORTEST_PREFIX <= subnet.prefixlen <= _LONGEST_PREFIX:
+        raise refuse(
+            "has no useful size; newt's network holds newt and a gateway, write "
+            f"/{_SHORTEST_PREFIX} to /{_LONGEST_PREFIX}"
+        )
+    return subnet
+
+
+def _newt_in(data: dict[str, Any]) -> IPv4Address:
+    subnet: IPv4Network = data["subnet"]
+    return subnet[_USUAL_PLACE] if subnet.num_addresses > _USUAL_PLACE + 1 else subnet[-2]
+
+
+class Docker(Section):
+    """A Docker host, reached over SSH."""
+
+    # connection
+    address: Annotated[
+        Address, WhenMissing("write the Docker host's own address, like 10.0.1.10")
+    ] = Field(
+        description="Address of the Docker host, for SSH. Not a name, because the rules contain it."
+    )
+    port: Port = Field(default=SSH_PORT, description="SSH port of the host.")
+    user: UserName = Field(
+        default="root", description="User who logs in. Needs Docker, and root or `sudo`."
+    )
+    host_key: Annotated[
+        hostkey.HostKey, WhenMissing(f"without it any host would be trusted; {hostkey.HELP}")
+    ] = Field(
+        description="Public SSH host key, `ssh-ed25519 AAAA...`. Without it any host would be "
+        "trusted."
+    )
+    sudo: Switch = Field(
+        default=False,
+        description="Load the firewall with `sudo`, which must not ask for a password.",
+    )
+
+    # newt's network
+    subnet: Annotated[
+        IPv4Network,
+        PlainValidator(_subnet),
+        PlainSerializer(str, return_type=str),
+        WithJsonSchema(shapes.text(rf"{shapes.IPV4}/(1[6-9]|2[0-9]|30)")),
+        Kind("CIDR block"),
+    ] = Field(
+        default=DEFAULT_SUBNET, description="Subnet of newt's own network. Nothing else may use it."
+    )
+    newt_address: Address = Field(
+        default_factory=_newt_in,
+        description=f"newt's fixed address in `subnet`. Omitted: number {_USUAL_PLACE} of it "
+        "(172.30.0.10).",
+    )
+    bridge: BridgeName = Field(
+        default="br-newt", description="Name of newt's bridge, up to 15 characters."
+    )
+
+    # firewall
+    firewall: Annotated[Firewall, *choice(Firewall)] = Field(
+        default=Firewall.IPTABLES,
+        description="Firewall that holds the rules. More than 500 targets need nftables.",
+    )
+    hook: Annotated[Hook, *choice(Hook)] = Field(
+        default=Hook.PREROUTING,
+        description="Where the rules are. `docker-user` is the chain that the blog post uses "
+        "(iptables only); it stops less.",
+    )
+    persistence: Annotated[Persistence, *choice(Persistence)] = Field(
+        default=Persistence.SYSTEMD, description="What loads the rules when the host restarts."
+    )
+    log_drops: Switch = Field(
+        default=False,
+        description="Record for a day what newt was refused, for `newt-egress status` and `make "
+        "suggest`: up to 256 targets for TCP and for UDP each.",
+    )
+
+    @field_validator("newt_address")
+    @classmethod
+    def _is_free_in_subnet(cls, value: IPv4Address, info: ValidationInfo) -> IPv4Address:
+        subnet: IPv4Network | None = info.data.get("subnet")
+        if subnet is None:
+            return value
+        usual = f"write one inside it, like {_newt_in(info.data)}"
+        if value not in subnet:
+            raise refuse(f"is outside docker.subnet {subnet}; {usual}")
+        if value == gateway(subnet):
+            raise refuse(f"is the gateway of docker.subnet {subnet}; {usual}")
+        if value in (subnet.network_address, subnet.broadcast_address):
+            raise refuse(f"is the network or broadcast address of docker.subnet {subnet}; {usual}")
+        return value
+
+    @field_validator("hook")
+    @classmethod
+    def _suits_firewall(cls, value: Hook, info: ValidationInfo) -> Hook:
+        if value is Hook.DOCKER_USER and info.data.get("firewall") is Firewall.NFTABLES:
+            raise refuse(
+                "is a chain of iptables, and docker.firewall is nftables; write hook: prerouting "
+                "or firewall: iptables"
+            )
+        return value
+
+    @field_validator("log_drops")
+    @classmethod
+    def _sees_what_newt_dials(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and info.data.get("hook") is Hook.DOCKER_USER:
+            raise refuse(
+                "would record other targets than newt dials, because docker.hook docker-user "
+                "comes after Docker's address translation; write hook: prerouting"
+            )
+        return value
+
+    @property
+    def gateway(self) -> IPv4Address:
+        """The bridge's own address, the first of the subnet."""
+        return gateway(self.subnet)
+
+
+def gateway(subnet: IPv4Network) -> IPv4Address:
+    return subnet[1]

@@ -1,0 +1,194 @@
+"""Entries of ``egress`` and ``mustNotReach``: something newt may, or must never, reach.
+
+Owns both ways to write one (keys, and the short ``host:port:protocol``) and the names that short
+ones get. Whether two entries go together is in ``checks``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Set
+from ipaddress import IPv4Network
+from itertools import count
+from typing import Annotated, ClassVar, Self
+
+from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
+
+from newt_tunnel.egress.model import RESERVED_NAMES, HostName, Protocol
+from newt_tunnel.settings.errors import WhenMissing, refuse, shown
+from newt_tunnel.settings.section import Section
+from newt_tunnel.settings.types import Cidr, Host, Name, Ports, Reason, TransportProtocol
+
+_SHORT_FORM = "HOST:PORT:PROTOCOL"
+_SHORT = re.compile(r"(?P<host>[^:]+|\[.+\]):(?P<port>[^:]*):(?P<protocol>[A-Za-z]+)")
+_LONGEST_NAME = 63
+_FOR_KUBERNETES = (
+    "names something in Kubernetes, and this platform is docker; write `host:` or `cidr:` instead"
+)
+
+
+class NamedEntry(Section):
+    """What entries of all platforms have in common: a name, and something they mean."""
+
+    #: The keys that say what is meant, one of which must be there.
+    means: ClassVar[tuple[str, ...]]
+    #: The long forms, as an error shows them.
+    forms: ClassVar[str]
+    reserved: ClassVar[Set[str]] = RESERVED_NAMES
+
+    #: The key of an entry that stands in no list, because something else says it.
+    _origin: str | None = PrivateAttr(default=None)
+
+    def key(self, listed: str) -> str:
+        """Where the entry stands; ``listed`` is its place in the list it was found in."""
+        return self._origin or listed
+
+    def derived(self, name: str, origin: str) -> Self:
+        """The same entry under another name, said elsewhere."""
+        entry = self.model_copy(update={"name": name})
+        entry._origin = origin
+        return entry
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_a_target(cls, raw: object) -> object:
+        if isinstance(raw, cls):
+            return raw
+        if isinstance(raw, str):
+            raise refuse(_short_form_remedy(raw))
+        if not isinstance(raw, Mapping):
+            raise refuse(f"is not an entry; write {cls.forms} or {_SHORT_FORM}")
+        return cls.completed({key: value for key, value in raw.items() if value is not None})
+
+    @classmethod
+    def completed(cls, given: dict[str, object]) -> dict[str, object]:
+        """What is written, and None for what must not be missing without a word."""
+        known = {field.alias for field in cls.model_fields.values()}
+        # An unknown key is probably the target, misspelt: one error is enough.
+        if given.keys().isdisjoint(cls.means) and given.keys() <= known:
+            return {cls.means[0]: None, **given}
+        return given
+
+    @field_validator("name", check_fields=False)
+    @classmethod
+    def _is_free(cls, name: str) -> str:
+        if name in cls.reserved:
+            raise refuse("is reserved for a built-in rule; choose another")
+        return name
+
+
+class Entry(NamedEntry):
+    """One target. Exactly one of ``host`` and ``cidr``."""
+
+    means: ClassVar[tuple[str, ...]] = ("host", "cidr")
+    forms: ClassVar[str] = "{name, host, port}, {name, cidr, port}"
+    misplaced: ClassVar[Mapping[str, str]] = {
+        "namespace": _FOR_KUBERNETES,
+        "labels": _FOR_KUBERNETES,
+        "service": _FOR_KUBERNETES,
+    }
+
+    name: Annotated[Name, WhenMissing("write a name, like `name: gitea`")] = Field(
+        description="Name in every rule, diff and report. Unique. The names of built-in rules and "
+        "probes, like `dns` and `pangolin`, are reserved."
+    )
+    host: Host | None = Field(
+        default=None,
+        description="Address or full name of the target. The Docker host resolves a name.",
+    )
+    cidr: Cidr | None = Field(default=None, description="Block of addresses, in place of `host`.")
+    port: Annotated[Ports, WhenMissing("write the port that newt dials, like `port: 3000`")] = (
+        Field(description="Port that newt dials: of a container's port the published one.")
+    )
+    protocol: TransportProtocol = Field(default=Protocol.TCP, description="Case-insensitive.")
+    reason: Reason | None = Field(
+        default=None,
+        description="Why newt needs it, for reviewers. Appears in the stack's outputs, and "
+        "silences the policy pack's advice.",
+    )
+
+    @field_validator("host", mode="before")
+    @classmethod
+    def _is_given(cls, value: object) -> object:
+        if value is None:
+            raise refuse(
+                "write the target, `host: 10.0.1.50` or `cidr: 10.0.1.0/24`", value="(missing)"
+            )
+        return value
+
+    @field_validator("cidr")
+    @classmethod
+    def _is_alone(cls, value: IPv4Network | None, info: ValidationInfo) -> IPv4Network | None:
+        host = info.data.get("host")
+        if value is not None and host is not None:
+            raise refuse(f"is set together with host {host}; keep one of the two")
+        return value
+
+    @property
+    def destination(self) -> IPv4Network | HostName:
+        """The target as ``egress`` knows it."""
+        target = self.host if self.cidr is None else self.cidr
+        assert target is not None, "validated: one of the two is set"
+        return target if isinstance(target, str | IPv4Network) else IPv4Network(target)
+
+
+def _short_form_remedy(text: str) -> str:
+    _, colon, rest = text.rpartition(":")
+    if colon and re.fullmatch(r"[0-9-]+", rest) and text.count(":") == 1:
+        return f"has no protocol; write {shown(text)}:tcp or {shown(text)}:udp"
+    return f"is not an entry; write {_SHORT_FORM}, like gitea.lan:3000:tcp, or {{name, host, port}}"
+
+
+def expand(
+    egress: object, must_not_reach: object, reserved: Set[str] = RESERVED_NAMES
+) -> tuple[object, object]:
+    """Rewrite short entries as long ones, with names that are unique over both lists.
+
+    What is no list, and what is no short entry, stays as it is and is left to validation.
+    """
+    items = [*_items(egress), *_items(must_not_reach)]
+    hosts = Counter(short["host"] for item in items if (short := _split(item)))
+    used = {str(item.get("name")) for item in items if isinstance(item, Mapping)} | reserved
+
+    def long(item: object) -> object:
+        short = _split(item)
+        if short is None:
+            return item
+        name = next(
+            name for name in candidates(short, alone=hosts[short["host"]] == 1) if name not in used
+        )
+        used.add(name)
+        return {"name": name, **short}
+
+    def longs(entries: object) -> object:
+        return [long(item) for item in entries] if isinstance(entries, list) else entries
+
+    return longs(egress), longs(must_not_reach)
+
+
+def _items(entries: object) -> list[object]:
+    return entries if isinstance(entries, list) else []
+
+
+def _split(item: object) -> dict[str, str] | None:
+    found = _SHORT.fullmatch(item) if isinstance(item, str) else None
+    return found.groupdict() if found else None
+
+
+def candidates(short: Mapping[str, str], *, alone: bool) -> Iterator[str]:
+    """The host; where that is taken the port joins it, then the protocol, then a number."""
+    host, port, protocol = short["host"], short["port"], short["protocol"].lower()
+    if alone:
+        yield _fitting(host)
+    yield _fitting(host, f"-{port}")
+    yield _fitting(host, f"-{port}-{protocol}")
+    for number in count(2):
+        yield _fitting(host, f"-{port}-{protocol}-{number}")
+
+
+def _fitting(host: str, suffix: str = "") -> str:
+    """A valid name even of an invalid host: the host is what there is to complain about."""
+    base, end = (re.sub(r"[^A-Za-z0-9._-]+", "-", part) for part in (host, suffix))
+    end = end[: _LONGEST_NAME // 2]
+    return (base.strip("._-") or "entry")[: _LONGEST_NAME - len(end)] + end

@@ -1,0 +1,155 @@
+"""Reads Pulumi's configuration: the only place that does.
+
+``load`` is for the program; ``judge`` looks at what was read, and knows nothing of Pulumi.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Set
+from typing import NamedTuple
+
+import pulumi
+from pulumi import runtime
+from pulumi.runtime.config import CONFIG
+from pydantic import ValidationError
+
+from newt_tunnel.settings import checks, cluster_checks, entries, secrets, targets
+from newt_tunnel.settings.derived import AnyEntry, Remark, derive
+from newt_tunnel.settings.errors import NOT_SHOWN, Problem, SettingsError
+from newt_tunnel.settings.files import Files, OnDisk
+from newt_tunnel.settings.findings import keys_of, problems_of
+from newt_tunnel.settings.secrets import Secrets
+from newt_tunnel.settings.stack import MODELS, AnySettings, KubernetesSettings, Settings
+
+
+def load() -> tuple[AnySettings, Secrets]:
+    """The stack file, and its secrets beside it.
+
+    Raises ``SettingsError`` with everything that is wrong.
+    """
+    config = pulumi.Config()
+    keys = _keys(config)
+    encrypted = frozenset(key for key in keys if _is_encrypted(config.full_key(key)))
+    plain = {key: decoded(config.require(key)) for key in keys if key not in encrypted}
+    model = model_of(plain)
+    secret_keys = set(model.secret_keys)
+    in_vain = encrypted & set(keys_of(model)) - secret_keys
+    settings, problems, remarks = examine(
+        # The value of an unknown key is nobody's business, least of all an encrypted one.
+        {key: plain.get(key) for key in keys if key not in secret_keys and key not in in_vain}
+    )
+    given = {key: config.require(key) for key in keys if key in secret_keys}
+    if model is KubernetesSettings:
+        problems += cluster_checks.beside_secrets(plain.get("kubernetes"), given.keys())
+    else:
+        problems += secrets.identity(given.keys(), newt_id_written="newtId" in keys)
+        problems += secrets.kept_from_logs(given.keys(), checks.log_level(plain))
+    # What cannot be read is not missing.
+    problems = [problem for problem in problems if problem.key.partition(".")[0] not in in_vain]
+    problems += [encrypted_in_vain(key, model.secret_keys) for key in sorted(in_vain)]
+    problems += secrets.check(given, encrypted)
+    if settings is None or problems:
+        raise SettingsError(problems)
+    for remark in remarks:
+        (pulumi.log.warn if remark.is_warning else pulumi.log.info)(str(remark))
+    return settings, Secrets(
+        newt_secret=config.get_secret(secrets.NEWT_SECRET),
+        newt_provisioning_key=config.get_secret(secrets.PROVISIONING_KEY),
+        ssh_private_key=config.get_secret(secrets.SSH_KEY),
+        kubeconfig=config.get_secret(secrets.KUBECONFIG),
+    )
+
+
+def kubeconfig() -> str | None:
+    """The kubeconfig as text, for the look at the cluster that comes before any resource.
+
+    The one secret that is handed out as such: do not keep it, and do not let it into an error.
+    """
+    return pulumi.Config().get(secrets.KUBECONFIG)
+
+
+class Judgement(NamedTuple):
+    """``settings`` only if there is no problem; ``remarks`` are what is worth knowing anyway."""
+
+    settings: AnySettings | None
+    problems: list[Problem]
+    remarks: list[Remark]
+
+
+def judge(
+    tree: Mapping[str, object], files: Files | None = None
+) -> tuple[AnySettings | None, list[Problem]]:
+    """Validate the plain keys of a stack file; settings only if there is no problem."""
+    judgement = examine(tree, files)
+    return judgement.settings, judgement.problems
+
+
+def examine(tree: Mapping[str, object], files: Files | None = None) -> Judgement:
+    """The same with the remarks. ``files`` are the stack file's neighbours; those of the working
+    folder unless given.
+    """
+    tree, model = dict(tree), model_of(tree)
+    entry: type[AnyEntry] = entries.Entry if model is Settings else targets.Target
+    tree |= _with_long_entries(tree, entry.reserved)
+    settings: AnySettings | None = None
+    derived = derive(tree, entry, files or OnDisk())
+    problems = derived.problems
+    if derived.entries and isinstance(written := tree.get("egress", []), list):
+        tree["egress"] = [*written, *derived.entries]
+    try:
+        settings = model.model_validate(tree)
+    except ValidationError as error:
+        problems += problems_of(error, model)
+    if model is Settings:
+        problems += checks.check(checks.facts(tree))
+    else:
+        problems += cluster_checks.check(cluster_checks.facts(tree))
+    return Judgement(None if problems else settings, problems, derived.remarks)
+
+
+def model_of(tree: Mapping[str, object]) -> type[AnySettings]:
+    """Which keys are valid. A wrong platform is judged by the sections that are there."""
+    platform = tree.get("platform")
+    if isinstance(platform, str) and platform in MODELS:
+        return MODELS[platform]
+    return KubernetesSettings if "kubernetes" in tree and "docker" not in tree else Settings
+
+
+def _with_long_entries(tree: Mapping[str, object], reserved: Set[str]) -> dict[str, object]:
+    lists = ("egress", "mustNotReach")
+    egress, must_not_reach = (tree.get(key) for key in lists)
+    expanded = entries.expand(egress, must_not_reach, reserved)
+    return {key: items for key, items in zip(lists, expanded, strict=True) if key in tree}
+
+
+def _keys(config: pulumi.Config) -> list[str]:
+    """Every key in the project's namespace. The engine hands over all of them, known or not."""
+    prefix = config.full_key("")
+    everything = {**runtime.get_config_env(), **CONFIG.get()}
+    return sorted(key.removeprefix(prefix) for key in everything if key.startswith(prefix))
+
+
+def _is_encrypted(full_key: str) -> bool:
+    return runtime.is_config_secret(full_key) or full_key in runtime.get_config_secret_keys_env()
+
+
+def encrypted_in_vain(key: str, secret_keys: Iterable[str]) -> Problem:
+    return Problem(
+        key,
+        NOT_SHOWN,
+        f"is stored encrypted, whole or in part, but of all keys only {', '.join(secret_keys)} "
+        f"are secrets; run: pulumi config rm {key}, then write it into the file as plain text",
+    )
+
+
+def decoded(text: str) -> object:
+    """Sections and lists come as JSON, everything else as text."""
+    if text[:1] not in ("[", "{"):
+        return text
+    try:
+        value: object = json.loads(text)
+    except ValueError:
+        # Text that happens to start with a bracket; its type will refuse it.
+        return text
+    return value

@@ -1,0 +1,150 @@
+"""From settings to what ``egress`` works with: the policy and the cage.
+
+The only place where keys of the stack file become rules; ``checks`` uses the same functions, on as
+much of a wrong file as is valid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from ipaddress import ip_network
+
+from newt_tunnel.egress.cage import Cage
+from newt_tunnel.egress.model import (
+    DNS_PORT,
+    DNS_RULE,
+    EVERYWHERE,
+    PANGOLIN_RULE,
+    Address,
+    Destination,
+    HostName,
+    Network,
+    Policy,
+    PortName,
+    PortRange,
+    Protocol,
+    Rule,
+)
+from newt_tunnel.settings import ports
+from newt_tunnel.settings.dns import Dns
+from newt_tunnel.settings.entries import Entry
+from newt_tunnel.settings.pangolin import CLIENTS, TUNNEL, ClusterPangolin, Endpoint, Pangolin
+from newt_tunnel.settings.stack import Settings
+from newt_tunnel.settings.targets import Target
+
+#: An entry with the key it stands under: ``egress[2]``.
+Keyed = tuple[str, Entry]
+
+
+def policy(settings: Settings) -> Policy:
+    """What newt may reach, and what the proof tries in vain."""
+    pangolin = settings.pangolin
+    server = destinations_of(pangolin.endpoint.host, pangolin.addresses)
+    services = pangolin.ports or default_services(pangolin.endpoint, clients=settings.newt.clients)
+    return Policy(
+        allowed=(
+            *dns_rules(settings.dns),
+            *server_rules(server, services),
+            *entry_rules(keyed("egress", settings.egress)),
+        ),
+        forbidden=tuple(entry_rules(keyed("mustNotReach", settings.must_not_reach))),
+        resolvers=settings.dns.resolvers,
+        endpoint=resolved_endpoint(pangolin),
+    )
+
+
+def cage(settings: Settings) -> Cage:
+    """Where the policy is enforced."""
+    docker = settings.docker
+    return Cage(
+        bridge=docker.bridge,
+        subnet=docker.subnet,
+        gateway=docker.gateway,
+        newt=docker.newt_address,
+        host=docker.address,
+        firewall=docker.firewall,
+        hook=docker.hook,
+        log_drops=docker.log_drops,
+    )
+
+
+def keyed(key: str, entries: Iterable[Entry]) -> list[Keyed]:
+    return [(entry.key(f"{key}[{index}]"), entry) for index, entry in enumerate(entries)]
+
+
+def dns_rules(dns: Dns) -> Iterator[Rule]:
+    """Port 53 of the listed resolvers, both transports."""
+    blocks: list[Network] = [ip_network(resolver) for resolver in dns.resolvers]
+    for block in [EVERYWHERE] if dns.anywhere else blocks:
+        for protocol in (Protocol.UDP, Protocol.TCP):
+            yield Rule(
+                name=DNS_RULE,
+                destination=block,
+                protocol=protocol,
+                ports=(PortRange.single(DNS_PORT),),
+                origin="dns",
+            )
+
+
+def resolved_endpoint(pangolin: Pangolin | ClusterPangolin) -> HostName | None:
+    """The endpoint's name, when its addresses are left to resolution."""
+    host = pangolin.endpoint.host
+    return host if pangolin.addresses is None and isinstance(host, str) else None
+
+
+def destinations_of(
+    endpoint: Address | HostName | None, addresses: Sequence[Address] | None
+) -> tuple[Destination, ...]:
+    """Where the server is: at the written addresses, or else at the endpoint's own host."""
+    hosts: Sequence[Address | HostName] = addresses or (() if endpoint is None else (endpoint,))
+    return tuple(host if isinstance(host, str) else ip_network(host) for host in hosts)
+
+
+def default_services(endpoint: Endpoint, *, clients: bool) -> tuple[ports.Service, ...]:
+    """What newt needs of the server."""
+    return (endpoint.service, TUNNEL, CLIENTS) if clients else (endpoint.service, TUNNEL)
+
+
+def server_rules(
+    server: Iterable[Destination], services: Iterable[ports.Service]
+) -> Iterator[Rule]:
+    """One rule per address and protocol."""
+    by_protocol: dict[Protocol, set[PortRange]] = {}
+    for service in services:
+        by_protocol.setdefault(service.protocol, set()).update(
+            {service.ports} if service.ports else ()
+        )
+    for destination in server:
+        for protocol, found in by_protocol.items():
+            yield Rule(
+                name=PANGOLIN_RULE,
+                destination=destination,
+                protocol=protocol,
+                ports=tuple(sorted(found)),
+                origin="pangolin.ports",
+            )
+
+
+def entry_rules(entries: Iterable[Keyed]) -> Iterator[Rule]:
+    for key, entry in entries:
+        yield Rule(
+            name=entry.name,
+            destination=entry.destination,
+            protocol=entry.protocol,
+            ports=entry.port,
+            origin=key,
+            reason=entry.reason,
+        )
+
+
+def target_rule(key: str, target: Target, destination: Destination) -> Rule:
+    """An entry in a cluster, once it is known what it leads to."""
+    return Rule(
+        name=target.name,
+        destination=destination,
+        protocol=target.protocol,
+        ports=target.port.ranges,
+        port_names=tuple(PortName(name) for name in target.port.names),
+        origin=key,
+        reason=target.reason,
+    )

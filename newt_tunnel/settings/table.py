@@ -1,0 +1,88 @@
+"""Every option as a row, so that the README's table can be held complete."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import NamedTuple, get_args, get_origin
+
+from pydantic import TypeAdapter
+from pydantic.fields import FieldInfo
+
+from newt_tunnel.settings import secrets
+from newt_tunnel.settings.findings import section_in
+from newt_tunnel.settings.section import Section
+from newt_tunnel.settings.stack import AnySettings, KubernetesSettings, Platform, Settings
+from newt_tunnel.settings.types import Kind
+
+REQUIRED = "required"
+NO_DEFAULT = "-"
+
+
+class Row(NamedTuple):
+    """One option, as the README's table shows it."""
+
+    key: str
+    type: str
+    default: str
+    description: str
+
+
+#: Of a key that means the same everywhere.
+BOTH = "both"
+
+
+def rows(model: type[AnySettings] = Settings) -> Iterator[Row]:
+    """All options of a platform, in the order of the models; sections are named by their keys
+    only.
+    """
+    yield from _rows(model, "")
+    for key in model.secret_keys:
+        yield Row(key, "secret", NO_DEFAULT, secrets.KEYS[key].description)
+
+
+def rows_by_platform() -> Iterator[tuple[str, Row]]:
+    """All options of all platforms, each with the platform it belongs to; a key that the platforms
+    take differently once for each.
+    """
+    docker, kubernetes = list(rows(Settings)), list(rows(KubernetesSettings))
+    yield from ((BOTH, row) for row in docker if row in kubernetes)
+    yield from ((Platform.DOCKER.value, row) for row in docker if row not in kubernetes)
+    yield from ((Platform.KUBERNETES.value, row) for row in kubernetes if row not in docker)
+
+
+def _rows(section: type[Section], prefix: str) -> Iterator[Row]:
+    for field in section.model_fields.values():
+        key = f"{prefix}{field.alias}"
+        nested = next(section_in(field.annotation), None)
+        if nested is None:
+            yield Row(key, _kind(field), _default(field), field.description or "")
+        elif get_origin(field.annotation) is None:
+            yield from _rows(nested, f"{key}.")
+        else:
+            yield Row(key, "list of entries", _default(field), field.description or "")
+            # Both lists hold the same kind of entry: its keys are shown once.
+            if key == "egress":
+                yield from _rows(nested, f"{key}[].")
+
+
+def _kind(field: FieldInfo) -> str:
+    notes = [*field.metadata, *_metadata(field.annotation)]
+    return next(note.text for note in notes if isinstance(note, Kind))
+
+
+def _metadata(annotation: object) -> Iterator[object]:
+    """What annotates a type, at any depth: of ``Annotated[str, note] | None`` the note."""
+    yield from getattr(annotation, "__metadata__", ())
+    for argument in get_args(annotation):
+        yield from _metadata(argument)
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return REQUIRED
+    if field.default is None or field.default_factory is not None:
+        return NO_DEFAULT
+    # As the stack file would say it.
+    value = TypeAdapter(field.rebuild_annotation()).dump_python(field.default, mode="json")
+    return value if isinstance(value, str) else json.dumps(value)

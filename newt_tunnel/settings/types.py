@@ -1,0 +1,230 @@
+"""The vocabulary of the stack file: an alias per kind of value.
+
+Each with its check, its JSON schema and its name in the table. Every string that ends up in a rule,
+a command or a file passes an allow-list, so that nothing downstream has to quote. Leaves out checks
+that need a second field.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
+from typing import Annotated, Any, TypeVar
+
+from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
+
+from newt_tunnel.egress.model import HostName, PortRange, Protocol
+from newt_tunnel.settings import addresses, ports, shapes
+from newt_tunnel.settings.errors import NOT_SHOWN, refuse
+
+_Enum = TypeVar("_Enum", bound=enum.Enum)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a type is called in the README's table."""
+
+    text: str
+
+
+def text_matching(pattern: str, remedy: str) -> Callable[[object], str]:
+    """A validator for text that fits ``pattern`` from its first to its last character."""
+    allowed = re.compile(pattern, re.ASCII)
+
+    def check(value: object) -> str:
+        if not isinstance(value, str) or not allowed.fullmatch(value):
+            raise refuse(remedy)
+        return value
+
+    return check
+
+
+def one_of(
+    choices: Iterable[_Enum], *, fold: Callable[[str], str] = str
+) -> Callable[[object], _Enum]:
+    """A validator for the values of an enum, or for some of them."""
+    members = tuple(choices)
+
+    def check(value: object) -> _Enum:
+        for member in members:
+            if value is member or (isinstance(value, str) and fold(value) == member.value):
+                return member
+        raise refuse(f"write one of {', '.join(str(member.value) for member in members)}")
+
+    return check
+
+
+def choice(
+    choices: Iterable[enum.Enum], *, fold: Callable[[str], str] = str
+) -> tuple[PlainValidator, PlainSerializer, WithJsonSchema, Kind]:
+    """All that makes an enum a type of the stack file, to be unpacked into ``Annotated``."""
+    members = tuple(choices)
+    values = [str(member.value) for member in members]
+    *most, last = (f"`{value}`" for value in values)
+    return (
+        PlainValidator(one_of(members, fold=fold)),
+        PlainSerializer(_value_of, return_type=str),
+        WithJsonSchema(shapes.words(values, any_case=fold is not str)),
+        Kind(f"{', '.join(most)} or {last}" if most else last),
+    )
+
+
+def _value_of(member: enum.Enum) -> str:
+    return str(member.value)
+
+
+def whole_number(lowest: int, highest: int, unit: str) -> Callable[[object], int]:
+    """A validator for a number, also in quotes as `pulumi config set` may leave it."""
+
+    def check(value: object) -> int:
+        if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value):
+            value = int(value)
+        if not isinstance(value, int) or isinstance(value, bool) or not lowest <= value <= highest:
+            raise refuse(f"write a whole number of {unit} from {lowest} to {highest}")
+        return value
+
+    return check
+
+
+def _switch(value: object) -> bool:
+    """YAML 1.1 knows yes and on; Pulumi's reader hands them over as text."""
+    if isinstance(value, bool):
+        return value
+    words = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+    if isinstance(value, str) and value.lower() in words:
+        return words[value.lower()]
+    raise refuse("write true or false")
+
+
+def _string(kind: str, **schema: Any) -> tuple[WithJsonSchema, Kind]:
+    return WithJsonSchema({"type": "string", **schema}), Kind(kind)
+
+
+def _shaped(kind: str, shape: shapes.Shape) -> tuple[WithJsonSchema, Kind]:
+    return WithJsonSchema(shape), Kind(kind)
+
+
+_AS_TEXT = PlainSerializer(str, return_type=str)
+
+Switch = Annotated[
+    bool, PlainValidator(_switch), WithJsonSchema(shapes.SWITCH), Kind("true or false")
+]
+
+# addresses
+Address = Annotated[
+    IPv4Address,
+    PlainValidator(addresses.address),
+    _AS_TEXT,
+    *_shaped("IPv4 address", shapes.ADDRESS),
+]
+Host = Annotated[
+    IPv4Address | HostName,
+    PlainValidator(addresses.host),
+    _AS_TEXT,
+    *_shaped("IPv4 address or host name", shapes.HOST),
+]
+Cidr = Annotated[
+    IPv4Network, PlainValidator(addresses.block), _AS_TEXT, *_shaped("CIDR block", shapes.BLOCK)
+]
+
+# ports
+Port = Annotated[int, PlainValidator(ports.port), *_shaped("port", shapes.PORT)]
+Ports = Annotated[
+    tuple[PortRange, ...],
+    PlainValidator(ports.ports),
+    PlainSerializer(lambda found: [str(item) for item in found], return_type=list[str]),
+    *_shaped('port, list of ports, or range "8000-8010"', shapes.PORTS),
+]
+TransportProtocol = Annotated[
+    Protocol,
+    PlainValidator(ports.protocol),
+    PlainSerializer(lambda protocol: protocol.value.upper(), return_type=str),
+    *_shaped("TCP or UDP", shapes.PROTOCOL),
+]
+PortAndProtocol = Annotated[
+    ports.Service,
+    PlainValidator(ports.service),
+    _AS_TEXT,
+    *_string("`PORT/tcp`, `PORT/udp` or `all`"),
+]
+
+# names
+_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
+Name = Annotated[
+    str,
+    PlainValidator(
+        text_matching(
+            _NAME,
+            "is not a name; use up to 63 letters, digits, `.`, `_` and `-`, a letter or digit "
+            "first",
+        )
+    ),
+    *_string("name", pattern=f"^{_NAME}$"),
+]
+_USER = r"[a-z_][a-z0-9_-]{0,31}"
+UserName = Annotated[
+    str,
+    PlainValidator(
+        text_matching(
+            _USER,
+            "is not a user name; use up to 32 lower-case letters, digits, `_` and `-`, like root",
+        )
+    ),
+    *_string("user name", pattern=f"^{_USER}$"),
+]
+
+# bridge: what the kernel allows an interface to be called, less what a rule would read as a
+# wildcard
+_BRIDGE = r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,14}"
+_TAKEN_BRIDGES = ("docker0", "docker_gwbridge", "lo")
+_bridge_text = text_matching(
+    _BRIDGE, "is not a bridge name; use up to 15 letters, digits, `_`, `.` and `-`, like br-newt"
+)
+
+
+def _bridge(value: object) -> str:
+    name = _bridge_text(value)
+    if name in _TAKEN_BRIDGES:
+        raise refuse("is used by others; newt needs a bridge of its own, like br-newt")
+    return name
+
+
+BridgeName = Annotated[
+    str,
+    PlainValidator(_bridge),
+    *_string("interface name", pattern=f"^(?!({'|'.join(_TAKEN_BRIDGES)})$){_BRIDGE}$"),
+]
+
+# remarks
+_REASON = r"[A-Za-z0-9][A-Za-z0-9 _.,:/@%+=-]{0,199}"
+Reason = Annotated[
+    str,
+    PlainValidator(
+        text_matching(
+            _REASON, "is not a plain remark; use up to 200 letters, digits and simple punctuation"
+        )
+    ),
+    *_string("text", pattern=f"^{_REASON}$"),
+]
+
+# the site's identity
+_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
+_LONGEST_ID = 32
+
+
+def _newt_id(value: object) -> str:
+    if isinstance(value, str) and _ID.fullmatch(value):
+        return value
+    # Id and secret come as a pair and get swapped: nothing as long as a secret is repeated.
+    hidden = NOT_SHOWN if isinstance(value, str) and len(value) > _LONGEST_ID else None
+    raise refuse(
+        "is not a newt id; copy the one of the site from Pangolin (lower-case letters and "
+        "digits) and quote it",
+        value=hidden,
+    )
+
+
+NewtId = Annotated[str, PlainValidator(_newt_id), *_string("newt id", pattern=f"^{_ID.pattern}$")]

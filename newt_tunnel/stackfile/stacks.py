@@ -1,0 +1,193 @@
+"""The stacks of a revision, each with its settings: what the engine would have read, without it.
+
+Encrypted values stay as they are and are not needed; no check asks for what each checkout adds
+(secrets, the host key). What is wrong with a file is said by the settings' own checks.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from newt_tunnel.settings import load, secrets
+from newt_tunnel.settings.files import Files
+from newt_tunnel.settings.findings import keys_of
+from newt_tunnel.settings.stack import AnySettings
+from newt_tunnel.stackfile import layout, untrusted_text, yaml_document
+from newt_tunnel.stackfile.layout import PROJECT_FILE, LayoutError, Project, StackFiles
+from newt_tunnel.stackfile.revisions import State
+from newt_tunnel.stackfile.yaml_document import Unreadable, why_unread
+
+_SECURE = {"secure"}
+_KEY_TYPE = b"ssh-ed25519"
+#: In place of a host key that is not written yet: it has no part in what newt reaches.
+_NO_HOST_KEY = (
+    "ssh-ed25519 "
+    + base64.b64encode(
+        len(_KEY_TYPE).to_bytes(4, "big") + _KEY_TYPE + (32).to_bytes(4, "big") + bytes(32)
+    ).decode()
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stack:
+    """``hints`` are sentences on what is wrong with the file and not with newt's reach.
+
+    ``secrets`` and ``around``, which other providers and Pulumi itself read, are hashes: they can
+    be compared, and say nothing.
+    """
+
+    settings: AnySettings
+    hints: tuple[str, ...] = ()
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    around: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Unloadable:
+    """A file that the program would refuse, too. ``problems`` are lines as it prints them."""
+
+    problems: tuple[str, ...]
+
+
+class NotLoadedError(Exception):
+    """There is no such stack, or the program would refuse it; the text says which, for people."""
+
+
+def load_stack(state: State, project: Project, path: str) -> Stack | Unloadable:
+    """What the stack file at ``path`` means."""
+    try:
+        tree = yaml_document.read(state, path)
+        config = _config(project, tree)
+    except Unreadable as error:
+        return Unloadable((str(error),))
+    except (OSError, UnicodeDecodeError) as error:
+        return Unloadable((why_unread(error),))
+    encrypted = {key for key, value in config.items() if _is_encrypted(value)}
+    plain = {key: _as_read(value) for key, value in config.items() if key not in encrypted}
+    settings, problems, remarks = _judged(plain, encrypted, state)
+    if settings is None or problems:
+        return Unloadable(tuple(dict.fromkeys(str(problem) for problem in problems)))
+    hints = (*_hints(tree, plain, settings), *(str(one) for one in remarks if one.is_warning))
+    return Stack(
+        settings=settings,
+        hints=hints,
+        secrets={key: _hash(config[key]) for key in settings.secret_keys if key in config},
+        around={key: _hash(value) for key, value in _around(project, tree)},
+    )
+
+
+def names(state: State) -> tuple[str, ...]:
+    """Of every stack that has a file. Raises ``NotLoadedError`` where there is none."""
+    _, files = _layout(state)
+    if found := tuple(sorted({*files.paths, *files.unclear})):
+        return found
+    raise NotLoadedError(f"{PROJECT_FILE}: there is no stack file; write one like Pulumi.nas.yaml")
+
+
+def settings_of(stack: str, state: State) -> tuple[Project, AnySettings]:
+    """Of the stack with that name. Raises ``NotLoadedError``."""
+    project, loaded = load_by_name(stack, state)
+    return project, loaded.settings
+
+
+def load_by_name(stack: str, state: State) -> tuple[Project, Stack]:
+    """The stack with that name. Raises ``NotLoadedError``."""
+    found, files = _layout(state)
+    if stack in files.unclear:
+        raise NotLoadedError("\n".join(files.unclear[stack]))
+    paths = files.paths
+    if stack not in paths:
+        known = ", ".join(sorted(paths)) or "none"
+        raise NotLoadedError(f"{untrusted_text.plain(stack)}: is no stack here; there are: {known}")
+    loaded = load_stack(state, found, paths[stack])
+    if isinstance(loaded, Unloadable):
+        lines = "\n".join(f"  {problem}" for problem in loaded.problems)
+        raise NotLoadedError(f"{paths[stack]}: the program would refuse it:\n{lines}")
+    return found, loaded
+
+
+def _layout(state: State) -> tuple[Project, StackFiles]:
+    try:
+        found = layout.project(state)
+        if found is None:
+            raise NotLoadedError(f"{PROJECT_FILE}: is not there; run this in its folder")
+        return found, layout.stack_files(state, found)
+    except LayoutError as error:
+        raise NotLoadedError(str(error)) from None
+
+
+def _config(project: Project, tree: Mapping[str, object]) -> dict[str, object]:
+    config = tree.get("config") or {}
+    if not isinstance(config, Mapping):
+        raise Unreadable("config: is not a map of keys")
+    written: dict[str, object] = {}
+    for full_key, value in config.items():
+        namespace, colon, key = str(full_key).partition(":")
+        if colon and namespace != project.name:
+            continue
+        # The engine takes a key without a project for this one's.
+        own = key if colon else namespace
+        if own in written:
+            raise Unreadable(f"{own}: is there twice, with and without {project.name}:; keep one")
+        written[own] = value
+    return {**project.config, **written}
+
+
+def _around(project: Project, tree: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+    yield from ((key, value) for key, value in tree.items() if key != "config")
+    config = tree.get("config")
+    for full_key, value in config.items() if isinstance(config, Mapping) else ():
+        namespace, colon, _ = str(full_key).partition(":")
+        if colon and namespace != project.name:
+            yield str(full_key), value
+
+
+def _hash(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _is_encrypted(value: object) -> bool:
+    """Whole or in part."""
+    if isinstance(value, Mapping):
+        return value.keys() == _SECURE or any(map(_is_encrypted, value.values()))
+    return isinstance(value, list) and any(map(_is_encrypted, value))
+
+
+def _as_read(value: object) -> object:
+    """Pulumi hands plain values over as text, which may be JSON."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return str(value)
+    return load.decoded(value) if isinstance(value, str) else value
+
+
+def _judged(plain: Mapping[str, object], encrypted: set[str], files: Files) -> load.Judgement:
+    """Like ``load.load``, less the secrets and what is only known where Pulumi runs."""
+    model = load.model_of(plain)
+    in_vain = encrypted & set(keys_of(model)) - set(model.secret_keys)
+    left_out = in_vain | set(model.secret_keys)
+    tree = {key: plain.get(key) for key in {*plain, *encrypted} - left_out}
+    docker = tree.get("docker")
+    if isinstance(docker, Mapping) and docker.get("hostKey") is None:
+        tree["docker"] = {**docker, "hostKey": _NO_HOST_KEY}
+    settings, problems, remarks = load.examine(tree, files)
+    problems = [problem for problem in problems if problem.key.partition(".")[0] not in in_vain]
+    problems += [load.encrypted_in_vain(key, model.secret_keys) for key in sorted(in_vain)]
+    return load.Judgement(settings, problems, remarks)
+
+
+def _hints(
+    tree: Mapping[str, object], plain: Mapping[str, object], settings: AnySettings
+) -> Iterator[str]:
+    written = {key: "" for key in settings.secret_keys if key in plain}
+    yield from (str(problem) for problem in secrets.check(written, frozenset()))
+    if tree.get("environment"):
+        yield (
+            "environment: what it imports is not in this repository, and this review does not see "
+            "it"
+        )

@@ -1,0 +1,1 @@
+"""The commands of ``python -m newt_tunnel``, one folder each; each begins in ``command.py``."""

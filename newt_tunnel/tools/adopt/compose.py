@@ -1,0 +1,246 @@
+"""A compose file as services, whatever spelling they use."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+from newt_tunnel.tools.adopt import composed, variables, yaml12
+from newt_tunnel.tools.adopt.errors import AdoptError
+
+_ENV = ".env"
+
+
+@dataclass(frozen=True)
+class Published:
+    """A port of a service on its host. ``host_port`` None: Docker chooses one at every start.
+
+    ``address`` is the host's address it is bound to; None: all. Ports as they are written: one, or
+    a range.
+    """
+
+    container_port: str
+    host_port: str | None
+    address: str | None = None
+    protocol: str = "tcp"
+
+
+@dataclass(frozen=True)
+class Service:
+    """One service. ``tree`` is as written, its variables put in."""
+
+    name: str
+    tree: Mapping[str, object]
+    #: Of the compose file.
+    folder: Path
+    #: May hold secrets, like newt's.
+    environment: Mapping[str, str] = field(repr=False)
+
+    def text(self, key: str) -> str:
+        value = self.tree.get(key)
+        return value if isinstance(value, str) else ""
+
+    @property
+    def words(self) -> list[str]:
+        """Entrypoint and command, as words."""
+        return [word for key in ("entrypoint", "command") for word in _words(self.tree.get(key))]
+
+    @property
+    def mounts(self) -> list[str]:
+        """What is mounted from the host, as absolute paths."""
+        return [
+            path
+            for one in _items(self.tree.get("volumes"))
+            if (path := _host_path(one, self.folder)) is not None
+        ]
+
+    @property
+    def networks(self) -> Mapping[str, Mapping[str, object]]:
+        """Network to how this service is on it. Without any it is on the project's own."""
+        if self.text("network_mode"):
+            return {}
+        written = self.tree.get("networks") or {"default": None}
+        if isinstance(written, list):
+            return {str(name): {} for name in written}
+        return {str(name): _map(how) for name, how in _map(written).items()}
+
+    @property
+    def ports(self) -> list[Published]:
+        return [port for one in _items(self.tree.get("ports")) for port in _published(one)]
+
+
+@dataclass(frozen=True)
+class Project:
+    services: Mapping[str, Service]
+    #: Network to its subnets.
+    subnets: Mapping[str, tuple[str, ...]]
+
+
+def read(path: Path, environment: Mapping[str, str] = os.environ) -> Project:
+    """The project of a compose file, with the ``.env`` beside it. Raises ``AdoptError``."""
+    _is_named(path)
+    paths = composed.files(path)
+    text = composed.config(paths, environment) if path.is_file() else None
+    document = _document(path, text)
+    if text is None:
+        _readable_by_hand(paths, document)
+    beside = path.parent / _ENV
+    # A variable of the shell wins over the file.
+    known = {**(variables.read(beside, environment) if beside.exists() else {}), **environment}
+    # Compose has put them in, and written every other `$` as `$$`.
+    tree = _map(variables.substituted(document, {} if text else known))
+    return Project(
+        services={
+            str(name): _service(str(name), _map(one), path.parent, known)
+            for name, one in _map(tree["services"]).items()
+        },
+        subnets={
+            str(name): tuple(_subnets(_map(network)))
+            for name, network in _map(tree.get("networks")).items()
+        },
+    )
+
+
+def _is_named(path: Path) -> None:
+    """Raises ``AdoptError`` where ``path`` is empty or a folder."""
+    if path == Path():
+        raise AdoptError(
+            "no compose file is given; write its path, like COMPOSE=~/newt/compose.yaml for make"
+        )
+    if path.is_dir():
+        there = [name for name in composed.DEFAULT_NAMES if (path / name).is_file()]
+        raise AdoptError(
+            f"{path}: is a folder; write the compose file in it, like "
+            f"{path / (there or composed.DEFAULT_NAMES)[0]}"
+        )
+
+
+def _document(path: Path, text: str | None) -> dict[str, object]:
+    try:
+        document = yaml12.load(text or path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise AdoptError(f"{path}: cannot be read: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}" if mark else ""
+        # The text around it may be a secret.
+        raise AdoptError(f"{path}{where}: is not YAML that can be read") from None
+    if not isinstance(document, dict) or not (
+        isinstance(document.get("services"), dict) or "include" in document
+    ):
+        raise AdoptError(f"{path}: has no `services`; is it a compose file?")
+    return document
+
+
+def _readable_by_hand(paths: Sequence[Path], document: Mapping[str, object]) -> None:
+    """Raises ``AdoptError`` where other files belong to the project."""
+    services = _map(document.get("services"))
+    needs = [f"`{key}`" for key in ("include",) if document.get(key)]
+    needs += ["`extends`"] * any("extends" in _map(one) for one in services.values())
+    needs += [path.name for path in paths[1:]]
+    if needs:
+        raise AdoptError(
+            f"{paths[0]}: {needs[0]} brings in another file, which only Compose can merge; where "
+            "it is installed, run in this folder: docker compose config --format json > "
+            "whole.json, and adopt whole.json (it holds newt's secret: delete it afterwards)"
+        )
+
+
+def _service(
+    name: str, tree: Mapping[str, object], folder: Path, known: Mapping[str, str]
+) -> Service:
+    environment: dict[str, str] = {}
+    for one in _items(tree.get("env_file")):
+        file = one.get("path", "") if isinstance(one, dict) else one
+        needed = not isinstance(one, dict) or one.get("required", True)
+        path = folder / str(file)
+        if needed or path.exists():
+            environment |= variables.read(path, known)
+    environment |= _environment(tree.get("environment"), known)
+    return Service(name, tree, folder, environment)
+
+
+def _environment(written: object, known: Mapping[str, str]) -> dict[str, str]:
+    """A list or a map. A name without a value takes it from outside."""
+    pairs = list(written.items()) if isinstance(written, dict) else _pairs(_items(written))
+    return {
+        str(name): known[str(name)] if value is None else _as_text(value)
+        for name, value in pairs
+        if value is not None or str(name) in known
+    }
+
+
+def _pairs(written: list[object]) -> list[tuple[object, object]]:
+    split = [str(one).partition("=") for one in written]
+    return [(name, value if equals else None) for name, equals, value in split]
+
+
+def is_true(value: object) -> bool:
+    """Of a switch, also as text that came out of a variable: as Compose casts it."""
+    return str(value).lower() in ("true", "y", "yes", "on", "1")
+
+
+def _as_text(value: object) -> str:
+    # YAML's true is Python's True.
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _subnets(network: Mapping[str, object]) -> Iterator[str]:
+    for one in _items(_map(network.get("ipam")).get("config")):
+        if isinstance(one, dict) and isinstance(one.get("subnet"), str):
+            yield one["subnet"]
+
+
+def _host_path(mount: object, folder: Path) -> str | None:
+    """None for a volume of Docker's own, or an unnamed one."""
+    if isinstance(mount, dict):
+        source = str(mount.get("source", ""))
+        is_path = mount.get("type", "bind") == "bind"
+    else:
+        source, colon, _ = str(mount).partition(":")
+        is_path = bool(colon) and source.startswith((".", "/", "~"))
+    if not is_path:
+        return None
+    path = posixpath.normpath(posixpath.join(folder.absolute(), posixpath.expanduser(source)))
+    # POSIX lets a path start with two slashes.
+    return "/" + path.lstrip("/")
+
+
+def _published(one: object) -> Iterator[Published]:
+    if isinstance(one, dict):
+        published = one.get("published")
+        yield Published(
+            str(one.get("target", "")),
+            None if published in (None, "") else str(published),
+            one.get("host_ip") or None,
+            str(one.get("protocol", "tcp")),
+        )
+        return
+    text, _, protocol = str(one).partition("/")
+    host, _, container = text.rpartition(":")
+    address, _, port = host.rpartition(":")
+    yield Published(container, port or None, address.strip("[]") or None, protocol or "tcp")
+
+
+def _words(value: object) -> list[str]:
+    if isinstance(value, str):
+        try:
+            return shlex.split(value)
+        except ValueError:
+            return value.split()
+    return [str(word) for word in _items(value)]
+
+
+def _items(value: object) -> list[object]:
+    """A list, also where one item was written alone."""
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
+def _map(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,65 @@
+"""Compose's own reading of a compose file: ``docker compose config``, where Compose is installed.
+
+It knows ``include``, ``extends``, nested variables and every short form. Never shows what Compose
+says: its errors quote the file, which holds newt's secret.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from newt_tunnel.tools.adopt.errors import AdoptError
+
+_SECONDS = 60
+#: What Compose would fetch is not a file of the user's.
+_OFFLINE = {"COMPOSE_EXPERIMENTAL_GIT_REMOTE": "false", "COMPOSE_EXPERIMENTAL_OCI_REMOTE": "false"}
+_CONFIG = (
+    # The name of the folder may be one that no project can have.
+    *("--project-name", "adopt"),
+    *("--profile", "*"),
+    *("config", "--format", "json"),
+)
+DEFAULT_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
+_OVERRIDES = tuple(name.replace(".y", ".override.y") for name in DEFAULT_NAMES)
+
+
+def files(path: Path) -> tuple[Path, ...]:
+    """``path``, and the override that Compose merges into a file of a default name."""
+    if path.name not in DEFAULT_NAMES:
+        return (path,)
+    beside = (path.with_name(name) for name in _OVERRIDES)
+    return (path, *[one for one in beside if one.is_file()][:1])
+
+
+def config(paths: Sequence[Path], environment: Mapping[str, str]) -> str | None:
+    """The files as one document of JSON; None where there is no Compose. Raises ``AdoptError``
+    where Compose refuses them.
+    """
+    if _run(["version"], environment) is None:
+        return None
+    named = [word for path in paths for word in ("--file", str(path))]
+    text = _run([*named, *_CONFIG], {**environment, **_OFFLINE})
+    if text is None:
+        command = " ".join(f"-f {path}" for path in paths)
+        raise AdoptError(
+            f"{paths[0]}: Compose refuses it; to see why, run: docker compose {command} config -q"
+        )
+    return text
+
+
+def _run(words: Sequence[str], environment: Mapping[str, str]) -> str | None:
+    try:
+        done = subprocess.run(
+            ["docker", "compose", *words],
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS,
+            check=False,
+        )
+    except (OSError, UnicodeDecodeError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout if done.returncode == 0 else None

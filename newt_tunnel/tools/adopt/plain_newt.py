@@ -1,0 +1,179 @@
+"""What the plain newt of a compose file says, in keys of the stack file, and what is refused of it.
+
+``settings`` judges the values; this says only where each one goes. Variables that neither have a
+key nor are known to be harmless stay behind: any of them may be a secret.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from newt_tunnel.settings import secrets
+from newt_tunnel.settings.checks import log_level
+from newt_tunnel.settings.errors import shown
+from newt_tunnel.settings.load import judge
+from newt_tunnel.settings.variables import BY_FLAG
+from newt_tunnel.tools.adopt import flags
+from newt_tunnel.tools.adopt.compose import Project, Service
+from newt_tunnel.tools.adopt.errors import AdoptError
+from newt_tunnel.tools.adopt.refusals import CARRIED, IDENTITY, Refusal, refusals
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plain:
+    """``keys`` are dotted keys of the stack file with values that ``settings`` accepts."""
+
+    service: str
+    keys: Mapping[str, object]
+    refused: tuple[Refusal, ...]
+    #: Which of the stack's secrets the file holds; None: neither.
+    secret_key: str | None
+    secret: str = field(repr=False)
+
+
+def find(project: Project, wanted: str | None = None) -> Service:
+    """The newt among the services. Raises ``AdoptError`` where it is not clear."""
+    if wanted is not None:
+        if wanted not in project.services:
+            raise AdoptError(f"there is no service {wanted}; there are {_listed(project.services)}")
+        return project.services[wanted]
+    found = [service for service in project.services.values() if _is_newt(service)]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise AdoptError(
+            "no service looks like newt (its image, or PANGOLIN_ENDPOINT and NEWT_ID); "
+            f"say which by --service: {_listed(project.services)}"
+        )
+    names = _listed(service.name for service in found)
+    raise AdoptError(f"several services look like newt; say which by --service: {names}")
+
+
+def plain(project: Project, service: Service, *, address: str | None = None) -> Plain:
+    """What the stack takes over of ``service``. ``address`` is the Docker host's."""
+    said, refused = flags.variables(service)
+    refused += refusals(service, said)
+    keys = dict(_keys(service, project, said))
+    if address:
+        keys["docker.address"] = address
+    keys, objections = _judged(keys)
+    refused += objections
+    given = {
+        secrets.NEWT_SECRET: said.get("NEWT_SECRET", ""),
+        secrets.PROVISIONING_KEY: said.get("NEWT_PROVISIONING_KEY", ""),
+    }
+    # newt, too, takes id and secret where both are there.
+    key = next((name for name, value in given.items() if value), None)
+    if key == secrets.PROVISIONING_KEY:
+        keys.pop("newtId", None)
+        for problem in secrets.kept_from_logs({key}, log_level(tree(keys))):
+            refused.append(Refusal(f"{problem.key}: {problem.value}", problem.remedy))
+            del keys[problem.key]
+    return Plain(
+        service=service.name,
+        keys=keys,
+        refused=tuple(dict.fromkeys(refused)),
+        secret_key=key,
+        secret=given[key] if key else "",
+    )
+
+
+def _is_newt(service: Service) -> bool:
+    repository = service.text("image").partition("@")[0].rpartition("/")[2].partition(":")[0]
+    if repository == "newt" or service.environment.keys() & IDENTITY:
+        return True
+    return any(
+        BY_FLAG[name].names[0] in IDENTITY
+        for name, _ in flags.flags(service.words)
+        if name in BY_FLAG
+    )
+
+
+def _keys(
+    service: Service, project: Project, said: Mapping[str, str]
+) -> Iterator[tuple[str, object]]:
+    if endpoint := said.get("PANGOLIN_ENDPOINT"):
+        yield "pangolin.endpoint", endpoint.rstrip("/")
+        if addresses := _extra_hosts(service, endpoint):
+            yield "pangolin.addresses", addresses
+    if newt_id := said.get("NEWT_ID"):
+        yield "newtId", newt_id
+    if image := service.text("image"):
+        yield "newt.image", image
+    if level := said.get("LOG_LEVEL"):
+        yield "newt.logLevel", level
+    # newt's own default is on; here a switch is on only where the file says so.
+    for variable, key in (("DISABLE_CLIENTS", "newt.clients"), ("DISABLE_SSH", "newt.ssh")):
+        if said.get(variable, "").lower() in ("false", "0"):
+            yield key, True
+    for name in sorted(said.keys() & CARRIED):
+        yield f"newt.environment.{name}", said[name]
+    written = service.tree.get("dns")
+    if written:
+        yield "dns", [str(one) for one in (written if isinstance(written, list) else [written])]
+    yield from _place(service, project)
+
+
+def _place(service: Service, project: Project) -> Iterator[tuple[str, object]]:
+    """The same network and address as before, where they were fixed."""
+    for network, how in service.networks.items():
+        for subnet in project.subnets.get(network, ())[:1]:
+            yield "docker.subnet", subnet
+            if address := how.get("ipv4_address"):
+                yield "docker.newtAddress", str(address)
+            return
+
+
+def _extra_hosts(service: Service, endpoint: str) -> list[str]:
+    host = endpoint.partition("://")[2].partition("/")[0].partition(":")[0]
+    written = service.tree.get("extra_hosts")
+    pairs = (
+        [(str(name), str(address)) for name, address in written.items()]
+        if isinstance(written, dict)
+        else [
+            (parts[0], parts[-1])
+            for one in (written if isinstance(written, list) else [])
+            if (parts := re.split("[:=]", str(one), maxsplit=1))
+        ]
+    )
+    return [address for name, address in pairs if name == host]
+
+
+def _judged(keys: Mapping[str, object]) -> tuple[dict[str, object], list[Refusal]]:
+    """What ``settings`` accepts, and its objections to the rest. What is not there yet is no
+    objection.
+    """
+    kept = dict(keys)
+    refused: list[Refusal] = []
+    while True:
+        _, problems = judge(tree({"platform": "docker", **kept}))
+        objections = {
+            key: Refusal(f"{key}: {problem.value or ''}".rstrip(": "), problem.remedy)
+            for problem in problems
+            for key in kept
+            if re.match(rf"{re.escape(key)}($|[.\[])", problem.key)
+        }
+        if not objections:
+            return kept, refused
+        refused += objections.values()
+        kept = {key: value for key, value in kept.items() if key not in objections}
+
+
+def tree(keys: Mapping[str, object]) -> dict[str, object]:
+    """``{"docker.subnet": …}`` as nested sections."""
+    root: dict[str, object] = {}
+    for key, value in keys.items():
+        *sections, last = key.split(".")
+        place = root
+        for section in sections:
+            inner = place.setdefault(section, {})
+            assert isinstance(inner, dict)
+            place = inner
+        place[last] = value
+    return root
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(shown(name) for name in names)

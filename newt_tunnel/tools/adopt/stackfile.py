@@ -1,0 +1,139 @@
+"""The stack file as text: what is known as keys, everything else as comments."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping
+
+import yaml
+
+from newt_tunnel.settings.errors import shown
+from newt_tunnel.settings.newt import DEFAULT_IMAGE
+from newt_tunnel.settings.schema import MODELINE
+from newt_tunnel.tools.adopt.plain_newt import Plain, tree
+from newt_tunnel.tools.adopt.suggestions import Entry, Remark
+
+_PREFIX = "newt-tunnel:"
+_ORDER = ("platform", "pangolin", "newtId", "newt", "dns", "egress", "docker")
+_WIDTH = 100
+_ADDRESS = "docker.address"
+#: In a suggestion whose address is not known; no host is called so.
+UNKNOWN_ADDRESS = "<docker.address>"
+
+
+def render(
+    source: str, stack: str, found: Plain, suggested: Iterable[Entry | Remark], store: str
+) -> str:
+    """The file for ``stacks/Pulumi.STACK.yaml``. ``store`` is the command that stores the secret;
+    the secret itself is nowhere in it.
+    """
+    origin = f"{shown(source)}, service {shown(found.service)}"
+    lines = [
+        MODELINE,
+        f"# newt on a Docker host, taken over from {origin}.",
+        *_steps(stack, found, store),
+        *_refusals(found),
+        "config:",
+    ]
+    sections = tree({"platform": "docker", "egress": [], **found.keys})
+    sections["docker"] = {"address": None, "hostKey": None, **_section(sections.get("docker"))}
+    for key in _ORDER:
+        lines += _note(key, found)
+        if key == "egress":
+            lines += _egress([*suggested], str(found.keys.get(_ADDRESS, UNKNOWN_ADDRESS)))
+        elif key in sections:
+            lines += _key(f"{_PREFIX}{key}", sections[key], 1)
+    return "\n".join(lines) + "\n"
+
+
+def _steps(stack: str, found: Plain, store: str) -> Iterator[str]:
+    yield "#"
+    yield f"# Save it as stacks/Pulumi.{stack}.yaml; then, from the directory of Pulumi.yaml:"
+    yield f"#   pulumi stack init {stack}"
+    address = found.keys.get(_ADDRESS, "ADDRESS")
+    scan = f"$(ssh-keyscan -t ed25519 {address} | cut -d ' ' -f 2-)"
+    yield f'#   pulumi config set --path docker.hostKey "{scan}"'
+    if found.secret_key is None:
+        yield "#   pulumi config set --secret newtSecret   # asks for it; it is not in the file"
+    else:
+        yield f"#   {store}   # hands {found.secret_key} to `pulumi config set --secret`"
+    yield "# docs/adopting.md goes on from there: the old newt must be gone before this one comes."
+
+
+def _refusals(found: Plain) -> Iterator[str]:
+    if found.refused:
+        yield "#"
+        yield "# Of the old set-up this is not taken over:"
+    for refusal in found.refused:
+        text = f"{refusal.what}: {refusal.why}"
+        yield from textwrap.wrap(text, _WIDTH, initial_indent="#   - ", subsequent_indent="#     ")
+
+
+def _note(key: str, found: Plain) -> Iterator[str]:
+    keys = found.keys
+    match key:
+        case "pangolin" if "pangolin.endpoint" not in keys:
+            yield "  # Missing: the server's URL."
+            yield f"  # {_PREFIX}pangolin: {{endpoint: https://pangolin.example.com}}"
+        case "newtId" if key not in keys and found.secret_key != "newtProvisioningKey":
+            yield "  # Missing: the site's id."
+            yield f"  # {_PREFIX}newtId: 2ix2t8xk22ubpfy"
+        case "newt" if "newt.image" not in keys:
+            yield f"  # The image is this program's own choice, {DEFAULT_IMAGE}."
+        case "dns" if key not in keys:
+            yield "  # Missing: the resolvers that newt may ask, by address."
+            yield f"  # {_PREFIX}dns: [10.0.1.53]"
+
+
+def _egress(suggested: list[Entry | Remark], address: str) -> Iterator[str]:
+    entries = [one for one in suggested if isinstance(one, Entry)]
+    yield "  # The allow-list: what was entered in Pangolin as targets, and nothing else."
+    yield f"  {_PREFIX}egress: []"
+    if wanted := [one for one in entries if not one.is_inside]:
+        yield "  # In the same file stand these, published on the Docker host:"
+        yield from (f"  #  - {_entry(one, address)}" for one in wanted)
+    if inside := [one for one in entries if one.is_inside]:
+        yield "  # And these, which rather belong to what the proof tries in vain:"
+        yield f"  # {_PREFIX}mustNotReach:"
+        yield from (f"  #  - {_entry(one, address)}" for one in inside)
+    for one in suggested:
+        if isinstance(one, Remark):
+            yield f"  # {one.service}: {one.text}"
+
+
+def _entry(entry: Entry, address: str) -> str:
+    port = entry.port if entry.port.isdigit() else json.dumps(entry.port)
+    protocol = "" if entry.protocol == "tcp" else f", protocol: {_scalar(entry.protocol)}"
+    return f"{{name: {_scalar(entry.name)}, host: {_scalar(address)}, port: {port}{protocol}}}"
+
+
+def _key(key: str, value: object, depth: int) -> Iterator[str]:
+    indent = "  " * depth
+    if isinstance(value, dict):
+        yield f"{indent}{key}:"
+        for inner, item in value.items():
+            yield from _key(str(inner), item, depth + 1)
+    elif isinstance(value, list):
+        yield f"{indent}{key}: [{', '.join(_scalar(item) for item in value)}]"
+    elif value is None:
+        yield f"{indent}# {key}: still to be written"
+    else:
+        yield f"{indent}{key}: {_scalar(value)}"
+
+
+def _section(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, dict) else {}
+
+
+def _scalar(value: object) -> str:
+    """As YAML reads it back; in quotes where it would read something else."""
+    if not isinstance(value, str):
+        return json.dumps(value)
+    plain = all(character.isalnum() or character in "._/:-" for character in value)
+    try:
+        if plain and value.isascii() and yaml.safe_load(f"[{value}]") == [value]:
+            return value
+    except yaml.YAMLError:
+        pass
+    return json.dumps(value)

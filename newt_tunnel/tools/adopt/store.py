@@ -1,0 +1,23 @@
+"""Hands newt's secret to Pulumi, through a pipe: it is never printed and in no argument."""
+
+from __future__ import annotations
+
+import subprocess
+
+from newt_tunnel.tools.adopt.errors import AdoptError
+from newt_tunnel.tools.adopt.plain_newt import Plain
+
+
+def store(found: Plain, stack: str) -> None:
+    """Run ``pulumi config set --secret``. What it says goes to the terminal."""
+    if found.secret_key is None:
+        raise AdoptError(
+            "the compose file holds no secret of newt's; run: pulumi config set --secret newtSecret"
+        )
+    command = ["pulumi", "config", "set", "--secret", found.secret_key, f"--stack={stack}"]
+    try:
+        done = subprocess.run(command, input=found.secret, text=True, check=False)
+    except FileNotFoundError:
+        raise AdoptError("pulumi: not installed here") from None
+    if done.returncode:
+        raise AdoptError(f"{' '.join(command)}: ended with {done.returncode}")

@@ -1,0 +1,1 @@
+"""Validates stack files and shows what they would allow."""

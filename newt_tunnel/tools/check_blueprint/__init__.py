@@ -1,0 +1,1 @@
+"""Compares a Pangolin blueprint with the cage of a stack."""

@@ -1,0 +1,121 @@
+"""A blueprint against the cage: what is exposed and not allowed, allowed and not exposed.
+
+Sets decide (``review.regions``), not text: a port in a range, an address in a block. Nothing is
+looked up, so a host name is itself and no address, and a Service may be the pods of its namespace:
+that cannot be told here, and is said so. Leaves out where both come from (``command``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address, summarize_address_range
+
+from newt_tunnel.egress.model import Pods, PortName, PortRange, destination_text
+from newt_tunnel.settings.cluster_types import ServiceRef
+from newt_tunnel.settings.derived import AnyEntry, meaning_of, ports_of
+from newt_tunnel.stackfile.openings import Opening, place_text
+from newt_tunnel.stackfile.reach_sets import (
+    Addresses,
+    Box,
+    Cover,
+    Opaque,
+    Place,
+    SomePods,
+    boxes,
+    difference,
+)
+
+#: What newt needs for itself, whatever is exposed.
+_NEWTS_OWN = ("dns", "pangolin.ports")
+
+
+@dataclass(frozen=True)
+class Line:
+    """``key`` is a path in the blueprint, or a key of the stack file with the entry's name."""
+
+    key: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.what}"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Each in the order of its file. ``unsure`` needs a look into the cluster."""
+
+    not_allowed: tuple[Line, ...] = ()
+    not_exposed: tuple[Line, ...] = ()
+    unsure: tuple[Line, ...] = ()
+
+
+def compare(exposed: Sequence[AnyEntry], allowed: Sequence[Opening]) -> Comparison:
+    """``exposed`` is everything that the blueprint derives, ``allowed`` all that newt may reach."""
+    not_allowed, not_exposed, unsure = [], [], []
+    told: set[str] = set()
+    covering = Cover(box for opening in allowed for box in opening.region)
+    for entry in exposed:
+        for text in _texts(difference(_region(entry), covering), place=meaning_of(entry)):
+            maybe = next((one for one in allowed if _may_be(one, entry)), None)
+            if maybe is None:
+                not_allowed.append(Line(entry.key(""), text))
+            else:
+                unsure.append(Line(entry.key(""), f"{text} may be {_named(maybe)}"))
+                told.add(_key(maybe))
+    dialled = Cover(box for entry in exposed for box in _region(entry))
+    for opening in allowed:
+        if opening.origin in _NEWTS_OWN or _key(opening) in told:
+            continue
+        for text in _texts(difference(opening.region, dialled), place=opening.place):
+            one = next((entry for entry in exposed if _may_be(opening, entry)), None)
+            if one is None:
+                not_exposed.append(Line(_key(opening), text))
+            else:
+                unsure.append(Line(_key(opening), f"{text} may be {one.key('')}"))
+    return Comparison(*map(tuple, (not_allowed, not_exposed, unsure)))
+
+
+def _region(entry: AnyEntry) -> tuple[Box, ...]:
+    ranges, names = ports_of(entry)
+    return tuple(boxes(meaning_of(entry), entry.protocol, ranges, map(PortName, names)))
+
+
+def _may_be(opening: Opening, entry: AnyEntry) -> bool:
+    """Whether only the cluster knows if ``opening`` is the Service that ``entry`` means."""
+    service = meaning_of(entry)
+    if not isinstance(service, ServiceRef) or all(
+        ports.protocol is not entry.protocol for ports in opening.ports
+    ):
+        return False
+    if isinstance(opening.place, Pods):
+        return opening.place.namespace == service.namespace
+    return opening.place == service and any(ports.names for ports in opening.ports)
+
+
+def _key(opening: Opening) -> str:
+    return f"{opening.origin} {opening.name}"
+
+
+def _named(opening: Opening) -> str:
+    return f"{_key(opening)} ({place_text(opening.place)} {', '.join(opening.ports_texts)})"
+
+
+def _texts(region: Iterable[Box], *, place: Place) -> Iterator[str]:
+    for box in region:
+        # A named port is a line of its own, `tcp http`.
+        protocol, _, name = box.line.partition(" ")
+        ports = name or str(PortRange(max(box.first, 1), box.last))
+        for where in _places(box, place):
+            yield f"{where} {ports}/{protocol}"
+
+
+def _places(box: Box, place: Place) -> Iterator[str]:
+    match box.extent:
+        case Addresses(first=first, last=last):
+            # By the numbers alone a small IPv6 address would be taken for IPv4.
+            kind = type(ip_address("0.0.0.0" if box.extent.version == 4 else "::"))
+            for block in summarize_address_range(kind(first), kind(last)):
+                yield destination_text(block)
+        case Opaque() | SomePods():
+            yield place_text(place)

@@ -1,0 +1,54 @@
+"""Files of a review that the working tree holds in another text than the commit under review.
+
+Whoever edits a stack file and reviews commits would read that nothing has changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from newt_tunnel.stackfile import layout
+from newt_tunnel.stackfile.git import Git, RevisionError
+from newt_tunnel.stackfile.layout import LayoutError
+from newt_tunnel.stackfile.revisions import State, WorkingTree
+from newt_tunnel.tools.review.stack_reviews import Review
+
+
+def edits(found: Review, folder: Path) -> tuple[str, ...]:
+    """Their paths; none where the head of the review is not what is checked out in ``folder``."""
+    if not _is_checked_out(found.head, folder):
+        return ()
+    tree = WorkingTree(folder, found.head.prefix)
+    paths = {*_read_at(found.head), *_read_at(tree)}
+    for stack in found.stacks:
+        if stack.after and (blueprint := stack.after.settings.blueprint.file):
+            paths.add(blueprint)
+    return tuple(path for path in sorted(paths) if _text(found.head, path) != _text(tree, path))
+
+
+def _is_checked_out(state: State, folder: Path) -> bool:
+    if state.commit is None:
+        return False
+    try:
+        return state.commit == Git(folder).commit_of("HEAD")
+    except RevisionError:
+        return False
+
+
+def _read_at(state: State) -> Iterator[str]:
+    """The project file and the stack files; of an unclear layout the files are their own error."""
+    try:
+        if project := layout.project(state):
+            yield project.file
+            yield from layout.stack_files(state, project).paths.values()
+    except LayoutError:
+        return
+
+
+def _text(state: State, path: str) -> str | None:
+    """None where there is no text. A checkout may have other line ends."""
+    try:
+        return "\n".join(state.read(path).splitlines())
+    except (OSError, UnicodeDecodeError):
+        return None

@@ -1,0 +1,139 @@
+"""Every other change of a stack file, so that none goes by unseen: secrets, what other providers
+read, and each setting that neither ``guards`` nor reach speaks of.
+
+A new setting is told without a line here. What is not told is listed with its reason; a test walks
+all keys. Of a secret only that it changed can be known, and no value is shown or kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from newt_tunnel.settings import secrets
+from newt_tunnel.stackfile.layout import Project
+from newt_tunnel.stackfile.stacks import Stack
+from newt_tunnel.tools.review.safeguard_settings import KEYS as WEIGHED
+from newt_tunnel.tools.review.safeguards import NOT_THERE, Effect, Guard
+
+#: Compared as reach, whatever is written there.
+REACH = (
+    *("egress", "mustNotReach", "dns", "pangolin.addresses", "pangolin.ports"),
+    *("blueprint.file", "blueprint.site", "blueprint.allPorts"),
+)
+#: Not told, and why.
+UNTOLD: Mapping[str, str] = {
+    "docker.firewall": "both kinds hold the same rules, which property tests say",
+    "egress[].name": "whatever it is called, what it opens is compared",
+    "egress[].reason": "a remark, which is shown with its entry",
+    "kubernetes.chart.version": "a version that moves on; the proof judges what it installs",
+    "newt.health": "whether Docker or the cluster can see that newt works",
+    "reasons": "remarks; each stands where its setting is told",
+}
+_MEANINGS: Mapping[str, str] = {
+    "newt.environment": "newt runs with another variable; its documentation says what it does",
+    "newtId": "newt is another site to Pangolin, with that site's resources",
+    secrets.NEWT_SECRET: "newt logs in with another secret, so it may be another site to Pangolin",
+    secrets.PROVISIONING_KEY: "newt registers itself with another key, maybe as another site",
+    secrets.SSH_KEY: "the host is logged in to by another key",
+    secrets.KUBECONFIG: "newt may run in another cluster, and with other rights",
+    "environment": "other values are imported, which this review does not see",
+    "secretsprovider": "the secrets are encrypted by somebody else",
+    "encryptedkey": "the secrets are encrypted by another key",
+    "encryptionsalt": "the secrets are encrypted by another passphrase",
+}
+_UNKNOWN = "this review does not judge what it does"
+_OTHER_PROVIDER = "another provider's setting, which this review does not judge"
+_THERE, _OTHER_VALUE = "(not shown)", "(not shown, another value)"
+
+
+def others(before: Stack | None, after: Stack) -> tuple[Guard, ...]:
+    """All such changes; of a new stack none, and of one on another platform what both have."""
+    if before is None:
+        return ()
+    return (*_settings(before, after), *_hidden(before, after))
+
+
+def project_notes(before: Project | None, after: Project | None) -> tuple[str, ...]:
+    """What changed in the project file and is no setting of ours."""
+    if before is None or after is None:
+        return ()
+    names = {"name": (before.name, after.name)} if before.name != after.name else {}
+    changed = [*names, *_changed(before.others, after.others)]
+    return tuple(
+        f"{after.file}: {key} changed: it has a part in what Pulumi runs and where, which this "
+        "review does not judge"
+        for key in changed
+    )
+
+
+def is_told_elsewhere(key: str) -> bool:
+    """By ``guards``, or as reach."""
+    return key in WEIGHED or _is_below(key, (*REACH, "newt.unknownEnvironment"))
+
+
+def _settings(before: Stack, after: Stack) -> Iterator[Guard]:
+    old, new = _written(before), _written(after)
+    if before.settings.platform is not after.settings.platform:
+        common = old.keys() & new.keys()
+        old, new = ({key: one[key] for key in common} for one in (old, new))
+    for key in _changed(old, new):
+        if not is_told_elsewhere(key) and not _is_below(key, UNTOLD):
+            yield Guard(
+                key=key,
+                before=_shown(old.get(key)),
+                after=_shown(new.get(key)),
+                effect=Effect.MOVED,
+                meaning=_meaning(key),
+                reason=after.settings.reasons.given().get(key.rpartition(".")[2]),
+            )
+
+
+def _hidden(before: Stack, after: Stack) -> Iterator[Guard]:
+    """Of what must not be shown: only whether it is there, and the same."""
+    for old, new in ((before.secrets, after.secrets), (before.around, after.around)):
+        for key in _changed(old, new):
+            yield Guard(
+                key=key,
+                before=_THERE if key in old else NOT_THERE,
+                after=NOT_THERE if key not in new else _OTHER_VALUE if key in old else _THERE,
+                effect=Effect.MOVED,
+                meaning=_OTHER_PROVIDER if ":" in key else _meaning(key),
+            )
+
+
+def _written(stack: Stack) -> dict[str, object]:
+    # Entries are reach, and too many to write out.
+    tree = stack.settings.model_dump(
+        mode="json", by_alias=True, exclude={"egress", "must_not_reach"}
+    )
+    return dict(_leaves(tree))
+
+
+def _leaves(tree: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _changed(old: Mapping[str, object], new: Mapping[str, object]) -> list[str]:
+    return [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
+
+
+def _is_below(key: str, keys: Iterable[str]) -> bool:
+    return any(key == one or key.startswith(f"{one}.") for one in keys)
+
+
+def _meaning(key: str) -> str:
+    return next((text for one, text in _MEANINGS.items() if _is_below(key, (one,))), _UNKNOWN)
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return NOT_THERE
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or NOT_THERE
+    return str(value)

@@ -1,0 +1,30 @@
+"""The reach as a Mermaid picture: newt, its targets, and on the way the ports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Set
+
+from newt_tunnel.stackfile.openings import Opening
+from newt_tunnel.stackfile.untrusted_text import mermaid
+
+#: More is no picture.
+_MOST = 40
+
+
+def picture(stack: str, reach: tuple[Opening, ...], new: Set[Opening]) -> Iterator[str]:
+    """The lines of a flow chart; what is ``new`` is drawn bold, and is there in any case."""
+    yield "flowchart LR"
+    yield f'  newt(["newt of {mermaid(stack)}"])'
+    shown = sorted(sorted(reach, key=lambda one: one not in new)[:_MOST], key=lambda o: o.sort_key)
+    bold = []
+    for number, one in enumerate(shown):
+        if one in new:
+            bold.append(f"t{number}")
+        ports = mermaid(", ".join(one.ports_texts))
+        label = f"{mermaid(one.name)}<br/>{mermaid(one.where)}"
+        yield f'  newt -->|"{ports}"| t{number}["{label}"]'
+    if len(reach) > len(shown):
+        yield f'  newt --> more["and {len(reach) - len(shown)} more"]'
+    if bold:
+        yield "  classDef new stroke-width:4px"
+        yield f"  class {','.join(bold)} new"

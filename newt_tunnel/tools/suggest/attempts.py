@@ -1,0 +1,54 @@
+"""What newt tried and was refused, in the words of the policy model, whoever remembers it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+
+from newt_tunnel.egress.model import Address, Pods, Protocol
+
+#: Labels that say what a pod is, the plainest first; others change with its versions.
+TELLING_LABELS = (
+    *("app.kubernetes.io/name", "app", "k8s-app", "name"),
+    "app.kubernetes.io/component",
+)
+
+
+class NotUnderstoodError(Exception):
+    """What came is no list of attempts; the text says what it is instead."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """One target: TCP or UDP, and one port.
+
+    ``packets`` were refused, or at least so many where ``at_least``; the last one ``ago`` seconds
+    before the look. ``entity`` is what an enforcer calls something that is neither a pod nor
+    outside: a node, the Kubernetes API.
+    """
+
+    destination: Address | Pods
+    protocol: Protocol
+    port: int
+    packets: int
+    ago: int
+    at_least: bool = False
+    entity: str = ""
+
+
+def of_host(text: str) -> Iterator[Attempt]:
+    """The output of ``newt-egress refused``. Raises ``NotUnderstoodError``."""
+    for line in text.splitlines():
+        try:
+            ago, packets, protocol, address, port = line.split("\t")
+            yield Attempt(
+                destination=IPv4Address(address),
+                protocol=Protocol(protocol),
+                port=int(port),
+                packets=int(packets.removesuffix("+")),
+                at_least=packets.endswith("+"),
+                ago=max(0, int(ago)),
+            )
+        except ValueError:
+            raise NotUnderstoodError(f"not a line of newt-egress refused: {line[:200]!r}") from None

@@ -1,0 +1,189 @@
+"""``python -m newt_tunnel suggest STACK``: what newt was refused, as entries for the allow-list.
+
+On a Docker host asks the host, over SSH as the stack says; changes nothing there. In a cluster
+reads flows from a file, which tell how often each entry was used, too. Exit status: 0 the list is
+printed, 2 there is none to be had. See docs/suggest.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from ipaddress import IPv4Address
+from pathlib import Path
+
+from newt_tunnel.blueprint import reading
+from newt_tunnel.blueprint.exposed import Exposure
+from newt_tunnel.docker_host.payload import PROGRAM_PATH
+from newt_tunnel.docker_host.ssh import HostKeyError, SshHost, UnreachableError
+from newt_tunnel.egress.model import HostName
+from newt_tunnel.settings import policy
+from newt_tunnel.settings.docker import Docker
+from newt_tunnel.settings.files import expanded, within
+from newt_tunnel.settings.stack import Settings
+from newt_tunnel.stackfile import revisions, stacks, yaml_document
+from newt_tunnel.tools.suggest import hubble, used
+from newt_tunnel.tools.suggest.attempts import NotUnderstoodError, of_host
+from newt_tunnel.tools.suggest.cluster import EXPLANATION, Cluster
+from newt_tunnel.tools.suggest.entries import lines
+from newt_tunnel.tools.suggest.judging import DockerHost, Judged, grouped
+from newt_tunnel.tools.suggest.naming import Names
+
+LISTED, NOTHING_TO_READ = 0, 2
+
+Say = Callable[[str], None]
+Look = Callable[[SshHost, str], str]
+
+#: Names with their addresses as the host has them, an empty line, and what was refused.
+COMMAND = "sh -c " + shlex.quote(
+    f"[ -x {PROGRAM_PATH} ] || {{ echo 'has no rules of newt-tunnel' >&2; exit 1; }}; "
+    f"{PROGRAM_PATH} check | sed -n 's/^owner=/owner /p'; "
+    f"{PROGRAM_PATH} status | sed -n 's/^\\(resolved .*\\) -> /\\1 /p'; "
+    f"echo; {PROGRAM_PATH} refused"
+)
+
+_WARNING = """\
+# What newt of `{stack}` tried and was refused{since}.
+# This is what newt TRIED, not what it needs: whoever controls newt can make anything appear here.
+# The proof's own tries are among it.
+"""
+
+
+class _NothingToReadError(Exception):
+    """The text says why, and what to do about it."""
+
+
+def complain(line: str) -> None:
+    """Standard output may be on its way into a file."""
+    sys.stderr.write(f"{line}\n")
+
+
+def main(
+    arguments: Sequence[str],
+    folder: Path | None = None,
+    say: Say = print,
+    look: Look = SshHost.look,
+    complain: Say = complain,
+) -> int:
+    """``folder`` is the one of Pulumi.yaml; the current one by default."""
+    options = _options(arguments)
+    folder = folder or Path.cwd()
+    state = revisions.WorkingTree(folder, prefix="")
+    use: Sequence[str] = ()  # a Docker host's `newt-egress status` has counters
+    try:
+        project, settings = stacks.settings_of(options.stack, state)
+        given = within(folder, options.blueprint) if options.blueprint else None
+        exposures = _exposures(given or settings.blueprint.file, state)
+        if isinstance(settings, Settings):
+            if options.flows:
+                raise _NothingToReadError("--flows is for clusters; a Docker host is asked itself")
+            owner = f"{project.name}/{options.stack}"
+            judged, names = _of_host(settings, owner, exposures, look)
+            since = " within a day, or since its rules were loaded"
+        elif options.flows:
+            namespace, now = settings.kubernetes.namespace, datetime.now(UTC)
+            flows = [*_read(options.flows)]
+            judged = grouped(hubble.attempts(flows, namespace, now), Cluster(settings).verdict_on)
+            use = [*used.lines(settings, hubble.connections(flows, namespace, now))]
+            names, since = Names(settings, exposures=exposures), ", as far as the flows tell"
+        else:
+            namespace = settings.kubernetes.namespace
+            complain(EXPLANATION.format(stack=options.stack, namespace=namespace).rstrip())
+            return NOTHING_TO_READ
+    except (stacks.NotLoadedError, NotUnderstoodError, _NothingToReadError) as error:
+        complain(f"suggest: {error}")
+        return NOTHING_TO_READ
+    for line in use:
+        say(line)
+    say(_WARNING.format(stack=options.stack, since=since).rstrip())
+    for line in lines(judged, names) if judged else ("# Nothing.",):
+        say(line)
+    return LISTED
+
+
+def _options(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m newt_tunnel suggest",
+        description="Print entries for what newt was refused; read them before you paste them.",
+        epilog="Exit status: 0 the list is printed, 2 there is none to be had.",
+    )
+    parser.add_argument("stack", help="name of the stack, like nas")
+    parser.add_argument(
+        "--flows", metavar="PATH", help="in a cluster: flows of Hubble in JSON; - for the input"
+    )
+    parser.add_argument(
+        "--blueprint", metavar="PATH", help="takes names from it; default: the stack's own"
+    )
+    return parser.parse_args(arguments)
+
+
+def _exposures(path: str | None, state: revisions.State) -> Sequence[Exposure]:
+    """For their names alone, so a blueprint with faults is good enough."""
+    if path is None:
+        return ()
+    try:
+        return reading.read(state.read(path)).exposures
+    except (OSError, UnicodeDecodeError) as error:
+        raise _NothingToReadError(f"{path}: {yaml_document.why_unread(error)}") from None
+
+
+def _read(path: str) -> Iterable[str]:
+    if path == "-":
+        return sys.stdin
+    try:
+        return expanded(path).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise _NothingToReadError(f"{path}: {yaml_document.why_unread(error)}") from None
+
+
+def _of_host(
+    settings: Settings, owner: str, exposures: Sequence[Exposure], look: Look
+) -> tuple[list[Judged], Names]:
+    docker = settings.docker
+    if not docker.log_drops:
+        raise _NothingToReadError(
+            "docker.logDrops: is off, so the host remembers nothing; set it to true, run "
+            "pulumi up, and ask again when newt has tried what it needs"
+        )
+    head, _, refused = _asked(docker, look).partition("\n\n")
+    found = [line.split() for line in head.splitlines()]
+    if ["owner", owner] not in found:
+        raise _NothingToReadError(f"{docker.address}: is not guarded by {owner}: pulumi up first")
+    resolution = dict(_resolution(found))
+    judge = DockerHost(
+        policy=policy.policy(settings),
+        cage=policy.cage(settings),
+        ssh_port=docker.port,
+        resolution=resolution,
+    )
+    names = Names(settings, resolution, exposures)
+    return grouped(of_host(refused), judge.verdict_on), names
+
+
+def _asked(docker: Docker, look: Look) -> str:
+    host = SshHost(
+        address=str(docker.address),
+        port=docker.port,
+        user=docker.user,
+        host_key=docker.host_key,
+        sudo=docker.sudo,
+    )
+    try:
+        return look(host, COMMAND)
+    except HostKeyError as error:
+        raise _NothingToReadError(
+            f"docker.hostKey: {docker.address} presents another key ({error})"
+        ) from error
+    except (UnreachableError, RuntimeError) as error:
+        raise _NothingToReadError(f"{docker.address}: {error}") from error
+
+
+def _resolution(lines: Iterable[Sequence[str]]) -> Iterator[tuple[HostName, list[IPv4Address]]]:
+    found: dict[HostName, list[IPv4Address]] = {}
+    for line in lines:
+        if line[0] == "resolved":
+            found.setdefault(HostName(line[1]), []).append(IPv4Address(line[2]))
+    yield from found.items()

@@ -1,0 +1,196 @@
+"""Which attempts may become entries, which need a second thought, and which never do.
+
+A need looks like an attack from here, and newt may be the attacker's: so whatever the cage is there
+to keep shut is not offered, and whatever is unusual is offered with its reason against it. Leaves
+out names and YAML.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+
+from newt_tunnel.egress.cage import Cage
+from newt_tunnel.egress.decide_packet import Direction, Packet, Resolution, decide
+from newt_tunnel.egress.model import DNS_PORT, Address, Pods, Policy, PortRange, Protocol, Rule
+from newt_tunnel.settings.addresses import is_private
+from newt_tunnel.tools.suggest.attempts import Attempt
+
+#: The second is DNS over TLS and QUIC: both carry data out past the list.
+_ASKS_FOR_NAMES = (DNS_PORT, 853)
+#: Ports of one target that more than a service has: somebody looks around.
+_MANY_PORTS = 8
+
+_UNIQUE_LOCAL = IPv6Network("fc00::/7")
+_METADATA6 = IPv6Address("fd00:ec2::254")
+_NEVER = tuple(
+    (IPv4Network(block), text)
+    for block, text in (
+        ("0.0.0.0/8", "is no target"),
+        ("127.0.0.0/8", "is loopback"),
+        ("169.254.0.0/16", "is link-local, where clouds keep their metadata"),
+        ("100.100.100.200/32", "is where Alibaba Cloud keeps its metadata"),
+        ("224.0.0.0/4", "is multicast"),
+        ("240.0.0.0/4", "is reserved or broadcast"),
+    )
+)
+
+
+class Advice(enum.Enum):
+    """``ALLOWED``: the stack file allows it by now."""
+
+    OFFERED = "offered"
+    DOUBTED = "doubted"
+    NEVER = "never"
+    ALLOWED = "allowed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """Attempts at one destination that belong into one entry. ``reason`` is empty where nothing
+    speaks against it.
+    """
+
+    attempts: tuple[Attempt, ...]
+    advice: Advice
+    reason: str = ""
+
+    @property
+    def destination(self) -> Address | Pods:
+        return self.attempts[0].destination
+
+    @property
+    def protocol(self) -> Protocol:
+        return self.attempts[0].protocol
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        return tuple(sorted({attempt.port for attempt in self.attempts}))
+
+    @property
+    def packets(self) -> int:
+        return sum(attempt.packets for attempt in self.attempts)
+
+    @property
+    def at_least(self) -> bool:
+        return any(attempt.at_least for attempt in self.attempts)
+
+    @property
+    def ago(self) -> int:
+        """Of the last one, in seconds."""
+        return min(attempt.ago for attempt in self.attempts)
+
+
+Verdict = tuple[Advice, str]
+OFFERED: Verdict = (Advice.OFFERED, "")
+
+
+def grouped(attempts: Iterable[Attempt], verdict_on: Callable[[Attempt], Verdict]) -> list[Judged]:
+    """One ``Judged`` per destination, protocol and verdict; those tried last come first."""
+    groups: dict[tuple[str, Protocol, Verdict], list[Attempt]] = {}
+    for attempt in attempts:
+        key = (str(attempt.destination), attempt.protocol, verdict_on(attempt))
+        groups.setdefault(key, []).append(attempt)
+    found = [
+        Judged(attempts=tuple(group), advice=advice, reason=reason)
+        for (_, _, (advice, reason)), group in groups.items()
+    ]
+    return sorted(map(_scans_doubted, found), key=lambda judged: judged.ago)
+
+
+def _scans_doubted(judged: Judged) -> Judged:
+    if judged.advice is not Advice.OFFERED or len(judged.ports) <= _MANY_PORTS:
+        return judged
+    reason = f"{len(judged.ports)} ports of it were tried, as by somebody who looks around"
+    return replace(judged, advice=Advice.DOUBTED, reason=reason)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DockerHost:
+    """Judges what newt tried from its network on a Docker host. ``resolution`` holds the host's own
+    answers for the names in the policy; ``ssh_port`` is where it is administered.
+    """
+
+    policy: Policy
+    cage: Cage
+    ssh_port: int
+    resolution: Resolution
+
+    def verdict_on(self, attempt: Attempt) -> Verdict:
+        address = attempt.destination
+        if not isinstance(address, IPv4Address):
+            raise TypeError(f"{address}: a Docker host remembers IPv4 addresses only")
+        if decide(self.policy, self.cage, self._packet(address, attempt), self.resolution).allowed:
+            return Advice.ALLOWED, "the stack file allows it by now"
+        never = next(self._never(address, attempt), None)
+        if never is not None:
+            return Advice.NEVER, never
+        doubt = next(self._doubts(address), None)
+        return OFFERED if doubt is None else (Advice.DOUBTED, doubt)
+
+    def _packet(self, address: IPv4Address, attempt: Attempt) -> Packet:
+        return Packet(
+            direction=Direction.FROM_NEWT,
+            source=self.cage.newt,
+            destination=address,
+            protocol=attempt.protocol.value,
+            port=attempt.port,
+        )
+
+    def _never(self, address: IPv4Address, attempt: Attempt) -> Iterator[str]:
+        for rule in self.policy.forbidden:
+            if self._is_at(rule, address) and has_port(rule.protocol, rule.numbers, attempt):
+                yield f"mustNotReach {rule.name}"
+        if address in self.cage.subnet:
+            yield "NEWT'S OWN NETWORK: whoever is there can attack newt, and newt them"
+        yield from no_target(attempt)
+        if address == self.cage.host and attempt.port == self.ssh_port:
+            yield "is the Docker host's own SSH"
+
+    def _doubts(self, address: IPv4Address) -> Iterator[str]:
+        if address == self.cage.host:
+            yield (
+                "THE DOCKER HOST ITSELF: only for a port that a container publishes, never for "
+                "a service of the host"
+            )
+        for rule in self.policy.forbidden:
+            if self._is_at(rule, address):
+                yield f"the machine of mustNotReach {rule.name}"
+        if address in self.policy.resolvers:
+            yield "a resolver, at another port than that of DNS"
+        yield from outside(address)
+
+    def _is_at(self, rule: Rule, address: IPv4Address) -> bool:
+        if isinstance(rule.destination, IPv4Network):
+            return address in rule.destination
+        return isinstance(rule.destination, str) and address in self.resolution.get(
+            rule.destination, ()
+        )
+
+
+def no_target(attempt: Attempt) -> Iterator[str]:
+    """Why nothing at all may be there, wherever newt runs."""
+    address = attempt.destination
+    if isinstance(address, IPv4Address):
+        yield from (text for block, text in _NEVER if address in block)
+    elif address == _METADATA6:
+        yield "is where AWS keeps its metadata"
+    elif isinstance(address, IPv6Address) and not (address.is_global or address in _UNIQUE_LOCAL):
+        yield "is loopback, link-local, multicast or reserved"
+    if attempt.port == 0:
+        yield "has no port, which no entry can allow"
+    if attempt.port in _ASKS_FOR_NAMES:
+        yield "is asked for names, and is none of the resolvers in `dns`"
+
+
+def outside(address: Address) -> Iterator[str]:
+    """A doubt that everything on the Internet deserves."""
+    private = is_private(address) if isinstance(address, IPv4Address) else address in _UNIQUE_LOCAL
+    if not private:
+        yield "ON THE INTERNET: whoever controls newt sends your data there"
+
+
+def has_port(protocol: Protocol, ports: Iterable[PortRange], attempt: Attempt) -> bool:
+    return protocol.overlaps(attempt.protocol) and any(attempt.port in one for one in ports)

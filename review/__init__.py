@@ -1,6 +1,0 @@
-"""What a change of the stack files does to newt's reach: two revisions, compared as sets.
-
-``python -m review BASE..HEAD`` (see docs/review.md). Needs no cluster, host, engine or passphrase.
-Leaves out what only a cluster or a resolver can tell: names, Services and labels are compared as
-they are written.
-"""
