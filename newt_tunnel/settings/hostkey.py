@@ -34,6 +34,8 @@ def _host_key(value: object) -> str:
     """``TYPE BASE64`` without its comment."""
     if not isinstance(value, str) or "PRIVATE KEY" in value:
         raise refuse(f"is not a public host key; {HELP}")
+    if not value.strip():
+        raise refuse(f"is empty, so ssh-keyscan got no answer from that address; {HELP}")
     words = value.split(" ")
     if words[0] == "ssh-rsa":
         raise refuse(

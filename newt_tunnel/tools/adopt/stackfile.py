@@ -18,6 +18,12 @@ _PREFIX = "newt-tunnel:"
 _ORDER = ("platform", "pangolin", "newtId", "newt", "dns", "egress", "docker")
 _WIDTH = 100
 _ADDRESS = "docker.address"
+#: Nothing in a compose file says who logs in. The section of the Docker host comes last.
+_USER = (
+    "    # root logs in. Another user in the group docker, root through sudo without a password:\n"
+    "    # user: admin\n"
+    "    # sudo: true"
+)
 #: In a suggestion whose address is not known; no host is called so.
 UNKNOWN_ADDRESS = "<docker.address>"
 
@@ -44,6 +50,7 @@ def render(
             lines += _egress([*suggested], str(found.keys.get(_ADDRESS, UNKNOWN_ADDRESS)))
         elif key in sections:
             lines += _key(f"{_PREFIX}{key}", sections[key], 1)
+    lines.append(_USER)
     return "\n".join(lines) + "\n"
 
 
@@ -88,13 +95,15 @@ def _note(key: str, found: Plain) -> Iterator[str]:
 
 def _egress(suggested: list[Entry | Remark], address: str) -> Iterator[str]:
     entries = [one for one in suggested if isinstance(one, Entry)]
-    yield "  # The allow-list: what was entered in Pangolin as targets, and nothing else."
+    yield "  # The allow-list: the targets that were entered in Pangolin, and nothing else."
+    if entries:
+        yield "  # Remove the [] when you take the # off an entry below."
     yield f"  {_PREFIX}egress: []"
     if wanted := [one for one in entries if not one.is_inside]:
-        yield "  # In the same file stand these, published on the Docker host:"
+        yield "  # Services of the compose file that are published on the Docker host:"
         yield from (f"  #  - {_entry(one, address)}" for one in wanted)
     if inside := [one for one in entries if one.is_inside]:
-        yield "  # And these, which rather belong to what the proof tries in vain:"
+        yield "  # Published as well, and better kept from newt; the proof tries them in vain:"
         yield f"  # {_PREFIX}mustNotReach:"
         yield from (f"  #  - {_entry(one, address)}" for one in inside)
     for one in suggested:

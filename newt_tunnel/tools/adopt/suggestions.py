@@ -77,14 +77,18 @@ def _of(service: Service, newt: Service) -> Iterator[Entry | Remark]:
     if reachable:
         return
     if usable:
-        yield Remark(name, "is published on loopback only; newt would need the host's address")
+        yield Remark(
+            name,
+            "is published on loopback only, where newt does not reach it; if it is a target in "
+            "Pangolin, publish it on the host's address",
+        )
     elif service.ports:
         yield Remark(name, "is published on a port of Docker's choice; fix one")
     elif shared:
         yield Remark(
             name,
             f"publishes no port; the old newt reaches it by network {shown(shared[0])}, and the "
-            "new one is alone: publish what newt dials",
+            "new one is alone: if it is a target in Pangolin, publish that port",
         )
     else:
         yield Remark(name, "publishes no port, and shares no network with the old newt")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from typing import Any
 
 import pytest
@@ -39,6 +40,25 @@ def test_the_posts_compose_file_becomes_a_stack_file_that_loads(folder: Folder) 
     assert len(missing) == 1, missing
     assert missing[0].startswith("dns: (missing)"), "a compose file does not say who resolves"
     assert problems(text.replace("  # newt-tunnel:dns:", "  newt-tunnel:dns:")) == []
+
+
+def test_what_is_offered_can_be_taken_in_by_removing_signs(folder: Folder) -> None:
+    services = {
+        "newt": {"image": "fosrl/newt:1.5.0", "environment": IDENTITY},
+        "web": {"image": "web", "ports": ["8080:80"]},
+        "db": {"image": "postgres"},
+    }
+    folder.write(yaml.safe_dump({"services": services}))
+    text = folder.adopted("--address", ADDRESS)
+    assert "# Remove the [] when you take the # off an entry below." in text
+    assert "# db: publishes no port" in text
+    assert "if it is a target in Pangolin, publish that port" in text, "a database seldom is"
+    for key in ("user", "sudo"):
+        text = re.sub(rf"^    # ({key}: )", r"    \1", text, flags=re.MULTILINE)
+    found = keys(uncommented(text))
+    assert found["egress"] == [{"name": "web", "host": ADDRESS, "port": 8080}]
+    assert (found["docker"]["user"], found["docker"]["sudo"]) == ("admin", True)
+    assert problems(uncommented(text)) == []
 
 
 def test_a_name_without_a_dot_is_written_nowhere(folder: Folder) -> None:
