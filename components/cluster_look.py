@@ -19,7 +19,7 @@ from newt_tunnel.cluster.difference import Difference, Made
 from newt_tunnel.cluster.existing import NAMESPACE, NETWORK_POLICY
 from newt_tunnel.cluster.limits import policy_too_large
 from newt_tunnel.egress import network_policy
-from newt_tunnel.egress.model import Policy
+from newt_tunnel.egress.rules import Policy
 from newt_tunnel.settings.load import kubeconfig
 from newt_tunnel.settings.stack import KubernetesSettings, Proof
 

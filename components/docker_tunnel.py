@@ -13,7 +13,7 @@ from components.newt_container import CONTAINER, NETWORK, NewtContainer, NewtCon
 from components.pasted import folded
 from newt_tunnel.docker_host.payload import PROGRAM_PATH, Declaration
 from newt_tunnel.docker_host.ssh import SshHost
-from newt_tunnel.egress import limits, proof, reach
+from newt_tunnel.egress import limits, proof_plan, reach
 from newt_tunnel.egress.cage import Cage, Hook
 from newt_tunnel.settings import policy as settings_policy
 from newt_tunnel.settings.dns import Dns
@@ -22,7 +22,7 @@ from newt_tunnel.settings.secrets import Secrets
 from newt_tunnel.settings.stack import Settings
 
 #: What Docker's resolver asks for a newt that may ask anybody; newt's own default.
-PUBLIC_RESOLVER = str(proof.FOREIGN_RESOLVER)
+PUBLIC_RESOLVER = str(proof_plan.FOREIGN_RESOLVER)
 
 
 class DockerTunnel(pulumi.ComponentResource):
@@ -107,7 +107,7 @@ class DockerTunnel(pulumi.ComponentResource):
             f"{name}-proof",
             EgressProofArgs(
                 host=host,
-                plan=proof.plan(policy, cage, ssh_port=host.port),
+                plan=proof_plan.plan(policy, cage, ssh_port=host.port),
                 mode=settings.proof.value,
                 arrangement=declaration.arrangement,
                 generation=firewall.generation,

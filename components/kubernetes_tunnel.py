@@ -19,8 +19,9 @@ from components.pasted import folded
 from components.policy_proof import PolicyProof, PolicyProofArgs
 from newt_tunnel.egress import network_policy, reach
 from newt_tunnel.egress.cluster_proof import Contact
-from newt_tunnel.egress.model import PANGOLIN_RULE, Policy, Protocol
+from newt_tunnel.egress.model import PANGOLIN_RULE, Protocol
 from newt_tunnel.egress.network_policy import DIGEST_ANNOTATION
+from newt_tunnel.egress.rules import Policy
 from newt_tunnel.settings.secrets import Secrets
 from newt_tunnel.settings.stack import KubernetesSettings, Proof
 

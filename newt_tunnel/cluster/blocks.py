@@ -12,7 +12,8 @@ from newt_tunnel.cluster.entry_result import listed
 from newt_tunnel.cluster.findings import Finding, error, warning
 from newt_tunnel.cluster.snapshot import Snapshot
 from newt_tunnel.egress import registry
-from newt_tunnel.egress.model import Network, Protocol, Rule, WideBlock, destination_text
+from newt_tunnel.egress.model import Network, Protocol, WideBlock, destination_text
+from newt_tunnel.egress.rules import Rule
 from newt_tunnel.settings import dual_stack
 
 

@@ -22,17 +22,9 @@ from newt_tunnel.cluster.services import follow_service
 from newt_tunnel.cluster.snapshot import Snapshot
 from newt_tunnel.egress import cluster_proof
 from newt_tunnel.egress.cluster_proof import Contact, Dialled
-from newt_tunnel.egress.model import (
-    Address,
-    HostName,
-    Network,
-    Pods,
-    Policy,
-    PolicyError,
-    Rule,
-    WideBlock,
-)
-from newt_tunnel.egress.proof import Probe
+from newt_tunnel.egress.model import Address, HostName, Network, Pods, PolicyError, WideBlock
+from newt_tunnel.egress.proof_plan import Probe
+from newt_tunnel.egress.rules import Policy, Rule
 from newt_tunnel.settings.cluster_types import ServiceRef
 from newt_tunnel.settings.pangolin import Endpoint
 from newt_tunnel.settings.policy import (

@@ -12,7 +12,8 @@ from newt_tunnel.cluster.entry_result import Entry, Found, listed
 from newt_tunnel.cluster.findings import Finding, info, warning
 from newt_tunnel.cluster.probe_targets import dial_pods, leads_to, numbers_of
 from newt_tunnel.cluster.snapshot import Pod, Service, Snapshot
-from newt_tunnel.egress.model import Pods, PortName, PortRange, Protocol, Rule, labels_text
+from newt_tunnel.egress.model import Pods, PortName, PortRange, Protocol, labels_text
+from newt_tunnel.egress.rules import Rule
 from newt_tunnel.settings.cluster_types import TargetPorts
 
 

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from newt_tunnel.cluster.entry_result import Entry
 from newt_tunnel.cluster.snapshot import Pod, Service, ServicePort, Snapshot
 from newt_tunnel.egress.cluster_proof import Contact, Dialled
-from newt_tunnel.egress.model import PortRange, Protocol, Rule
+from newt_tunnel.egress.model import PortRange, Protocol
+from newt_tunnel.egress.rules import Rule
 
 
 def through_service(

@@ -15,7 +15,8 @@ from newt_tunnel.cluster.findings import Finding, info, warning
 from newt_tunnel.cluster.pods import named, on_the_node, pod_findings
 from newt_tunnel.cluster.probe_targets import through_service
 from newt_tunnel.cluster.snapshot import Endpoints, Service, ServicePort, Snapshot
-from newt_tunnel.egress.model import Pods, PortRange, Rule
+from newt_tunnel.egress.model import Pods, PortRange
+from newt_tunnel.egress.rules import Rule
 from newt_tunnel.settings.cluster_types import ServiceRef
 
 

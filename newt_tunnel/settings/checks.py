@@ -16,16 +16,9 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import PydanticUndefined
 
 from newt_tunnel.egress.cage import IPTABLES_MAX_TARGETS, Firewall
-from newt_tunnel.egress.model import (
-    Address,
-    Destination,
-    Network,
-    Policy,
-    PolicyError,
-    Rule,
-    destination_text,
-)
+from newt_tunnel.egress.model import Address, Destination, Network, PolicyError, destination_text
 from newt_tunnel.egress.registry import not_public
+from newt_tunnel.egress.rules import Policy, Rule
 from newt_tunnel.settings import ports
 from newt_tunnel.settings.dns import NONE, Dns
 from newt_tunnel.settings.docker import Docker

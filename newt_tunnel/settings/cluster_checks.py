@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 
-from newt_tunnel.egress.model import Address, Rule
+from newt_tunnel.egress.model import Address
+from newt_tunnel.egress.rules import Rule
 from newt_tunnel.settings import secrets
 from newt_tunnel.settings.checks import (
     duplicates,

@@ -14,7 +14,8 @@ from pydantic import ValidationError
 
 from newt_tunnel.blueprint import faults, reading
 from newt_tunnel.blueprint.exposed import Exposure, Via
-from newt_tunnel.egress.model import PortRange, Protocol, Rule, destination_text
+from newt_tunnel.egress.model import PortRange, Protocol, destination_text
+from newt_tunnel.egress.rules import Rule
 from newt_tunnel.settings import checks, cluster_checks
 from newt_tunnel.settings.checks import valid, valid_entries
 from newt_tunnel.settings.cluster_types import ServiceRef

@@ -19,12 +19,11 @@ from newt_tunnel.egress.model import (
     Destination,
     HostName,
     Network,
-    Policy,
     PortName,
     PortRange,
     Protocol,
-    Rule,
 )
+from newt_tunnel.egress.rules import Policy, Rule
 from newt_tunnel.settings import ports
 from newt_tunnel.settings.dns import Dns
 from newt_tunnel.settings.entries import Entry
