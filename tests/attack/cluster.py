@@ -86,7 +86,7 @@ POLICY: Policy = policy(
 
 
 @dataclass(frozen=True)
-class PeerPod:
+class Pod:
     """Where a pod is: its addresses, and its network namespace on the node; and what policies know
     it by."""
 
@@ -102,7 +102,7 @@ class Place:
     def __init__(self, lab: Lab, cluster: Cluster) -> None:
         self._lab = lab
         self._cluster = cluster
-        self.pods: dict[str, PeerPod] = {}
+        self.pods: dict[str, Pod] = {}
 
     @contextlib.contextmanager
     def prepared(self) -> Iterator[Place]:
@@ -207,7 +207,7 @@ class Place:
         return self._cluster.kubectl(*words)
 
 
-def running_pods(cluster: Cluster) -> dict[str, PeerPod]:
+def running_pods(cluster: Cluster) -> dict[str, Pod]:
     """By name; those of a Deployment by its name. One that is just going is not among them."""
     running = ("--all-namespaces", "--field-selector=status.phase=Running", "--output=json")
     listed = json.loads(cluster.kubectl("get", "pods", *running))
@@ -235,7 +235,7 @@ def running_pods(cluster: Cluster) -> dict[str, PeerPod]:
             metadata = item["metadata"]
             labels = tuple(sorted(metadata.get("labels", {}).items()))
             peer = Peer(namespace=metadata["namespace"], labels=labels)
-            pods[name] = PeerPod(ipv4, ipv6, by_address[ipv4], peer)
+            pods[name] = Pod(ipv4, ipv6, by_address[ipv4], peer)
     return pods
 
 
@@ -391,7 +391,7 @@ def _first_instruction(place: Place, arrangement: str) -> Iterator[Finding]:
     yield Finding(arrangement, "a pod starts", "a pod, from its first instruction", arrived)
 
 
-def inside(pod: PeerPod) -> list[str]:
+def inside(pod: Pod) -> list[str]:
     """The command that enters a pod's network namespace on the node."""
     return ["nsenter", f"--net={pod.namespace}", "--"]
 
@@ -400,7 +400,7 @@ def _pod(name: str, labels: Mapping[str, str] | None = None) -> dict[str, Any]:
     container = {"name": name, "image": IMAGE, "command": ["sleep", "infinity"]}
     return {
         "apiVersion": "v1",
-        "kind": "PeerPod",
+        "kind": "Pod",
         "metadata": {"name": name, "namespace": NAMESPACE, "labels": dict(labels or {})},
         "spec": {
             "containers": [container],

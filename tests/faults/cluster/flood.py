@@ -13,7 +13,7 @@ import itertools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from tests.attack.cluster import GRAFANA, NODE, PeerPod, inside
+from tests.attack.cluster import GRAFANA, NODE, Pod, inside
 from tests.faults.flood import PORT, PPS, SECONDS, Flood, measured
 from tests.host.rig import OUTSIDER, POSTGRES, tap
 from tests.lab import Lab
@@ -23,7 +23,7 @@ THE_NODE = "the node"
 COMMAND = ("/usr/bin/pod", "flood")
 
 #: Where the cluster's other pods are, by their names.
-Pods = Mapping[str, PeerPod]
+Pods = Mapping[str, Pod]
 
 
 def targets(pods: Pods) -> dict[str, str]:
