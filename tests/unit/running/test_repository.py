@@ -27,6 +27,6 @@ def test_every_entry_of_the_top_level_is_in_one_list() -> None:
 
 
 def test_a_checkout_and_the_memory_of_passed_tests_have_the_whole_program() -> None:
-    assert deployment.PROGRAM is PROGRAM
+    assert vars(deployment)["PROGRAM"] is PROGRAM
     assert set(PROGRAM) <= set(unchanged.STACKS.decides)
     assert "requirements.txt" in unchanged.COMMON
