@@ -1,9 +1,9 @@
 """The documents, and the parts of them that are written by a program.
 
-`python -m tests.unit.docs.documents` writes those parts anew (`make docs`): the README's table of
-options, the lists of what `docker.hook: docker-user` and each enforcer of NetworkPolicies cannot
-stop, and what the cage costs. Each stands between a BEGIN and an END comment. All other text is
-people's. The picture of the costs is a file of its own.
+`python -m tests.unit.docs.documents` rewrites those parts (`make docs`): the table of options, the
+lists of what `docker.hook: docker-user` and each enforcer of NetworkPolicies cannot stop, the
+example of a review, and what the cage costs. Each is between a BEGIN and an END comment; all other
+text is written by people. The picture of the costs is a file of its own.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ from tests.unit.review.example import example
 
 REPOSITORY = Path(__file__).parents[3]
 README = REPOSITORY / "README.md"
+CONFIGURATION = REPOSITORY / "docs" / "configuration.md"
+KUBERNETES = REPOSITORY / "docs" / "kubernetes.md"
+TROUBLESHOOTING = REPOSITORY / "docs" / "troubleshooting.md"
 THREAT_MODEL = REPOSITORY / "docs" / "threat-model.md"
 EVIDENCE = REPOSITORY / "docs" / "evidence.md"
 REVIEW = REPOSITORY / "docs" / "review.md"
@@ -68,10 +71,10 @@ def cost_picture() -> str:
     return picture.draw(figures.load(BENCH))
 
 
-#: Name of a written part, where it stands, and what belongs there.
+#: Name of a written part, its document, and what belongs there.
 PARTS: tuple[tuple[str, Path, Callable[[], str]], ...] = (
-    ("options", README, options),
-    ("enforcers", README, enforcer_limits),
+    ("options", CONFIGURATION, options),
+    ("enforcers", KUBERNETES, enforcer_limits),
     ("limits", THREAT_MODEL, limits),
     ("review", REVIEW, example),
     ("cost", EVIDENCE, cost),
