@@ -15,7 +15,6 @@ from components.egress_policy import DENY, POLICY
 from newt_tunnel.docker_host.programs import EGRESS
 from newt_tunnel.settings.kubernetes import Kubernetes
 from newt_tunnel.settings.table import rows_by_platform
-from newt_tunnel.tools.check import command as check
 from tests.unit.docs.documents import (
     CONFIGURATION,
     COST,
@@ -196,8 +195,3 @@ def test_the_hooks_before_a_commit_run_tools_of_the_repository_only() -> None:
         tool = program.removeprefix(".venv/bin/")
         assert tool != program, f"{hook['id']} must come from .venv"
         assert tool == "python" or tool in requirements, f"{tool} is not in requirements-dev.txt"
-
-
-def test_the_documents_show_what_check_prints(capsys: pytest.CaptureFixture[str]) -> None:
-    assert check.main(["nas"], REPOSITORY) == check.VALID
-    assert capsys.readouterr().out in CONFIGURATION.read_text()
