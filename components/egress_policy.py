@@ -44,7 +44,7 @@ class EgressPolicyArgs:
     #: False when the cluster could not be read: then nothing is known of the look-ups, and what
     #: the state holds stands.
     known: bool
-    #: See ``cluster.drift``, and the names of the policies that must be made anew.
+    #: See ``cluster.state.generation``, and the names of the policies that must be made anew.
     generation: str | None = None
     replaced: Collection[str] = ()
 

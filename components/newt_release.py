@@ -22,7 +22,7 @@ from components.pods import (
     shell_container,
 )
 from newt_tunnel.cluster import GENERATION_ANNOTATION
-from newt_tunnel.cluster.pod_programs import GATE
+from newt_tunnel.cluster.pod import GATE
 from newt_tunnel.egress.network_policy import DIGEST_ANNOTATION
 from newt_tunnel.settings.kubernetes import Chart
 
@@ -58,9 +58,9 @@ class NewtReleaseArgs:
     after: Sequence[pulumi.Resource]
     #: False when the cluster could not be read: then what the state holds stands.
     known: bool = True
-    #: See ``cluster.drift``: newt is started anew after what had to be put back, and Helm makes
-    #: again what is missing of its own. Secret and volume change only when they are lost: an
-    #: update of a volume in use is one more thing that can fail.
+    #: See ``cluster.state.generation``: newt is started anew after what had to be put back, and
+    #: Helm makes again what is missing of its own. Secret and volume change only when they are
+    #: lost: an update of a volume in use is one more thing that can fail.
     generation: str | None = None
     secret_generation: str | None = None
     claim_generation: str | None = None

@@ -17,7 +17,7 @@ import pulumi_kubernetes as kubernetes
 from components.egress_policy import FORCED, RESTRICTED, generation_of
 from components.pods import POD_SECURITY, TMP_VOLUME, shell_container
 from newt_tunnel.cluster import OWNER
-from newt_tunnel.cluster.pod_programs import PROBE
+from newt_tunnel.cluster.pod import PROBE
 from newt_tunnel.egress import cluster_proof
 from newt_tunnel.egress.enforcers import EXEMPTIBLE, EXEMPTION
 from newt_tunnel.egress.network_policy import DIGEST_ANNOTATION
@@ -52,7 +52,7 @@ class PolicyProofArgs:
     after: Sequence[pulumi.Resource]
     #: False when the cluster could not be read: then what the state holds stands.
     known: bool = True
-    #: See ``cluster.drift``: what had to be put back is proved anew.
+    #: See ``cluster.state.generation``: what had to be put back is proved anew.
     generation: str | None = None
 
 

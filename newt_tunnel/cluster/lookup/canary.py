@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from newt_tunnel.cluster.findings import Finding, error, warning
-from newt_tunnel.cluster.snapshot import Pod, Service, Snapshot
+from newt_tunnel.cluster.reading.snapshot import Pod, Service, Snapshot
 from newt_tunnel.egress import decide_connection
 from newt_tunnel.egress.cluster_proof import Contact
 from newt_tunnel.egress.model import Address, Policy
@@ -40,7 +40,7 @@ def choose(
         if port.protocol == _TCP
         for number in _numbers(service, port.port, snapshot)
         if _is_shut(service, port.port, policy, snapshot)
-        and set(_pods_of(service, snapshot)) <= set(dns_pods)
+        and set(snapshot.pods_behind(service)) <= set(dns_pods)
         for address in service.addresses[:1]
     ]
     if best := _best(behind_service):
@@ -94,7 +94,7 @@ def _named(
         contact = Contact(wanted.at, wanted.port)
         service = next((s for s in snapshot.services if wanted.at in s.addresses), None)
     if service is not None and service.selector:
-        if not any(pod.ready for pod in _pods_of(service, snapshot)):
+        if not any(pod.ready for pod in snapshot.pods_behind(service)):
             text = f"no pod behind {wanted} is ready, and a canary that is silent proves nothing"
             return None, (error(KEY, f"{text}; {_REMEDY}"),)
         shut = _is_shut(service, wanted.port, policy, snapshot)
@@ -107,16 +107,10 @@ def _named(
     return contact, ()
 
 
-def _pods_of(service: Service, snapshot: Snapshot) -> tuple[Pod, ...]:
-    if not service.selector:
-        return ()
-    return snapshot.selected(service.ref.namespace, service.selector)
-
-
 def _numbers(service: Service, port: int, snapshot: Snapshot) -> Iterator[int]:
     """The pods' ports behind a Service's port: only such as their containers declare."""
     for one in service.ports:
-        for pod in _pods_of(service, snapshot) if one.port == port else ():
+        for pod in snapshot.pods_behind(service) if one.port == port else ():
             for declared in pod.ports:
                 if one.target in (declared.port, declared.name) and declared.protocol == _TCP:
                     yield declared.port
@@ -126,7 +120,7 @@ def _is_shut(service: Service, port: int, policy: Policy, snapshot: Snapshot) ->
     numbers = set(_numbers(service, port, snapshot))
     return bool(numbers) and all(
         _is_denied(policy, pod, address, number)
-        for pod in _pods_of(service, snapshot)
+        for pod in snapshot.pods_behind(service)
         for address in pod.addresses
         for number in numbers
     )

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from newt_tunnel.cluster.lookup import Lookup
-from newt_tunnel.cluster.snapshot import EndpointPort, Node
+from newt_tunnel.cluster.lookup.look_up import Lookup
+from newt_tunnel.cluster.reading.snapshot import EndpointPort, Node
 from newt_tunnel.egress.decide_connection import Answer, Connection, decide
 from newt_tunnel.egress.model import WideBlock
 from tests.unit.cluster.home import (

@@ -10,10 +10,10 @@ import time
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
-from newt_tunnel.cluster.errors import ClusterError
-from newt_tunnel.cluster.installed import Installed, NewtPod
-from newt_tunnel.cluster.objects import Object
-from newt_tunnel.cluster.reader import connect, installed_in
+from newt_tunnel.cluster.reading.client import ClusterError
+from newt_tunnel.cluster.reading.installed import Installed, NewtPod
+from newt_tunnel.cluster.reading.objects import Object
+from newt_tunnel.cluster.reading.reader import connect, installed_in
 from newt_tunnel.settings.stack import KubernetesSettings
 
 _JOB_LABEL = "batch.kubernetes.io/job-name"

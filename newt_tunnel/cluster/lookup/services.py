@@ -1,4 +1,4 @@
-"""A Service is followed to its pods and their port, or to the endpoints that somebody wrote down.
+"""A Service is followed to its pods and their port, or to its written endpoints.
 
 Policies see a packet when a Service's address has already been replaced by a pod's: what counts is
 the pods' own port. Pure; works on a snapshot.
@@ -9,50 +9,75 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from ipaddress import ip_network
 
-from newt_tunnel.cluster.blocks import objections
-from newt_tunnel.cluster.entry_result import Entry, Found, listed
 from newt_tunnel.cluster.findings import Finding, info, warning
-from newt_tunnel.cluster.pods import named, on_the_node, pod_findings
-from newt_tunnel.cluster.probe_targets import through_service
-from newt_tunnel.cluster.snapshot import Endpoints, Service, ServicePort, Snapshot
-from newt_tunnel.egress.model import Pods, PortRange, Rule
+from newt_tunnel.cluster.lookup.entry import Followed, KeyedTarget
+from newt_tunnel.cluster.lookup.outside import objections
+from newt_tunnel.cluster.lookup.selection import Selection, select, target_numbers
+from newt_tunnel.cluster.reading.snapshot import Endpoints, Service, ServicePort, Snapshot
+from newt_tunnel.cluster.text import listed
+from newt_tunnel.egress.cluster_proof import Contact
+from newt_tunnel.egress.model import Pods, PortRange, Protocol, Rule
 from newt_tunnel.settings.cluster_types import ServiceRef
 
 
-def follow_service(entry: Entry, ref: ServiceRef, snapshot: Snapshot) -> Found:
-    """From a Service and its port to pods and theirs."""
+def follow_service(entry: KeyedTarget, ref: ServiceRef, snapshot: Snapshot) -> Followed:
     service = snapshot.service(ref)
     if service is None:
-        return Found(findings=(entry.missing("service", _no_service(ref, snapshot)),))
+        return Followed(findings=(entry.missing("service", _no_service(ref, snapshot)),))
     if service.external_name is not None:
         text = (
             f"{ref} is only another name for {service.external_name}; write "
             f"`host: {service.external_name}` with the port that is dialled there"
         )
-        return Found(findings=(entry.missing("service", text),))
+        return Followed(findings=(entry.missing("service", text),))
     ports, findings = _service_ports(entry, service)
     if findings:
-        return Found(findings=findings)
-    if not service.selector:
-        return _follow_endpoints(entry, service, ports, snapshot)
-    pods = snapshot.selected(ref.namespace, service.selector)
+        return Followed(findings=findings)
+    if service.selector:
+        return _follow_selector(entry, service, ports, snapshot)
+    return _follow_endpoints(entry, service, ports, snapshot)
+
+
+def _follow_selector(
+    entry: KeyedTarget, service: Service, ports: tuple[ServicePort, ...], snapshot: Snapshot
+) -> Followed:
+    destination = Pods(service.ref.namespace, service.selector)
     numbers = [PortRange.single(port.target) for port in ports if isinstance(port.target, int)]
-    names = [named(port.target, pods, entry) for port in ports if isinstance(port.target, str)]
-    destination = Pods(ref.namespace, service.selector)
-    rules = (entry.rule(destination, numbers, names),)
-    return Found(
-        rules=(*rules, *on_the_node(entry, pods, rules[0])),
-        dialled=(through_service(entry, service, ports, pods),),
+    names = [port.target for port in ports if isinstance(port.target, str)]
+    selection = select(entry, destination, numbers, names, snapshot)
+    return Followed(
+        rules=selection.rules,
+        dialled=(
+            entry.dialled(
+                _at_the_service(service, ports)
+                or _at_a_pod(selection, ports, entry.target.protocol)
+            ),
+        ),
         findings=(
             info(
                 entry.key,
-                f"{ref} {_dialled_ports(ports)} leads to pods {destination}, port "
-                f"{rules[0].ports_text}",
+                f"{service.ref} {_dialled_ports(ports)} leads to pods {destination}, port "
+                f"{selection.rule.ports_text}",
             ),
             *_headless(entry, service, ports),
-            *pod_findings(entry, destination, pods, rules[0]),
+            *selection.findings,
         ),
     )
+
+
+def _at_the_service(service: Service, ports: Iterable[ServicePort]) -> list[Contact]:
+    """As clients dial; none for a headless Service."""
+    return [Contact(address, port.port) for port in ports for address in service.addresses[:1]]
+
+
+def _at_a_pod(
+    selection: Selection, ports: Iterable[ServicePort], protocol: Protocol
+) -> list[Contact]:
+    return [
+        contact
+        for port in ports
+        for contact in selection.contacts(target_numbers(port, selection.pods, protocol))
+    ]
 
 
 def _no_service(ref: ServiceRef, snapshot: Snapshot) -> str:
@@ -66,7 +91,7 @@ def _no_service(ref: ServiceRef, snapshot: Snapshot) -> str:
 
 
 def _service_ports(
-    entry: Entry, service: Service
+    entry: KeyedTarget, service: Service
 ) -> tuple[tuple[ServicePort, ...], tuple[Finding, ...]]:
     """The Service's ports that the entry names, or what is wrong with it."""
     found: list[ServicePort] = []
@@ -95,7 +120,9 @@ def _service_ports(
     return tuple(found), tuple(findings)
 
 
-def _headless(entry: Entry, service: Service, ports: Iterable[ServicePort]) -> Iterator[Finding]:
+def _headless(
+    entry: KeyedTarget, service: Service, ports: Iterable[ServicePort]
+) -> Iterator[Finding]:
     if service.addresses:
         return
     for port in ports:
@@ -108,9 +135,9 @@ def _headless(entry: Entry, service: Service, ports: Iterable[ServicePort]) -> I
 
 
 def _follow_endpoints(
-    entry: Entry, service: Service, ports: tuple[ServicePort, ...], snapshot: Snapshot
-) -> Found:
-    """A Service without a selector leads to the addresses that somebody wrote down."""
+    entry: KeyedTarget, service: Service, ports: tuple[ServicePort, ...], snapshot: Snapshot
+) -> Followed:
+    """Without a selector it leads to the addresses in its EndpointSlices."""
     rules: list[Rule] = []
     for slice_ in snapshot.endpoints_of(service.ref):
         numbers = _slice_ports(slice_, ports)
@@ -121,11 +148,12 @@ def _follow_endpoints(
             f"{service.ref} has no selector and no endpoints; give it an EndpointSlice, or write "
             "the target as `host:`"
         )
-        return Found(findings=(entry.missing("service", text),))
+        return Followed(findings=(entry.missing("service", text),))
     found = ", ".join(str(rule) for rule in rules)
-    return Found(
+    contacts = _at_the_service(service, ports)
+    return Followed(
         rules=tuple(rules),
-        dialled=(through_service(entry, service, ports, ()),) if service.addresses else (),
+        dialled=(entry.dialled(contacts),) if contacts else (),
         findings=(
             info(
                 entry.key,

@@ -6,14 +6,30 @@ Pure; works on a snapshot.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network
 
-from newt_tunnel.cluster.entry_result import listed
-from newt_tunnel.cluster.findings import Finding, error, warning
-from newt_tunnel.cluster.snapshot import Snapshot
+from newt_tunnel.cluster.findings import Finding, error, info, warning
+from newt_tunnel.cluster.lookup.entry import Followed, KeyedTarget
+from newt_tunnel.cluster.lookup.wide import contains, left_open, widened
+from newt_tunnel.cluster.reading.snapshot import Snapshot
+from newt_tunnel.cluster.text import listed
 from newt_tunnel.egress import registry
 from newt_tunnel.egress.model import Network, Protocol, Rule, WideBlock, destination_text
-from newt_tunnel.settings import dual_stack
+
+
+def follow_block(entry: KeyedTarget, block: Network, snapshot: Snapshot) -> Followed:
+    """An entry that names an address or a block."""
+    destination = widened(block, snapshot) if entry.target.wide else block
+    rule = entry.rule(destination, entry.target.port.ranges)
+    if not entry.is_allowed:
+        return Followed(rules=(rule,))
+    key = f"{entry.key}.{'host' if entry.target.cidr is None else 'cidr'}"
+    findings = [*objections(key, rule, snapshot), *published_here(key, rule, snapshot)]
+    if isinstance(destination, WideBlock):
+        without = listed(destination.excluded) or "anything"
+        findings.append(info(key, f"{block} without {without}"))
+        findings += left_open(key, destination, snapshot)
+    return Followed(rules=(rule,), findings=tuple(findings))
 
 
 def objections(key: str, rule: Rule, snapshot: Snapshot) -> Iterator[Finding]:
@@ -63,14 +79,14 @@ def _not_outside(block: Network, snapshot: Snapshot) -> str | None:
                     f"`service: {service.ref}` with the Service's own port"
                 )
     for what, known, instead in _ranges(snapshot):
-        if _contains(known, block):
+        if contains(known, block):
             return f"is among the cluster's {what} ({known}); write {instead}"
     return None
 
 
 def _too_large(block: Network, snapshot: Snapshot) -> str | None:
     for what, known, _ in _ranges(snapshot):
-        if _contains(block, known):
+        if contains(block, known):
             return (
                 f"contains the cluster's {what} ({known}); write narrower blocks, or `wide: true` "
                 "to allow the rest of it"
@@ -97,42 +113,3 @@ def _ranges(snapshot: Snapshot) -> Iterator[tuple[str, Network, str]]:
         yield "Services", known, "`service: NAMESPACE/NAME`"
     for known in snapshot.pod_ranges:
         yield "pods", known, "`namespace:` and `labels:`, or `service:`"
-
-
-def widened(block: Network, snapshot: Snapshot) -> WideBlock:
-    """A wide block without what even a wide one must not cover."""
-    api = [ip_network(contact.host) for contact in snapshot.api]
-    nodes = [ip_network(address) for address in snapshot.node_addresses]
-    candidates: list[Network] = [
-        *dual_stack.LINK_LOCAL,
-        *snapshot.pod_ranges,
-        *snapshot.service_ranges,
-        *nodes,
-        *snapshot.node_networks,
-        *api,
-    ]
-    if registry.held_block(block) is not None:
-        candidates += [
-            holder
-            for one in candidates
-            if isinstance(one, IPv4Network)
-            for holder in registry.holders(one)
-        ]
-    holes = {hole for hole in candidates if _contains(block, hole) and hole != block}
-    outermost = [
-        hole
-        for hole in holes
-        if not any(_contains(other, hole) for other in holes if other != hole)
-    ]
-    return WideBlock(
-        block,
-        tuple(sorted(outermost, key=lambda hole: (int(hole.network_address), hole.prefixlen))),
-    )
-
-
-def _contains(one: Network, other: Network) -> bool:
-    return (
-        one.version == other.version
-        and other.network_address in one
-        and one.prefixlen <= other.prefixlen
-    )

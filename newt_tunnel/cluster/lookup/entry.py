@@ -1,4 +1,4 @@
-"""What the look-up of one entry gives: rules, ways to try them, and what there is to say."""
+"""An entry of the stack file, and what following it gives. Pure."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from newt_tunnel.cluster.findings import Finding, error, warning
-from newt_tunnel.egress.cluster_proof import Dialled
+from newt_tunnel.egress.cluster_proof import Contact, Dialled
 from newt_tunnel.egress.model import Destination, PortName, PortRange, Rule
+from newt_tunnel.settings.stack import KubernetesSettings
 from newt_tunnel.settings.targets import Target
 
 MUST_NOT_REACH = "mustNotReach"
-#: Enough to recognise what was meant.
-_SHOWN = 6
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
-    """Without an error among ``findings`` the rules are complete."""
+class Followed:
+    """Rules, ways to try them, and what there is to say. Without an error among ``findings`` the
+    rules are complete.
+    """
 
     rules: tuple[Rule, ...] = ()
     dialled: tuple[Dialled, ...] = ()
@@ -25,8 +26,8 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Entry:
-    """An entry and the key it stands under: ``egress[2]``."""
+class KeyedTarget:
+    """An entry, with its key in the stack file: ``egress[2]``."""
 
     key: str
     target: Target
@@ -54,16 +55,31 @@ class Entry:
             reason=self.target.reason,
         )
 
+    def dialled(self, contacts: Iterable[Contact]) -> Dialled:
+        """How the proof tries it."""
+        return Dialled(
+            name=self.target.name,
+            protocol=self.target.protocol,
+            contacts=tuple(contacts),
+            must_reach=self.is_allowed,
+        )
+
     def missing(self, part: str, text: str) -> Finding:
-        """Something that is not there: newt's loss, but what is forbidden cannot be tried."""
+        """What is missing is an error where newt needs it, and a warning where the proof would have
+        tried it.
+        """
         key = f"{self.key}.{part}"
         if self.is_allowed:
             return error(key, text)
         return warning(key, f"{text}; the proof cannot try it")
 
 
-def listed(items: Iterable[object]) -> str:
-    """The first few of them."""
-    texts = list(dict.fromkeys(str(item) for item in items))
-    more = f" and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else ""
-    return ", ".join(texts[:_SHOWN]) + more
+def entries_of(settings: KubernetesSettings) -> tuple[KeyedTarget, ...]:
+    return tuple(
+        KeyedTarget(target.key(f"{key}[{index}]"), target)
+        for key, targets in (
+            ("egress", settings.egress),
+            (MUST_NOT_REACH, settings.must_not_reach),
+        )
+        for index, target in enumerate(targets)
+    )

@@ -1,8 +1,7 @@
-"""What is in newt's namespace already: objects that are not ours, and access that we did not give.
-What of ours is missing or replaced is ``drift``'s.
+"""Objects in newt's namespace that are not this stack's, and access that others give newt.
 
-NetworkPolicies add up, and Pulumi's refresh does not see what was added to one by hand. Pure; works
-on what was read.
+NetworkPolicies add up. What is missing of ours, or replaced, is found by ``drift``. Pure; works on
+what was read.
 """
 
 from __future__ import annotations
@@ -11,23 +10,17 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from newt_tunnel.cluster.entry_result import listed
 from newt_tunnel.cluster.findings import Finding, error, warning
-from newt_tunnel.cluster.snapshot import NetworkPolicy, Snapshot
-from newt_tunnel.egress.network_policy import RENDERED_ANNOTATION
-from newt_tunnel.egress.policy_statements import Statement, opened, statements
+from newt_tunnel.cluster.reading.snapshot import NetworkPolicy, Snapshot
+from newt_tunnel.cluster.state.expected import NAMESPACE, NETWORK_POLICY, OWNER
+from newt_tunnel.cluster.state.policy_changes import listed_statements, removal
+from newt_tunnel.cluster.text import kubectl
+from newt_tunnel.egress.policy_statements import opened
 
-#: Annotation of everything of ours: ``project/stack``.
-OWNER = "newt-tunnel/owner"
-
-NAMESPACE = "Namespace"
-NETWORK_POLICY = "NetworkPolicy"
 _TOKENS = {
     NAMESPACE: "kubernetes:core/v1:Namespace",
     NETWORK_POLICY: "kubernetes:networking.k8s.io/v1:NetworkPolicy",
 }
-#: Of one statement; how many are shown is ``listed``'s.
-_LONGEST_TEXT = 160
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +35,7 @@ class Owned:
 def existing_objects(
     snapshot: Snapshot,
     namespace: str,
-    expected: Iterable[Owned],
+    owned: Iterable[Owned],
     owner: str,
     *,
     is_deployed: bool = False,
@@ -54,7 +47,7 @@ def existing_objects(
     """
     return tuple(
         _taken(snapshot, namespace, one, owner, found)
-        for one in expected
+        for one in owned
         if (found := _annotations(snapshot, namespace, one)) is not None
         and found.get(OWNER) != owner
         and not (is_deployed and OWNER not in found)
@@ -88,56 +81,13 @@ def _taken(
         where, identity = "", one.name
     else:
         where, identity = f" --namespace {namespace}", f"{namespace}/{one.name}"
-    kubectl = f"{_kubectl(snapshot)}{where}"
+    command = f"{kubectl(snapshot.context)}{where}"
     return error(
         "kubernetes.namespace",
         f"{text} and is not of this stack; write another kubernetes.namespace, or take it over: "
-        f"{kubectl} annotate {one.kind.lower()} {one.name} {OWNER}={owner} && "
+        f"{command} annotate {one.kind.lower()} {one.name} {OWNER}={owner} && "
         f"pulumi import {_TOKENS[one.kind]} {one.resource} {identity} --protect=false --yes",
     )
-
-
-def changed_by_hand(
-    snapshot: Snapshot, own: Mapping[str, Mapping[str, Any]]
-) -> tuple[Finding, ...]:
-    """A warning for each policy of ours that says more or less than it was rendered with, by what
-    it remembers of that itself: for a stack of whose update nothing is recorded yet.
-
-    ``own`` are the program's policies: name to spec, as rendered now.
-    """
-    return tuple(
-        warning(
-            f"NetworkPolicy {policy.name}",
-            f"was changed by hand, which Pulumi does not see; {text}; "
-            f"{_removal(snapshot, policy)} && pulumi up --refresh (newt is shut meanwhile)",
-        )
-        for policy in snapshot.policies
-        if policy.name in own and (text := difference(policy, own[policy.name]))
-    )
-
-
-def difference(policy: NetworkPolicy, rendered: Mapping[str, Any]) -> str:
-    """What ``policy`` says beside or instead of ``rendered``, in words; empty where it is nothing.
-
-    A policy of ours remembers what it was rendered with: a change of the stack file is not taken
-    for one by hand.
-    """
-    now = {one.fingerprint: one for one in statements(rendered)}
-    there = {one.fingerprint: one for one in statements(policy.spec)}
-    remembered = policy.annotations.get(RENDERED_ANNOTATION)
-    was = set(now) if remembered is None else set(remembered.split())
-    added = [one for fingerprint, one in there.items() if fingerprint not in was]
-    gone = was - there.keys()
-    missing = [one for fingerprint, one in now.items() if fingerprint in gone]
-    differences = []
-    if added:
-        differences.append(f"added: {_listed(added)}")
-    if missing:
-        differences.append(f"missing: {_listed(missing)}")
-    if len(gone) > len(missing):
-        # The stack file has changed since, and only its words would say what they were.
-        differences.append(f"missing of an earlier stack file: {len(gone) - len(missing)}")
-    return "; ".join(differences)
 
 
 def foreign_access(
@@ -162,26 +112,8 @@ def _foreign(
         yield warning(
             f"NetworkPolicy {policy.name}",
             "is not of this program and selects newt's pods; policies add up, and it allows: "
-            f"{_listed(access)}; {_removal(snapshot, policy)}",
+            f"{listed_statements(access)}; {removal(snapshot, policy)}",
         )
-
-
-def _removal(snapshot: Snapshot, policy: NetworkPolicy) -> str:
-    return (
-        f"remove it: {_kubectl(snapshot)} --namespace {policy.namespace} delete networkpolicy "
-        f"{policy.name}"
-    )
-
-
-def _kubectl(snapshot: Snapshot) -> str:
-    return f"kubectl --context {snapshot.context}" if snapshot.context else "kubectl"
-
-
-def _listed(found: Iterable[Statement]) -> str:
-    return listed(
-        one.text if len(one.text) <= _LONGEST_TEXT else f"{one.text[:_LONGEST_TEXT]}..."
-        for one in found
-    )
 
 
 def _selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:

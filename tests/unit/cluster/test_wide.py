@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from newt_tunnel.cluster.nodes import networks
-from newt_tunnel.cluster.snapshot import Snapshot
+from newt_tunnel.cluster.reading.objects import node_networks
+from newt_tunnel.cluster.reading.snapshot import Snapshot
 from newt_tunnel.egress.model import WideBlock
 from tests.unit.cluster.home import COREDNS, HOME, looked_up
 
@@ -48,7 +48,7 @@ def in_network(*blocks: str) -> Snapshot:
 def test_a_nodes_network_is_known_by_what_is_noted_on_it(
     annotations: dict[str, str], found: list[str]
 ) -> None:
-    assert [str(one) for one in networks(annotations)] == found
+    assert [str(one) for one in node_networks(annotations)] == found
 
 
 def test_the_nodes_own_network_is_left_out_where_it_is_known() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from newt_tunnel.cluster import OWNER, Owned, changed_by_hand, existing_objects, foreign_access
-from newt_tunnel.cluster.snapshot import Namespace, NetworkPolicy, Snapshot
+from newt_tunnel.cluster.reading.snapshot import Namespace, NetworkPolicy, Snapshot
 from newt_tunnel.egress.network_policy import annotations_of, deny_all, newt_policy
 from newt_tunnel.egress.network_policy import rendered as remembered
 from tests.unit.cluster.home import HOME, looked_up

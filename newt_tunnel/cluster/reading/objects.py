@@ -5,12 +5,12 @@ Pure; one function per kind.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address, ip_interface, ip_network
 from typing import Any
 
-from newt_tunnel.cluster import nodes
-from newt_tunnel.cluster.snapshot import (
+from newt_tunnel.cluster.reading.snapshot import (
     ContainerPort,
     EndpointPort,
     Endpoints,
@@ -28,6 +28,15 @@ Object = Mapping[str, Any]
 
 _SERVICE_OF_SLICE = "kubernetes.io/service-name"
 _FINISHED = ("Succeeded", "Failed")
+#: Where enforcers and CNIs note a node's address together with its network, as ``ADDRESS/LENGTH``:
+#: a plain text, or a JSON object of such texts. Kubernetes itself knows addresses only.
+_NOTED = (
+    # calico/libcalico-go/lib/backend/k8s/resources/node.go
+    "projectcalico.org/IPv4Address",
+    "projectcalico.org/IPv6Address",
+    # ovn-kubernetes/go-controller/pkg/util/node_annotations.go
+    "k8s.ovn.org/node-primary-ifaddr",
+)
 _NO_ADDRESS = ("", "None")
 
 
@@ -150,7 +159,7 @@ def node(found: Object) -> Node:
             for block in spec.get("podCIDRs") or [spec.get("podCIDR") or ""]
             if block
         ),
-        networks=tuple(nodes.networks(metadata.get("annotations") or {})),
+        networks=tuple(node_networks(metadata.get("annotations") or {})),
     )
 
 
@@ -158,6 +167,26 @@ def _node_addresses(status: Object) -> Iterator[Address]:
     for address in status.get("addresses") or ():
         if address["type"] in ("InternalIP", "ExternalIP"):
             yield ip_address(address["address"])
+
+
+def node_networks(annotations: Mapping[str, str]) -> Iterator[Network]:
+    """A node's own networks, by what is noted on it."""
+    for key in _NOTED:
+        for text in _noted_texts(annotations.get(key, "")):
+            try:
+                yield ip_interface(text).network
+            except ValueError:
+                # Not in this form: then it is not known.
+                continue
+
+
+def _noted_texts(noted: str) -> tuple[str, ...]:
+    if not noted.startswith("{"):
+        return (noted,) if noted else ()
+    try:
+        return tuple(str(text) for text in json.loads(noted).values())
+    except ValueError:
+        return ()
 
 
 def service_range(found: Object) -> Iterator[Network]:

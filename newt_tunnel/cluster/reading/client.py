@@ -1,30 +1,21 @@
-"""Reads a cluster with the official Python client: the only module that talks to it.
+"""The official Python client, reduced to lists: the only module that talks to an API server.
 
-Lists only, and no more than the look-ups need. The client is imported when it is used, because a
-Docker stack has none. Errors say what was asked and never what a kubeconfig or a server contained.
+The client is imported when it is used, because a Docker stack has none. Errors say what was asked,
+and never quote a kubeconfig or an answer, which may hold secrets.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import Any, TypeVar
 
 import yaml
 
-from newt_tunnel.cluster import installed, objects
-from newt_tunnel.cluster.deadline import within
-from newt_tunnel.cluster.errors import ClusterUnreachable, ClusterUnreadable
-from newt_tunnel.cluster.installed import Installed
-from newt_tunnel.cluster.objects import Object
-from newt_tunnel.cluster.snapshot import API_SERVICE, Namespace, Snapshot
-from newt_tunnel.settings.cluster_types import ServiceRef
-from newt_tunnel.settings.stack import KubernetesSettings
+from newt_tunnel.cluster.reading.objects import Object
 
-#: Until the first answer, everything included: names, credential helpers, several addresses.
-FIRST_ANSWER_SECONDS = 8.0
 _CONNECT_SECONDS = 3.0
 _READ_SECONDS = 20.0
 #: The user's own cluster under its own name, where no context is written.
@@ -38,112 +29,39 @@ _METADATA = f"{_JSON};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _Value = TypeVar("_Value")
 
 
-def read(settings: KubernetesSettings, kubeconfig: str | None) -> Snapshot:
-    """What the look-ups of ``settings`` need to know."""
-    kubernetes = settings.kubernetes
-    name = kubernetes.context or _UNNAMED
-    own = kubernetes.namespace
-    client, namespaces = _first_answer(name, kubernetes.context, kubeconfig)
-    there = {namespace.name for namespace in namespaces}
-    asked = [one for one in sorted(_namespaces(settings)) if one in there]
-    return Snapshot(
-        context=kubernetes.context,
-        namespaces=tuple(namespaces),
-        services=tuple(client.each("/api/v1/services", objects.service)),
-        endpoints=tuple(
-            found
-            for one in asked
-            for found in client.several_each(
-                f"/apis/discovery.k8s.io/v1/namespaces/{one}/endpointslices", objects.endpoints
-            )
-        ),
-        pods=tuple(
-            found
-            for one in asked
-            for found in client.several_each(f"/api/v1/namespaces/{one}/pods", objects.pod)
-        ),
-        # Not everybody may list nodes, and not every version has the ranges of Services.
-        nodes=tuple(client.each("/api/v1/nodes", objects.node, optional=True)),
-        service_ranges=tuple(
-            client.several_each(
-                "/apis/networking.k8s.io/v1/servicecidrs", objects.service_range, optional=True
-            )
-        ),
-        policies=tuple(
-            client.each(
-                f"/apis/networking.k8s.io/v1/namespaces/{own}/networkpolicies",
-                objects.network_policy,
-            )
-        ),
-        installed=installed_in(client, own) if own in there else Installed(),
-    )
+class ClusterError(Exception):
+    """Why a cluster could not be read."""
 
 
-def installed_in(client: _Client, namespace: str) -> Installed:
-    """newt's own objects. Not every user may list all of them."""
-    core = f"/api/v1/namespaces/{namespace}"
-    secrets = client.known(f"{core}/secrets", lambda one: [one], metadata_only=True)
-    return Installed(
-        pods=client.known(f"{core}/pods", installed.pod),
-        deployments=client.known(
-            f"/apis/apps/v1/namespaces/{namespace}/deployments",
-            lambda one: [installed.deployment(one)],
-        ),
-        secrets=None if secrets is None else _each(secrets, installed.named),
-        claims=client.known(f"{core}/persistentvolumeclaims", installed.named),
-        jobs=client.known(f"/apis/batch/v1/namespaces/{namespace}/jobs", installed.named),
-        revisions=None if secrets is None else _each(secrets, installed.revision),
-    )
+class ClusterUnreachable(ClusterError):
+    """No API server answered in time, or it did not let us in."""
+
+    def __init__(self, cluster: str, reason: str) -> None:
+        super().__init__(
+            f"{cluster}: the cluster cannot be reached: {reason}; check that it runs and that this "
+            "machine reaches it"
+        )
 
 
-def _each(
-    items: Iterable[Object], read_one: Callable[[Object], Iterable[_Value]]
-) -> tuple[_Value, ...]:
-    return tuple(found for item in items for found in read_one(item))
+class ClusterUnreadable(ClusterError):
+    """The cluster answers, but not this question."""
+
+    def __init__(self, cluster: str, what: str, reason: str) -> None:
+        super().__init__(f"{cluster}: {what} cannot be read: {reason}")
 
 
-def connect(settings: KubernetesSettings, kubeconfig: str | None) -> _Client:
-    """For a look after an update. The first answer may take as long as any other."""
-    context = settings.kubernetes.context
-    return _Client(context or _UNNAMED, context, kubeconfig)
+def name_of(context: str | None) -> str:
+    """How messages call the cluster."""
+    return context or _UNNAMED
 
 
-def _namespaces(settings: KubernetesSettings) -> Iterator[str]:
-    """Whose pods and endpoints matter."""
-    yield API_SERVICE.namespace
-    yield settings.kubernetes.cluster_dns.namespace
-    canary = settings.kubernetes.gate_canary
-    if canary is not None and isinstance(canary.at, ServiceRef):
-        yield canary.at.namespace
-    for target in (*settings.egress, *settings.must_not_reach):
-        if target.service is not None:
-            yield target.service.namespace
-        if target.namespace is not None:
-            yield target.namespace
+class Client:
+    """One cluster, by its context in the kubeconfig."""
 
-
-def _first_answer(
-    name: str, context: str | None, kubeconfig: str | None
-) -> tuple[_Client, list[Namespace]]:
-    def work() -> tuple[_Client, list[Namespace]]:
-        client = _Client(name, context, kubeconfig)
-        return client, client.each("/api/v1/namespaces", objects.namespace)
-
-    try:
-        return within(FIRST_ANSWER_SECONDS, work)
-    except TimeoutError:
-        raise ClusterUnreachable(
-            name, f"no answer within {FIRST_ANSWER_SECONDS:.0f} seconds"
-        ) from None
-
-
-class _Client:
-    """The official client, reduced to lists."""
-
-    def __init__(self, name: str, context: str | None, kubeconfig: str | None) -> None:
+    def __init__(self, context: str | None, kubeconfig: str | None) -> None:
         client: Any = import_module("kubernetes.client")
         config: Any = import_module("kubernetes.config")
-        self._name = name
+        self._name = name_of(context)
         configuration = client.Configuration()
         # One attempt: the client's own three would take three times as long to fail.
         configuration.retries = False
@@ -166,7 +84,7 @@ class _Client:
             # Whatever it says may quote the file.
             whose = "the kubeconfig" if kubeconfig is not None else "this machine's kubeconfig"
             raise ClusterUnreadable(
-                name, whose, "it is missing, is no kubeconfig, or has no such context"
+                self._name, whose, "it is missing, is no kubeconfig, or has no such context"
             ) from None
         self._api: Any = client.ApiClient(configuration)
 
@@ -197,7 +115,7 @@ class _Client:
     ) -> tuple[_Value, ...] | None:
         """The same, with None where this user may not list them."""
         items = self._listed(path, _METADATA if metadata_only else _JSON, optional=True)
-        return None if items is None else _each(items, read_one)
+        return None if items is None else values(items, read_one)
 
     def _items(self, path: str, *, optional: bool) -> Iterable[Any]:
         found = self._listed(path, _JSON, optional=optional)
@@ -234,6 +152,12 @@ class _Client:
             return response.status, response.read()
         except Exception as problem:
             raise ClusterUnreachable(self._name, _reason(problem)) from None
+
+
+def values(
+    items: Iterable[Object], read_one: Callable[[Object], Iterable[_Value]]
+) -> tuple[_Value, ...]:
+    return tuple(found for item in items for found in read_one(item))
 
 
 def _reason(problem: BaseException) -> str:

@@ -1,49 +1,49 @@
-"""The nodes' own network, and what a wide block opens of it.
+"""Wide blocks: what is left out of one, and what it opens of the nodes all the same.
 
 A NetworkPolicy is a list of addresses, and nodes come and go: where their network is known it is
-left out of a wide block as a whole, and elsewhere every preview says what is inside. Pure.
+left out as a whole, and elsewhere every preview says what is inside. Pure.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
-from ipaddress import ip_interface
+from collections.abc import Iterator
+from ipaddress import IPv4Network, ip_network
 
-from newt_tunnel.cluster.entry_result import listed
 from newt_tunnel.cluster.findings import Finding, warning
-from newt_tunnel.cluster.snapshot import Snapshot
+from newt_tunnel.cluster.reading.snapshot import Snapshot
+from newt_tunnel.cluster.text import listed
+from newt_tunnel.egress import registry
 from newt_tunnel.egress.model import Network, WideBlock
-
-#: Where enforcers and CNIs note a node's address together with its network, as ``ADDRESS/LENGTH``:
-#: a plain text, or a JSON object of such texts. Kubernetes itself knows addresses only.
-_NOTED = (
-    # calico/libcalico-go/lib/backend/k8s/resources/node.go
-    "projectcalico.org/IPv4Address",
-    "projectcalico.org/IPv6Address",
-    # ovn-kubernetes/go-controller/pkg/util/node_annotations.go
-    "k8s.ovn.org/node-primary-ifaddr",
-)
+from newt_tunnel.settings import dual_stack
 
 
-def networks(annotations: Mapping[str, str]) -> Iterator[Network]:
-    """A node's own networks, by what is noted on it."""
-    for key in _NOTED:
-        for text in _texts(annotations.get(key, "")):
-            try:
-                yield ip_interface(text).network
-            except ValueError:
-                # Not in this form: then it is not known.
-                continue
-
-
-def _texts(noted: str) -> tuple[str, ...]:
-    if not noted.startswith("{"):
-        return (noted,) if noted else ()
-    try:
-        return tuple(str(text) for text in json.loads(noted).values())
-    except ValueError:
-        return ()
+def widened(block: Network, snapshot: Snapshot) -> WideBlock:
+    """A wide block without what even a wide one must not cover."""
+    api = [ip_network(contact.host) for contact in snapshot.api]
+    nodes = [ip_network(address) for address in snapshot.node_addresses]
+    candidates: list[Network] = [
+        *dual_stack.LINK_LOCAL,
+        *snapshot.pod_ranges,
+        *snapshot.service_ranges,
+        *nodes,
+        *snapshot.node_networks,
+        *api,
+    ]
+    if registry.held_block(block) is not None:
+        candidates += [
+            holder
+            for one in candidates
+            if isinstance(one, IPv4Network)
+            for holder in registry.holders(one)
+        ]
+    holes = {hole for hole in candidates if contains(block, hole) and hole != block}
+    outermost = [
+        hole for hole in holes if not any(contains(other, hole) for other in holes if other != hole)
+    ]
+    return WideBlock(
+        block,
+        tuple(sorted(outermost, key=lambda hole: (int(hole.network_address), hole.prefixlen))),
+    )
 
 
 def left_open(key: str, block: WideBlock, snapshot: Snapshot) -> Iterator[Finding]:
@@ -77,4 +77,12 @@ def _covers(known: Network, block: WideBlock) -> bool:
         known.version == block.network.version
         and known.network_address not in block.network
         and block.network.network_address not in known
+    )
+
+
+def contains(one: Network, other: Network) -> bool:
+    return (
+        one.version == other.version
+        and other.network_address in one
+        and one.prefixlen <= other.prefixlen
     )

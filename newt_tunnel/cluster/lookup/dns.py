@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from ipaddress import ip_network
 
-from newt_tunnel.cluster.entry_result import Found, listed
 from newt_tunnel.cluster.findings import Finding, error, warning
-from newt_tunnel.cluster.snapshot import Pod, Snapshot
+from newt_tunnel.cluster.lookup.entry import Followed
+from newt_tunnel.cluster.reading.snapshot import Pod, Snapshot
+from newt_tunnel.cluster.text import listed
 from newt_tunnel.egress.cluster_proof import Contact, Dialled
 from newt_tunnel.egress.model import (
     DNS_PORT,
@@ -32,16 +33,16 @@ _TRANSPORTS = (Protocol.UDP, Protocol.TCP)
 _NODE_LOCAL_LABEL = ("k8s-app", "node-local-dns")
 
 
-def follow(dns: Dns, cluster_dns: ClusterDns, snapshot: Snapshot) -> Found:
+def follow(dns: Dns, cluster_dns: ClusterDns, snapshot: Snapshot) -> Followed:
     """Whom newt may ask."""
     rules = list(dns_rules(dns))
     if dns.anywhere and snapshot.has_ipv6:
         rules += [_rule(EVERYWHERE6, protocol) for protocol in _TRANSPORTS]
     findings = list(_resolvers(dns, snapshot))
     if not dns.cluster:
-        return Found(rules=tuple(rules), findings=tuple(findings))
+        return Followed(rules=tuple(rules), findings=tuple(findings))
     pods = snapshot.selected(cluster_dns.namespace, cluster_dns.labels)
-    return Found(
+    return Followed(
         rules=(*_pod_rules(cluster_dns, pods), *rules),
         dialled=tuple(_dialled(snapshot, pods)),
         findings=(*findings, *_pod_findings(dns, cluster_dns, pods, snapshot)),
@@ -118,8 +119,7 @@ def _dialled(snapshot: Snapshot, pods: Iterable[Pod]) -> Iterator[Dialled]:
     """Through the DNS Service, as newt asks."""
     asked = set(pods)
     for service in snapshot.services:
-        selected = snapshot.selected(service.ref.namespace, service.selector)
-        if not (service.selector and service.addresses and asked.intersection(selected)):
+        if not (service.addresses and asked.intersection(snapshot.pods_behind(service))):
             continue
         for protocol in _TRANSPORTS:
             if any(

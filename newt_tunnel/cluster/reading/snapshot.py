@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_network
 from typing import Any
 
-from newt_tunnel.cluster.installed import Installed
+from newt_tunnel.cluster.reading.installed import Installed
 from newt_tunnel.egress.cluster_proof import Contact
 from newt_tunnel.egress.model import Address, Labels, Network
 from newt_tunnel.settings.cluster_types import ServiceRef
@@ -144,6 +144,10 @@ class Snapshot:
         return tuple(
             pod for pod in self.pods if pod.namespace == namespace and wanted <= set(pod.labels)
         )
+
+    def pods_behind(self, service: Service) -> tuple[Pod, ...]:
+        """The pods that it selects; none where it has no selector."""
+        return self.selected(service.ref.namespace, service.selector) if service.selector else ()
 
     def namespace(self, name: str) -> Namespace | None:
         return next((one for one in self.namespaces if one.name == name), None)

@@ -8,8 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from newt_tunnel.cluster import Unconfined, after_update, confirm_confined
-from newt_tunnel.cluster.installed import Deployment, Installed, NewtPod, Revision
+from newt_tunnel.cluster import Unconfined, confirm_confined
+from newt_tunnel.cluster.reading.installed import Deployment, Installed, NewtPod, Revision
+from newt_tunnel.cluster.state import after_update
 from newt_tunnel.egress.network_policy import DIGEST_ANNOTATION
 from tests.unit.settings.example import cluster_settings
 

@@ -1,4 +1,7 @@
-"""Shell programs that run in pods of newt's own image: the gate before newt, and the probe."""
+"""The shell programs that run in pods of newt's own image.
+
+``newt-gate`` lets newt start when its cage is shut; ``newt-probe`` tries the plan of the proof.
+"""
 
 from __future__ import annotations
 

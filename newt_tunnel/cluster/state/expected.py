@@ -1,7 +1,4 @@
-"""What an update makes in a cluster, and one thing of it that is not so any more.
-
-Pure.
-"""
+"""What an update makes in a cluster, and a difference from it. Pure."""
 
 from __future__ import annotations
 
@@ -11,12 +8,17 @@ from typing import Any
 
 from newt_tunnel.cluster.findings import Finding, drift, warning
 
+#: Annotation of everything of ours: ``project/stack``.
+OWNER = "newt-tunnel/owner"
+
+NAMESPACE = "Namespace"
+NETWORK_POLICY = "NetworkPolicy"
 #: What makes again the objects that no other generation brings back.
 REFRESH = "run `pulumi up --refresh`"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Made:
+class Expected:
     """What an update makes, and how it is recognised in a cluster."""
 
     #: ``project/stack``.
