@@ -1,4 +1,4 @@
-"""What the world did, inside an ``apply``: one sentence instead of a traceback.
+"""Errors inside an ``apply``: a message instead of a traceback for what another machine answered.
 
 Pulumi prints a ``RunError`` as it is, and any other exception with where it was raised.
 """
@@ -14,8 +14,8 @@ _Given = TypeVar("_Given")
 _Found = TypeVar("_Found")
 
 
-def told(what: str, read: Callable[[_Given], _Found]) -> Callable[[_Given], _Found]:
-    """``read`` for an ``apply``: text of another machine that is not in the expected form is a
+def as_run_error(what: str, read: Callable[[_Given], _Found]) -> Callable[[_Given], _Found]:
+    """Wrap ``read`` for an ``apply``: an answer that is not in the expected form raises a
     ``RunError`` that begins with ``what``.
     """
 

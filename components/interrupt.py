@@ -1,4 +1,4 @@
-"""An interrupted program says nothing.
+"""An interrupted program prints nothing.
 
 The engine interrupts the program when it is cancelled, and when another resource has failed. Python
 would print where it happened to be, in the middle of the engine's own account of the failure.
@@ -10,7 +10,7 @@ import sys
 from types import TracebackType
 
 
-def say_nothing() -> None:
+def hide_traceback() -> None:
     """From now on an interrupt ends this process without a traceback; other exceptions show one."""
     usual = sys.excepthook
 

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from components.pasted import SHOWN_OF_A_LINE, folded
+from components.shell_commands import SHOWN_OF_A_LINE, folded
 from tests.unit.components import k3s_home, nas
 
 LONG_CONTEXT = "arn:aws:eks:eu-central-1:123456789012:cluster/the-cluster-of-the-platform-team"

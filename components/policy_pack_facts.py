@@ -7,6 +7,6 @@ from typing import Any
 from newt_tunnel.settings.stack import AnySettings
 
 
-def facts(settings: AnySettings) -> dict[str, Any]:
+def policy_pack_facts(settings: AnySettings) -> dict[str, Any]:
     """Outputs of the tunnel's component."""
     return {"proofMode": settings.proof.value, "reasons": settings.reasons.given()}
