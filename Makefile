@@ -98,6 +98,10 @@ golden: $(VENV)/.ready ## rewrite the golden files from what is rendered and dec
 	@$(PYTHON) -m pytest tests/unit/egress -q --update-golden
 	@$(PYTHON) -m tests.unit.policies.recorder
 
+.PHONY: check
+check: $(VENV)/.ready ## whether the stack files are valid and what they would allow: all, or STACK=nas
+	@$(PYTHON) -m newt_tunnel check $(if $(filter-out file,$(origin STACK)),-- $(call quoted,$(STACK)))
+
 .PHONY: check-blueprint
 check-blueprint: $(VENV)/.ready ## whether STACK's cage fits its Pangolin blueprint, or BLUEPRINT=path
 	@$(PYTHON) -m newt_tunnel check-blueprint $(if $(BLUEPRINT),--blueprint $(call quoted,$(BLUEPRINT))) \

@@ -25,7 +25,7 @@ PUBLIC_RESOLVER = str(proof.FOREIGN_RESOLVER)
 
 
 class DockerTunnel(pulumi.ComponentResource):
-    """newt on a Docker host, confined. The outputs are the stack's outputs; see the README."""
+    """newt on a Docker host, confined. Its outputs are the stack's (docs/configuration.md)."""
 
     reach: list[dict[str, str]]
     host: str

@@ -22,7 +22,7 @@ from newt_tunnel.settings.stack import KubernetesSettings, Proof
 
 
 class KubernetesTunnel(pulumi.ComponentResource):
-    """newt in a cluster, confined. The outputs are the stack's outputs; see the README."""
+    """newt in a cluster, confined. Its outputs are the stack's (docs/configuration.md)."""
 
     reach: list[dict[str, str]]
     host: str

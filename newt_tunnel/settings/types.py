@@ -25,7 +25,7 @@ _Enum = TypeVar("_Enum", bound=enum.Enum)
 
 @dataclass(frozen=True)
 class Kind:
-    """What a type is called in the README's table."""
+    """What a type is called in docs/configuration.md."""
 
     text: str
 
