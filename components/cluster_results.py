@@ -27,13 +27,15 @@ def confirm(
 
     def look(_: object) -> None:
         try:
-            said = cluster.confirm_confined(settings, kubeconfig(), INSTANCE_LABEL, marks, RELEASE)
+            problems = cluster.confirm_confined(
+                settings, kubeconfig(), INSTANCE_LABEL, marks, RELEASE
+            )
         except cluster.ClusterError as error:
             raise pulumi.RunError(str(error)) from None
-        for sentence in said:
-            pulumi.log.warn(sentence, resource=resource)
+        for problem in problems:
+            pulumi.log.warn(problem, resource=resource)
 
-    # The look before has told a preview all that there is.
+    # A preview has reported all that there is in the look before.
     if not pulumi.runtime.is_dry_run():
         status.apply(look)
 

@@ -20,7 +20,7 @@ from newt_tunnel.settings.docker import Persistence
 from newt_tunnel.settings.secrets import Secrets
 from newt_tunnel.settings.stack import Settings
 
-#: What Docker's resolver asks for a newt that may ask anybody; newt's own default.
+#: What Docker's resolver asks for a newt that may ask any resolver; newt's own default.
 PUBLIC_RESOLVER = str(proof.FOREIGN_RESOLVER)
 
 

@@ -59,8 +59,8 @@ class EgressFirewall(pulumi.ComponentResource):
             add_previous_output_in_env=False,
             opts=pulumi.ResourceOptions(
                 parent=self,
-                # Without a word from the host nothing is known about drift; what the state holds
-                # stands.
+                # Without an answer from the host nothing is known about drift, and the rules stay
+                # as the state holds them.
                 ignore_changes=["create"] if self.generation is None else [],
             ),
         )

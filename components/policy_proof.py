@@ -2,7 +2,7 @@
 
 Enforcement cannot be read from the API, only tried. The plan comes from ``egress``, the trying is
 done by ``newt-probe``. The control runs in a namespace of its own, where no policy of ours
-holds, and tells what is blocked from what nobody answers.
+is in force: it separates what is blocked from what does not answer.
 """
 
 from __future__ import annotations

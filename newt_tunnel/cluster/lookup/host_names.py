@@ -1,7 +1,7 @@
 """Host names of the stack file: their addresses, and what they may not resolve to.
 
-The rules against hostile answers are those of ``newt-egress``: whoever answers for a name must
-not be able to point newt at something it is kept from. Pure; answers and a snapshot come in.
+The rules against hostile answers are those of ``newt-egress``: an answer for a name must
+never point newt at something it is kept from. Pure; answers and a snapshot come in.
 """
 
 from __future__ import annotations

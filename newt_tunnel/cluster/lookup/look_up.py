@@ -31,7 +31,7 @@ from newt_tunnel.settings.stack import KubernetesSettings
 
 @dataclass(frozen=True, kw_only=True)
 class Lookup:
-    """``policy`` and ``gate_canary`` are None where an error stands in the way, or where the
+    """``policy`` and ``gate_canary`` are None where there is an error, or where the
     cluster could not be read.
     """
 

@@ -44,7 +44,7 @@ class Service:
     ports: tuple[ServicePort, ...] = ()
     addresses: tuple[Address, ...] = ()
     balancers: tuple[Address, ...] = ()
-    #: Of an ExternalName Service, the name it stands for.
+    #: Of an ExternalName Service, the name it is another name for.
     external_name: str | None = None
 
 
@@ -124,7 +124,7 @@ class Snapshot:
     endpoints: tuple[Endpoints, ...] = ()
     pods: tuple[Pod, ...] = ()
     nodes: tuple[Node, ...] = ()
-    #: Where Services get their addresses from, as far as the cluster tells.
+    #: Where Services get their addresses from, as far as the cluster lists them.
     service_ranges: tuple[Network, ...] = ()
     #: Of newt's own namespace.
     policies: tuple[NetworkPolicy, ...] = ()

@@ -47,10 +47,10 @@ def confirm_confined(
     release: str,
 ) -> tuple[str, ...]:
     """Raise ``Unconfined`` unless newt's pods carry the policy's selector and the annotations
-    ``marks``. What else is wrong with them comes back in sentences.
+    ``marks``. Return what else is wrong with them.
 
-    A chart may render nothing, or pods that no policy selects: without an error anywhere. And the
-    engine takes a release that somebody has stopped since for unchanged.
+    A chart may render nothing, or pods that no policy selects, without an error anywhere. And the
+    engine takes a release that was stopped since for unchanged.
     """
     client = connect(settings, kubeconfig)
     namespace = settings.kubernetes.namespace
