@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from newt_tunnel.cluster.pod_programs import GATE
+from newt_tunnel.cluster.pod import GATE
 from tests.unit.components.k3s_home import (
     CLAIM,
     CREDENTIALS,

@@ -21,6 +21,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "components": {"egress", "settings", "docker_host", "cluster"},
     "policies": {"egress", "settings", "cluster"},
 }
+#: The rooms of `newt_tunnel.cluster`, and the rooms that each may import.
+CLUSTER_ROOMS: dict[str, set[str]] = {
+    "pod": set(),
+    "reading": set(),
+    "lookup": {"reading"},
+    "state": {"reading"},
+}
 
 
 def imports(file: Path) -> Iterator[str]:
@@ -60,6 +67,24 @@ def test_every_part_of_the_product_has_its_place_in_the_order() -> None:
         if (path / "__init__.py").exists()
     }
     assert folders <= MAY_IMPORT.keys()
+
+
+@pytest.mark.parametrize("room", CLUSTER_ROOMS)
+def test_a_room_of_the_cluster_imports_only_what_is_left_of_it(room: str) -> None:
+    cluster = REPOSITORY / "newt_tunnel" / "cluster"
+    allowed = {room, "findings", "text", *CLUSTER_ROOMS[room]}
+    wrong = [
+        f"{file.relative_to(REPOSITORY)}: {module}"
+        for file in sorted((cluster / room).rglob("*.py"))
+        for module in imports(file)
+        if f"{module}.".startswith("newt_tunnel.cluster.") and module.split(".")[2] not in allowed
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_every_room_of_the_cluster_has_its_place_in_the_order() -> None:
+    cluster = REPOSITORY / "newt_tunnel" / "cluster"
+    assert {path.parent.name for path in cluster.glob("*/__init__.py")} == CLUSTER_ROOMS.keys()
 
 
 def test_the_order_has_no_cycle() -> None:
