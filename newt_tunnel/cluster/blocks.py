@@ -13,7 +13,8 @@ from newt_tunnel.cluster.findings import Finding, error, warning
 from newt_tunnel.cluster.snapshot import Snapshot
 from newt_tunnel.egress import registry
 from newt_tunnel.egress.model import Network, Protocol, Rule, WideBlock, destination_text
-from newt_tunnel.settings import dual_stack
+from newt_tunnel.egress.networks import is_inside
+from newt_tunnel.settings.addresses import LINK_LOCAL
 
 
 def objections(key: str, rule: Rule, snapshot: Snapshot) -> Iterator[Finding]:
@@ -63,14 +64,14 @@ def _not_outside(block: Network, snapshot: Snapshot) -> str | None:
                     f"`service: {service.ref}` with the Service's own port"
                 )
     for what, known, instead in _ranges(snapshot):
-        if _contains(known, block):
+        if is_inside(block, known):
             return f"is among the cluster's {what} ({known}); write {instead}"
     return None
 
 
 def _too_large(block: Network, snapshot: Snapshot) -> str | None:
     for what, known, _ in _ranges(snapshot):
-        if _contains(block, known):
+        if is_inside(known, block):
             return (
                 f"contains the cluster's {what} ({known}); write narrower blocks, or `wide: true` "
                 "to allow the rest of it"
@@ -104,7 +105,7 @@ def widened(block: Network, snapshot: Snapshot) -> WideBlock:
     api = [ip_network(contact.host) for contact in snapshot.api]
     nodes = [ip_network(address) for address in snapshot.node_addresses]
     candidates: list[Network] = [
-        *dual_stack.LINK_LOCAL,
+        *LINK_LOCAL,
         *snapshot.pod_ranges,
         *snapshot.service_ranges,
         *nodes,
@@ -118,21 +119,13 @@ def widened(block: Network, snapshot: Snapshot) -> WideBlock:
             if isinstance(one, IPv4Network)
             for holder in registry.holders(one)
         ]
-    holes = {hole for hole in candidates if _contains(block, hole) and hole != block}
+    holes = {hole for hole in candidates if is_inside(hole, block) and hole != block}
     outermost = [
         hole
         for hole in holes
-        if not any(_contains(other, hole) for other in holes if other != hole)
+        if not any(is_inside(hole, other) for other in holes if other != hole)
     ]
     return WideBlock(
         block,
         tuple(sorted(outermost, key=lambda hole: (int(hole.network_address), hole.prefixlen))),
-    )
-
-
-def _contains(one: Network, other: Network) -> bool:
-    return (
-        one.version == other.version
-        and other.network_address in one
-        and one.prefixlen <= other.prefixlen
     )

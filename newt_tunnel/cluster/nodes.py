@@ -14,6 +14,7 @@ from newt_tunnel.cluster.entry_result import listed
 from newt_tunnel.cluster.findings import Finding, warning
 from newt_tunnel.cluster.snapshot import Snapshot
 from newt_tunnel.egress.model import Network, WideBlock
+from newt_tunnel.egress.networks import is_inside
 
 #: Where enforcers and CNIs note a node's address together with its network, as ``ADDRESS/LENGTH``:
 #: a plain text, or a JSON object of such texts. Kubernetes itself knows addresses only.
@@ -68,12 +69,7 @@ def left_open(key: str, block: WideBlock, snapshot: Snapshot) -> Iterator[Findin
 
 def _covers(known: Network, block: WideBlock) -> bool:
     """Whether the nodes' network is left out: where it is larger than the block it is not."""
-    return any(
-        hole.version == known.version
-        and hole.prefixlen <= known.prefixlen
-        and known.network_address in hole
-        for hole in block.excluded
-    ) or (
+    return any(is_inside(known, hole) for hole in block.excluded) or (
         known.version == block.network.version
         and known.network_address not in block.network
         and block.network.network_address not in known

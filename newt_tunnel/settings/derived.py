@@ -18,11 +18,11 @@ from newt_tunnel.egress.model import PortRange, Protocol, Rule, destination_text
 from newt_tunnel.settings import checks, cluster_checks
 from newt_tunnel.settings.checks import valid, valid_entries
 from newt_tunnel.settings.cluster_types import ServiceRef
-from newt_tunnel.settings.dual_stack import CLUSTER_NAME
 from newt_tunnel.settings.entries import Entry, candidates
 from newt_tunnel.settings.errors import MISSING, Problem, shown
 from newt_tunnel.settings.files import Files
 from newt_tunnel.settings.findings import problems_of
+from newt_tunnel.settings.host_names import CLUSTER_NAME
 from newt_tunnel.settings.newt import Program
 from newt_tunnel.settings.policy import dns_rules
 from newt_tunnel.settings.stack import Shared
@@ -200,7 +200,7 @@ class _Merge:
     def _known(self, entry: AnyEntry, ports: PortRange) -> _Known | None:
         for known in self._allowed.get(_aim(entry), ()):
             for one in known.ports:
-                if one.first <= ports.first and ports.last <= one.last:
+                if one.covers(ports):
                     return known
         return None
 

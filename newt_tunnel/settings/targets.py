@@ -20,10 +20,8 @@ from newt_tunnel.egress.model import (
     Pods,
     Protocol,
 )
-from newt_tunnel.settings import dual_stack
+from newt_tunnel.settings.addresses import is_wide
 from newt_tunnel.settings.cluster_types import (
-    AnyCidr,
-    AnyHost,
     DnsLabel,
     PodLabels,
     PodPorts,
@@ -34,7 +32,7 @@ from newt_tunnel.settings.cluster_types import (
 )
 from newt_tunnel.settings.entries import NamedEntry
 from newt_tunnel.settings.errors import WhenMissing, refuse
-from newt_tunnel.settings.types import Reason, Switch, TransportProtocol
+from newt_tunnel.settings.types import AnyCidr, AnyHost, Reason, Switch, TransportProtocol
 
 #: What an entry can mean.
 Meaning = Pods | ServiceRef | Network | HostName
@@ -140,7 +138,7 @@ class Target(NamedEntry):
                 "applies to a block; write the target as `cidr:`, or remove `wide`",
                 value="(missing)",
             )
-        if value is not None and not wide and dual_stack.is_wide(value):
+        if value is not None and not wide and is_wide(value):
             raise refuse(
                 "is a whole network or more; write narrower blocks, or `wide: true` if it is meant"
             )
