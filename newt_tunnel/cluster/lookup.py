@@ -28,7 +28,6 @@ from newt_tunnel.egress.model import (
     Network,
     Pods,
     Policy,
-    PolicyError,
     Rule,
     WideBlock,
 )
@@ -36,6 +35,7 @@ from newt_tunnel.egress.proof import Probe
 from newt_tunnel.settings.cluster_types import ServiceRef
 from newt_tunnel.settings.pangolin import Endpoint
 from newt_tunnel.settings.policy import (
+    contradictions,
     default_services,
     destinations_of,
     resolved_endpoint,
@@ -281,9 +281,5 @@ class _LookUp:
 
 
 def _overlaps(allowed: tuple[Rule, ...], forbidden: Iterable[Rule]) -> Iterator[Finding]:
-    # One policy per forbidden rule: a policy stops at the first contradiction.
-    for rule in forbidden:
-        try:
-            Policy(allowed=allowed, forbidden=(rule,), resolvers=(), endpoint=None)
-        except PolicyError as problem:
-            yield error(problem.key, f"{problem.value}: {problem.remedy}")
+    for problem in contradictions(allowed, forbidden):
+        yield error(problem.key, f"{problem.value}: {problem.remedy}")

@@ -41,7 +41,6 @@ class Families:
     marks: str
     # words of the remedies
     one: str
-    many: str
     form: str
     example: str
     example_block: str
@@ -88,7 +87,7 @@ class Families:
         text, slash, length = value.partition("/")
         found = self._parsed(text)
         if found is None:
-            raise refuse(f"is not a block of {self.many}; write it like {self.example_block}")
+            raise refuse(f"is not a block of {self.one}es; write it like {self.example_block}")
         bits = found.max_prefixlen
         if not slash:
             one = self.without_prefix.format(address=found, bits=bits)
@@ -130,7 +129,9 @@ class Families:
         if isinstance(value, IPv4Address | IPv6Address):
             return value
         if not isinstance(value, str):
-            raise refuse(f"is not a host; write {self.one} like 10.0.1.50 or a name like gitea.lan")
+            raise refuse(
+                f"is not a host; write an {self.one} like 10.0.1.50 or a name like gitea.lan"
+            )
         if self.in_cluster:
             _refuse_service(value)
         base, slash, _ = value.partition("/")
@@ -144,14 +145,14 @@ class Families:
 
     def _address(self, value: object) -> Address:
         if not isinstance(value, str):
-            raise refuse(f"is not {self.one}; write it like {self.example}, in quotes")
+            raise refuse(f"is not an {self.one}; write it like {self.example}, in quotes")
         self._refuse_ipv6(value)
         text = value
         if IPv6Address in self.types and _IN_BRACKETS.fullmatch(value):
             text = value.strip("[]")
         found = self._parsed(text.partition("/")[0])
         if found is None:
-            raise refuse(f"is not {self.one}; write {self.form}")
+            raise refuse(f"is not an {self.one}; write {self.form}")
         if "/" in value:
             raise refuse(f"is a block; write the one address, {found}")
         return found
@@ -203,8 +204,7 @@ ON_DOCKER_HOST = Families(
     in_cluster=False,
     digits=2,
     marks="/",
-    one="an IPv4 address",
-    many="IPv4 addresses",
+    one="IPv4 address",
     form="four numbers from 0 to 255, like 10.0.1.50",
     example="10.0.1.50",
     example_block="10.0.1.0/24",
@@ -219,8 +219,7 @@ IN_CLUSTER = Families(
     in_cluster=True,
     digits=3,
     marks=":",
-    one="an address",
-    many="addresses",
+    one="address",
     form="it like 10.0.1.50 or fd00::50",
     example="10.0.1.50 or fd00::50",
     example_block="10.0.1.0/24 or fd00:1::/64",

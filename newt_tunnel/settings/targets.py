@@ -18,6 +18,7 @@ from newt_tunnel.egress.model import (
     Labels,
     Network,
     Pods,
+    PortRange,
     Protocol,
 )
 from newt_tunnel.settings.addresses import is_wide
@@ -30,7 +31,7 @@ from newt_tunnel.settings.cluster_types import (
     TargetName,
     TargetPorts,
 )
-from newt_tunnel.settings.entries import NamedEntry
+from newt_tunnel.settings.entries import Entry, NamedEntry
 from newt_tunnel.settings.errors import WhenMissing, refuse
 from newt_tunnel.settings.types import AnyCidr, AnyHost, Reason, Switch, TransportProtocol
 
@@ -155,3 +156,17 @@ class Target(NamedEntry):
             return self.cidr
         assert self.host is not None, "validated: one of the four is set"
         return self.host if isinstance(self.host, str) else ip_network(self.host)
+
+    @property
+    def ranges(self) -> tuple[PortRange, ...]:
+        return self.port.ranges
+
+    @property
+    def port_names(self) -> tuple[str, ...]:
+        return self.port.names
+
+
+#: Of a Docker host or of a cluster.
+AnyEntry = Entry | Target
+#: An entry with the key it has in the file: ``egress[2]``.
+Keyed = tuple[str, AnyEntry]
