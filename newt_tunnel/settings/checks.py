@@ -6,21 +6,21 @@ from collections.abc import Callable, Iterator
 
 from newt_tunnel.egress.model import Rule, destination_text
 from newt_tunnel.egress.registry import not_public
+from newt_tunnel.findings import MISSING, Finding
 from newt_tunnel.settings import cluster_checks, docker_checks
 from newt_tunnel.settings.dns import NONE
-from newt_tunnel.settings.errors import MISSING, Problem
 from newt_tunnel.settings.facts import Facts
 from newt_tunnel.settings.policy import contradictions, entry_rules
 from newt_tunnel.settings.stack import AnySettings, KubernetesSettings, Settings
 
 
-def names(found: Facts) -> Iterator[Problem]:
+def names(found: Facts) -> Iterator[Finding]:
     """Each is the name of one entry."""
     first: dict[str, str] = {}
     for key, entry in found.entries:
         name = entry.name
         if name in first:
-            yield Problem(
+            yield Finding(
                 f"{key}.name",
                 name,
                 f"is the name of {first[name]} as well; rules and reports use it, choose another",
@@ -28,7 +28,7 @@ def names(found: Facts) -> Iterator[Problem]:
         first.setdefault(name, key)
 
 
-def endpoint_addresses(found: Facts) -> Iterator[Problem]:
+def endpoint_addresses(found: Facts) -> Iterator[Finding]:
     """The server's addresses are written where they must be, and are the endpoint's."""
     key = "pangolin.addresses"
     if found.endpoint is None:
@@ -36,19 +36,19 @@ def endpoint_addresses(found: Facts) -> Iterator[Problem]:
     host = found.endpoint.host
     if not isinstance(host, str):
         if not found.addresses_written and not_public(host):
-            yield Problem(
+            yield Finding(
                 key,
                 MISSING,
                 f"pangolin.endpoint {host} is not public; if that is meant write [{host}]",
             )
         if found.addresses is not None and host not in found.addresses:
-            yield Problem(
+            yield Finding(
                 key,
                 ", ".join(str(address) for address in found.addresses),
                 f"lacks {host}, which pangolin.endpoint names and newt will dial; add it",
             )
     elif not found.addresses_written and found.dns is not None and found.dns.is_none:
-        yield Problem(
+        yield Finding(
             key,
             MISSING,
             f"with dns: {NONE} newt cannot look {host} up; write its addresses, like "
@@ -56,13 +56,13 @@ def endpoint_addresses(found: Facts) -> Iterator[Problem]:
         )
 
 
-def names_without_dns(found: Facts) -> Iterator[Problem]:
+def names_without_dns(found: Facts) -> Iterator[Finding]:
     """No name can be looked up."""
     if found.dns is None or not found.dns.is_none:
         return
     for key, entry in found.entries:
         if isinstance(entry.meaning, str):
-            yield Problem(
+            yield Finding(
                 f"{key}.host",
                 entry.meaning,
                 f"is a name, and with dns: {NONE} newt cannot look it up; write its "
@@ -70,14 +70,14 @@ def names_without_dns(found: Facts) -> Iterator[Problem]:
             )
 
 
-def duplicates(found: Facts) -> Iterator[Problem]:
+def duplicates(found: Facts) -> Iterator[Finding]:
     """Each target is allowed once."""
     first: dict[tuple[object, ...], Rule] = {}
     for rule in found.allowed:
         for port in (*rule.ports, *rule.port_names):
             known = first.setdefault((rule.destination, rule.protocol, port), rule)
             if known.name != rule.name:
-                yield Problem(
+                yield Finding(
                     rule.origin,
                     f"{rule.name}, {destination_text(rule.destination)} "
                     f"{port}/{rule.protocol.value}",
@@ -86,14 +86,14 @@ def duplicates(found: Facts) -> Iterator[Problem]:
                 break
 
 
-def overlaps(found: Facts) -> Iterator[Problem]:
+def overlaps(found: Facts) -> Iterator[Finding]:
     """What must not be reached is not allowed."""
     for error in contradictions(found.allowed, entry_rules(found.must_not_reach)):
-        yield Problem(error.key, str(error.value), error.remedy)
+        yield Finding(error.key, str(error.value), error.remedy)
 
 
 #: Of each platform, in the order in which problems are reported.
-_CHECKS: dict[type[AnySettings], tuple[Callable[[Facts], Iterator[Problem]], ...]] = {
+_CHECKS: dict[type[AnySettings], tuple[Callable[[Facts], Iterator[Finding]], ...]] = {
     Settings: (
         names,
         endpoint_addresses,
@@ -116,7 +116,7 @@ _CHECKS: dict[type[AnySettings], tuple[Callable[[Facts], Iterator[Problem]], ...
 }
 
 
-def check(found: Facts) -> Iterator[Problem]:
+def check(found: Facts) -> Iterator[Finding]:
     """Every contradiction between sections, each once."""
     for rule in _CHECKS[found.model]:
         yield from rule(found)

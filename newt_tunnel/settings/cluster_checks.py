@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Set
 
+from newt_tunnel.findings import MISSING, Finding
 from newt_tunnel.settings import secrets
-from newt_tunnel.settings.errors import MISSING, Problem
 from newt_tunnel.settings.facts import Facts, is_written
 from newt_tunnel.settings.targets import Target
 
 
-def own_namespace(found: Facts) -> Iterator[Problem]:
+def own_namespace(found: Facts) -> Iterator[Finding]:
     """newt's policies close it."""
     for key, target in found.egress:
         if not isinstance(target, Target):
@@ -22,7 +22,7 @@ def own_namespace(found: Facts) -> Iterator[Problem]:
         part = "service" if target.service is not None else "namespace"
         where = target.service.namespace if target.service is not None else target.namespace
         if where is not None and where == found.namespace:
-            yield Problem(
+            yield Finding(
                 f"{key}.{part}",
                 str(getattr(target, part)),
                 "is in newt's own namespace, where nothing can be reached; move the target, or "
@@ -30,12 +30,12 @@ def own_namespace(found: Facts) -> Iterator[Problem]:
             )
 
 
-def endpoint_without_dns(found: Facts) -> Iterator[Problem]:
+def endpoint_without_dns(found: Facts) -> Iterator[Finding]:
     """The chart gives newt's pod no hosts file of its own."""
     if found.dns is None or not found.dns.is_none or found.endpoint is None:
         return
     if isinstance(found.endpoint.host, str):
-        yield Problem(
+        yield Finding(
             "pangolin.endpoint",
             str(found.endpoint),
             "is a name, and with dns: none newt's pod cannot look it up; write dns: cluster, or "
@@ -43,7 +43,7 @@ def endpoint_without_dns(found: Facts) -> Iterator[Problem]:
         )
 
 
-def services(found: Facts) -> Iterator[Problem]:
+def services(found: Facts) -> Iterator[Finding]:
     """The same port of the same Service, twice."""
     first: dict[tuple[object, ...], tuple[str, Target]] = {}
     for key, target in found.entries:
@@ -61,14 +61,14 @@ def services(found: Facts) -> Iterator[Problem]:
                     f"overlaps with {known} ({other.name}), which newt may reach; remove one of "
                     "the two"
                 )
-            yield Problem(key, what, remedy)
+            yield Finding(key, what, remedy)
             break
 
 
-def beside_secrets(kubernetes: object, given: Set[str]) -> Iterator[Problem]:
+def beside_secrets(kubernetes: object, given: Set[str]) -> Iterator[Finding]:
     """What depends on which secrets there are."""
     if secrets.KUBECONFIG not in given and not is_written(kubernetes, "context"):
-        yield Problem(
+        yield Finding(
             "kubernetes.context",
             MISSING,
             "write which cluster is meant (kubectl config get-contexts lists them), or run: "

@@ -13,8 +13,9 @@ from pydantic import PlainSerializer, PlainValidator, TypeAdapter, WithJsonSchem
 from pydantic_core import PydanticCustomError
 
 from newt_tunnel.egress.model import Labels, PortName, PortRange
+from newt_tunnel.findings import shown
 from newt_tunnel.settings import ports, shapes
-from newt_tunnel.settings.errors import refuse, shown
+from newt_tunnel.settings.errors import refuse
 from newt_tunnel.settings.types import Kind, as_text, pattern
 
 # names

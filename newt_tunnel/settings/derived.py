@@ -7,13 +7,14 @@ comes after do not tell them apart, except by the key they are reported under.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
-from newt_tunnel.blueprint import faults, reading
+from newt_tunnel.blueprint import reading
 from newt_tunnel.blueprint.exposed import Via
-from newt_tunnel.settings.errors import MISSING, Problem, shown
+from newt_tunnel.findings import Finding, shown, warning
 from newt_tunnel.settings.facts import valid
 from newt_tunnel.settings.files import Files
-from newt_tunnel.settings.merging import KEY, Derived, Merge, Remark
+from newt_tunnel.settings.merging import KEY, Derived, Merge
 from newt_tunnel.settings.newt import Program
 from newt_tunnel.settings.stack import AnySettings, Shared
 
@@ -33,26 +34,22 @@ def derive(tree: Mapping[str, object], model: type[AnySettings], files: Files) -
     try:
         text = files.read(section.file)
     except (OSError, UnicodeDecodeError) as error:
-        derived.problems.append(Problem(_FILE, section.file, _unreadable(error)))
+        derived.problems.append(Finding(_FILE, section.file, _unreadable(error)))
         return derived
     found = reading.read(text, site=section.site, all_ports=frozenset(section.all_ports))
     derived.problems += [_problem(fault, section.file) for fault in found.faults]
     derived.left_out += [
-        Remark(f"{KEY}.{note.where}" if note.where else _FILE, note.text, note.is_warning)
-        for note in found.notes
+        replace(note, key=f"{KEY}.{note.key}" if note.key else _FILE) for note in found.notes
     ]
     Merge(tree, model, derived).add(found.exposures)
     if not found.exposures and not found.faults:
-        derived.left_out.append(
-            Remark(_FILE, f"{section.file} exposes nothing at this site", is_warning=True)
-        )
+        derived.left_out.append(warning(_FILE, f"{section.file} exposes nothing at this site"))
     private = [one for one in found.exposures if one.via is Via.PRIVATE]
     if private and valid(Program, "clients", tree.get("newt", {})) is False:
         derived.left_out.append(
-            Remark(
+            warning(
                 f"{KEY}.{private[0].where}",
                 "newt serves private resources to clients only, and newt.clients is false",
-                is_warning=True,
             )
         )
     return derived
@@ -66,9 +63,7 @@ def _unreadable(error: OSError | UnicodeDecodeError) -> str:
     return f"cannot be read: {error.strerror or shown(str(error))}"
 
 
-def _problem(fault: faults.Fault, file: str) -> Problem:
-    if not fault.where:
-        return Problem(_FILE, file, fault.remedy)
-    value = fault.value
-    text = MISSING if value is faults.MISSING else None if value is None else shown(value)
-    return Problem(f"{KEY}.{fault.where}", text, fault.remedy)
+def _problem(fault: Finding, file: str) -> Finding:
+    if not fault.key:
+        return replace(fault, key=_FILE, value=file)
+    return replace(fault, key=f"{KEY}.{fault.key}")

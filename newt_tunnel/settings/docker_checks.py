@@ -7,14 +7,14 @@ from ipaddress import IPv4Address, IPv4Network, ip_network
 
 from newt_tunnel.egress.cage import IPTABLES_MAX_TARGETS, Firewall
 from newt_tunnel.egress.model import Network, Policy, destination_text
-from newt_tunnel.settings.errors import Problem
+from newt_tunnel.findings import Finding
 from newt_tunnel.settings.facts import Facts
 
 #: Enough to see what a subnet collides with.
 _SHOWN_TARGETS = 5
 
 
-def own_network(found: Facts) -> Iterator[Problem]:
+def own_network(found: Facts) -> Iterator[Finding]:
     """Nothing else may be in newt's subnet."""
     subnet = found.subnet
     if subnet is None:
@@ -22,7 +22,7 @@ def own_network(found: Facts) -> Iterator[Problem]:
     inside: list[str] = []
     for key, block in _reachable(found):
         if subnet.overlaps(block) and block.prefixlen < subnet.prefixlen:
-            yield Problem(
+            yield Finding(
                 key,
                 str(block),
                 f"contains newt's own network, docker.subnet {subnet}; write narrower blocks or "
@@ -33,7 +33,7 @@ def own_network(found: Facts) -> Iterator[Problem]:
     if inside:
         first, rest = inside[:_SHOWN_TARGETS], len(inside) - _SHOWN_TARGETS
         more = f" and {rest} more" if rest > 0 else ""
-        yield Problem(
+        yield Finding(
             "docker.subnet",
             str(subnet),
             f"overlaps with {', '.join(first)}{more}; write a block that nothing else uses",
@@ -64,11 +64,11 @@ def _reachable(found: Facts) -> Iterator[tuple[str, Network]]:
             yield f"{key}.{'host' if entry.cidr is None else 'cidr'}", entry.meaning
 
 
-def size(found: Facts) -> Iterator[Problem]:
+def size(found: Facts) -> Iterator[Finding]:
     """iptables looks at one rule after the other."""
     targets = Policy(allowed=found.allowed, forbidden=(), resolvers=(), endpoint=None).target_count
     if found.firewall is Firewall.IPTABLES and targets > IPTABLES_MAX_TARGETS:
-        yield Problem(
+        yield Finding(
             "docker.firewall",
             Firewall.IPTABLES.value,
             f"{targets} targets are more than the {IPTABLES_MAX_TARGETS} up to which it keeps "

@@ -16,7 +16,8 @@ from typing import Annotated, ClassVar, Self
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 
 from newt_tunnel.egress.model import RESERVED_NAMES, HostName, PortRange, Protocol
-from newt_tunnel.settings.errors import WhenMissing, refuse, shown
+from newt_tunnel.findings import shown
+from newt_tunnel.settings.errors import WhenMissing, refuse
 from newt_tunnel.settings.section import Section
 from newt_tunnel.settings.types import Cidr, Host, Name, Ports, Reason, TransportProtocol
 

@@ -12,8 +12,9 @@ from typing import Annotated, Any
 
 from pydantic import PlainValidator, WithJsonSchema
 
+from newt_tunnel.findings import NOT_SHOWN
 from newt_tunnel.settings import variables
-from newt_tunnel.settings.errors import NOT_SHOWN, refuse
+from newt_tunnel.settings.errors import refuse
 from newt_tunnel.settings.types import Kind
 from newt_tunnel.settings.variable_table import FAMILIES
 

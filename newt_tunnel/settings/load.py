@@ -14,13 +14,13 @@ from pulumi import runtime
 from pulumi.runtime.config import CONFIG
 from pydantic import ValidationError
 
+from newt_tunnel.findings import NOT_SHOWN, Finding
 from newt_tunnel.settings import checks, cluster_checks, entries, secrets
 from newt_tunnel.settings.derived import derive
-from newt_tunnel.settings.errors import NOT_SHOWN, Problem, SettingsError
+from newt_tunnel.settings.errors import SettingsError
 from newt_tunnel.settings.facts import facts, log_level
 from newt_tunnel.settings.files import Files, OnDisk
 from newt_tunnel.settings.findings import keys_of, problems_of
-from newt_tunnel.settings.merging import Remark
 from newt_tunnel.settings.secrets import Secrets
 from newt_tunnel.settings.stack import MODELS, AnySettings, KubernetesSettings, Settings
 
@@ -75,13 +75,13 @@ class Judgement(NamedTuple):
     """``settings`` only if there is no problem; ``remarks`` are what is worth knowing anyway."""
 
     settings: AnySettings | None
-    problems: list[Problem]
-    remarks: list[Remark]
+    problems: list[Finding]
+    remarks: list[Finding]
 
 
 def judge(
     tree: Mapping[str, object], files: Files | None = None
-) -> tuple[AnySettings | None, list[Problem]]:
+) -> tuple[AnySettings | None, list[Finding]]:
     """Validate the plain keys of a stack file; settings only if there is no problem."""
     judgement = examine(tree, files)
     return judgement.settings, judgement.problems
@@ -132,8 +132,8 @@ def _is_encrypted(full_key: str) -> bool:
     return runtime.is_config_secret(full_key) or full_key in runtime.get_config_secret_keys_env()
 
 
-def encrypted_in_vain(key: str, secret_keys: Iterable[str]) -> Problem:
-    return Problem(
+def encrypted_in_vain(key: str, secret_keys: Iterable[str]) -> Finding:
+    return Finding(
         key,
         NOT_SHOWN,
         f"is stored encrypted, whole or in part, but of all keys only {', '.join(secret_keys)} "

@@ -14,9 +14,9 @@ from pydantic import ValidationError
 
 from newt_tunnel.blueprint.exposed import Exposure, Via
 from newt_tunnel.egress.model import PortRange, Protocol, destination_text
+from newt_tunnel.findings import Finding, info
 from newt_tunnel.settings.cluster_types import ServiceRef
 from newt_tunnel.settings.entries import candidates
-from newt_tunnel.settings.errors import Problem
 from newt_tunnel.settings.facts import facts, valid_entries
 from newt_tunnel.settings.findings import problems_of
 from newt_tunnel.settings.host_names import CLUSTER_NAME
@@ -27,18 +27,6 @@ KEY = "blueprint"
 _PLACES = ("host", "cidr", "service")
 
 
-@dataclass(frozen=True)
-class Remark:
-    """Something to be said that stops nothing."""
-
-    key: str
-    text: str
-    is_warning: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.key}: {self.text}"
-
-
 @dataclass
 class Derived:
     """Without a problem the entries are complete. ``taken`` says what was derived, ``left_out``
@@ -46,12 +34,12 @@ class Derived:
     """
 
     entries: list[AnyEntry] = field(default_factory=list)
-    taken: list[Remark] = field(default_factory=list)
-    left_out: list[Remark] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
+    taken: list[Finding] = field(default_factory=list)
+    left_out: list[Finding] = field(default_factory=list)
+    problems: list[Finding] = field(default_factory=list)
 
     @property
-    def remarks(self) -> list[Remark]:
+    def remarks(self) -> list[Finding]:
         return [*self.taken, *self.left_out]
 
 
@@ -149,12 +137,12 @@ class Merge:
         if known.key == _key(exposure).removesuffix(".healthcheck"):
             return
         what = f"{_where(entry)} {ports}/{exposure.protocol.value}"
-        self._derived.taken.append(Remark(_key(exposure), f"{known.key} allows {what} already"))
+        self._derived.taken.append(info(_key(exposure), f"{known.key} allows {what} already"))
 
     def _contradiction(self, exposure: Exposure, entry: AnyEntry) -> None:
         other, target = self._named[exposure.resource]
         self._derived.problems.append(
-            Problem(
+            Finding(
                 _key(exposure),
                 f"{exposure.resource}, {_where(entry)} {_ports_text(entry)}",
                 f"has the name of {other}, which is another target: {_where(target)} "
@@ -177,7 +165,7 @@ class Merge:
         key = _key(exposure)
         self._derived.entries.append(entry.derived(name, key))
         self._derived.taken.append(
-            Remark(key, f"allows {name}, {_where(entry)} {_ports_text(entry)}")
+            info(key, f"allows {name}, {_where(entry)} {_ports_text(entry)}")
         )
 
 
@@ -198,7 +186,7 @@ def _place(exposure: Exposure, model: type[AnyEntry]) -> dict[str, str]:
     return {"host": exposure.host}
 
 
-def _about(problem: Problem, exposure: Exposure) -> Problem:
+def _about(problem: Finding, exposure: Exposure) -> Finding:
     """In the words of the blueprint."""
     part = re.split(r"[.\[]", problem.key)[0]
     if part in _PLACES:
@@ -207,7 +195,7 @@ def _about(problem: Problem, exposure: Exposure) -> Problem:
         key = f".{exposure.port_key}"
     else:
         key = ""
-    return Problem(f"{_key(exposure)}{key}", problem.value, problem.remedy)
+    return Finding(f"{_key(exposure)}{key}", problem.value, problem.remedy)
 
 
 def _aim(entry: AnyEntry) -> tuple[Meaning, Protocol]:

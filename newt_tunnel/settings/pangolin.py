@@ -20,8 +20,9 @@ from pydantic_core import PydanticCustomError
 
 from newt_tunnel.egress import model
 from newt_tunnel.egress.model import HostName, PortRange, Protocol
+from newt_tunnel.findings import shown
 from newt_tunnel.settings import shapes
-from newt_tunnel.settings.errors import WhenMissing, refuse, shown
+from newt_tunnel.settings.errors import WhenMissing, refuse
 from newt_tunnel.settings.families import IN_CLUSTER, ON_DOCKER_HOST, Families
 from newt_tunnel.settings.ports import ALL_SERVICES, Service
 from newt_tunnel.settings.ports import port as port_of

@@ -17,8 +17,9 @@ from typing import Annotated, TypeVar
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 
 from newt_tunnel.egress.model import HostName, PortRange, Protocol
+from newt_tunnel.findings import NOT_SHOWN
 from newt_tunnel.settings import ports, shapes
-from newt_tunnel.settings.errors import NOT_SHOWN, refuse
+from newt_tunnel.settings.errors import refuse
 from newt_tunnel.settings.families import IN_CLUSTER, ON_DOCKER_HOST
 
 _Enum = TypeVar("_Enum", bound=enum.Enum)
