@@ -17,7 +17,7 @@ from newt_tunnel.cluster.reading.name_resolution import Answers
 from newt_tunnel.cluster.reading.snapshot import Snapshot
 from newt_tunnel.egress import registry
 from newt_tunnel.egress.model import Address, HostName, Network, Rule
-from newt_tunnel.settings import dual_stack
+from newt_tunnel.settings.families import IN_CLUSTER
 
 #: Of one name, as on a Docker host: more is no answer but an attempt to widen the list.
 MAX_ADDRESSES = 64
@@ -125,7 +125,7 @@ class HostNames:
         return found
 
     def _objection(self, name: HostName, address: Address) -> str | None:
-        if dual_stack.special(address):
+        if IN_CLUSTER.special(address):
             return "is loopback, link-local, multicast or reserved"
         if any(address in block for block in self.snapshot.service_ranges):
             return "belongs to the cluster's Services; write the entry as `service:`"

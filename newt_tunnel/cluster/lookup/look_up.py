@@ -22,10 +22,10 @@ from newt_tunnel.cluster.reading.name_resolution import Answers
 from newt_tunnel.cluster.reading.snapshot import Snapshot
 from newt_tunnel.egress import cluster_proof
 from newt_tunnel.egress.cluster_proof import Contact
-from newt_tunnel.egress.model import HostName, Pods, Policy, PolicyError, Rule
+from newt_tunnel.egress.model import HostName, Pods, Policy, Rule
 from newt_tunnel.egress.proof import Probe
 from newt_tunnel.settings.cluster_types import ServiceRef
-from newt_tunnel.settings.policy import resolved_endpoint
+from newt_tunnel.settings.policy import contradictions, resolved_endpoint
 from newt_tunnel.settings.stack import KubernetesSettings
 
 
@@ -138,9 +138,5 @@ def _has_errors(findings: Iterable[Finding]) -> bool:
 
 
 def _overlaps(allowed: tuple[Rule, ...], forbidden: Iterable[Rule]) -> Iterator[Finding]:
-    # One policy per forbidden rule: a policy stops at the first contradiction.
-    for rule in forbidden:
-        try:
-            Policy(allowed=allowed, forbidden=(rule,), resolvers=(), endpoint=None)
-        except PolicyError as problem:
-            yield error(problem.key, f"{problem.value}: {problem.remedy}")
+    for problem in contradictions(allowed, forbidden):
+        yield error(problem.key, f"{problem.value}: {problem.remedy}")

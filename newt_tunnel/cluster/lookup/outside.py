@@ -10,11 +10,12 @@ from ipaddress import IPv4Network, IPv6Network
 
 from newt_tunnel.cluster.findings import Finding, error, info, warning
 from newt_tunnel.cluster.lookup.entry import Followed, KeyedTarget
-from newt_tunnel.cluster.lookup.wide import contains, left_open, widened
+from newt_tunnel.cluster.lookup.wide import left_open, widened
 from newt_tunnel.cluster.reading.snapshot import Snapshot
 from newt_tunnel.cluster.text import listed
 from newt_tunnel.egress import registry
 from newt_tunnel.egress.model import Network, Protocol, Rule, WideBlock, destination_text
+from newt_tunnel.egress.networks import is_inside
 
 
 def follow_block(entry: KeyedTarget, block: Network, snapshot: Snapshot) -> Followed:
@@ -79,14 +80,14 @@ def _not_outside(block: Network, snapshot: Snapshot) -> str | None:
                     f"`service: {service.ref}` with the Service's own port"
                 )
     for what, known, instead in _ranges(snapshot):
-        if contains(known, block):
+        if is_inside(block, known):
             return f"is among the cluster's {what} ({known}); write {instead}"
     return None
 
 
 def _too_large(block: Network, snapshot: Snapshot) -> str | None:
     for what, known, _ in _ranges(snapshot):
-        if contains(block, known):
+        if is_inside(known, block):
             return (
                 f"contains the cluster's {what} ({known}); write narrower blocks, or `wide: true` "
                 "to allow the rest of it"

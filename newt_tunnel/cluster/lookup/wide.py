@@ -14,7 +14,8 @@ from newt_tunnel.cluster.reading.snapshot import Snapshot
 from newt_tunnel.cluster.text import listed
 from newt_tunnel.egress import registry
 from newt_tunnel.egress.model import Network, WideBlock
-from newt_tunnel.settings import dual_stack
+from newt_tunnel.egress.networks import is_inside
+from newt_tunnel.settings.addresses import LINK_LOCAL
 
 
 def widened(block: Network, snapshot: Snapshot) -> WideBlock:
@@ -22,7 +23,7 @@ def widened(block: Network, snapshot: Snapshot) -> WideBlock:
     api = [ip_network(contact.host) for contact in snapshot.api]
     nodes = [ip_network(address) for address in snapshot.node_addresses]
     candidates: list[Network] = [
-        *dual_stack.LINK_LOCAL,
+        *LINK_LOCAL,
         *snapshot.pod_ranges,
         *snapshot.service_ranges,
         *nodes,
@@ -36,9 +37,11 @@ def widened(block: Network, snapshot: Snapshot) -> WideBlock:
             if isinstance(one, IPv4Network)
             for holder in registry.holders(one)
         ]
-    holes = {hole for hole in candidates if contains(block, hole) and hole != block}
+    holes = {hole for hole in candidates if is_inside(hole, block) and hole != block}
     outermost = [
-        hole for hole in holes if not any(contains(other, hole) for other in holes if other != hole)
+        hole
+        for hole in holes
+        if not any(is_inside(hole, other) for other in holes if other != hole)
     ]
     return WideBlock(
         block,
@@ -77,12 +80,4 @@ def _covers(known: Network, block: WideBlock) -> bool:
         known.version == block.network.version
         and known.network_address not in block.network
         and block.network.network_address not in known
-    )
-
-
-def contains(one: Network, other: Network) -> bool:
-    return (
-        one.version == other.version
-        and other.network_address in one
-        and one.prefixlen <= other.prefixlen
     )

@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from newt_tunnel.findings import shown
 from newt_tunnel.settings import secrets
-from newt_tunnel.settings.checks import log_level
-from newt_tunnel.settings.errors import shown
+from newt_tunnel.settings.facts import log_level
 from newt_tunnel.settings.load import judge
 from newt_tunnel.settings.variables import BY_FLAG
 from newt_tunnel.tools.adopt import flags

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import yaml
 
-from newt_tunnel.settings.errors import shown
+from newt_tunnel.findings import shown
 from newt_tunnel.settings.newt import DEFAULT_IMAGE
 from newt_tunnel.settings.schema import MODELINE
 from newt_tunnel.tools.adopt.plain_newt import ADDRESS, Plain, tree
