@@ -18,7 +18,7 @@ from components.stack_state import last_update
 from newt_tunnel import cluster
 from newt_tunnel.cluster import NAMESPACE, NETWORK_POLICY, Difference, Expected, Lookup, Owned
 from newt_tunnel.egress import network_policy
-from newt_tunnel.egress.model import Policy
+from newt_tunnel.egress.rules import Policy
 from newt_tunnel.settings.load import kubeconfig
 from newt_tunnel.settings.stack import KubernetesSettings, Proof
 

@@ -12,7 +12,7 @@ import pulumi
 
 from components.chart_values import INSTANCE_LABEL, RELEASE
 from newt_tunnel import cluster
-from newt_tunnel.egress import proof
+from newt_tunnel.egress import proof_table
 from newt_tunnel.settings.load import kubeconfig
 from newt_tunnel.settings.stack import KubernetesSettings
 
@@ -53,7 +53,7 @@ def results(
             own, control = cluster.job_logs(
                 settings, kubeconfig(), tuple(zip(namespaces, names, strict=True))
             )
-            table = proof.with_control(proof.parse(own), proof.parse(control))
+            table = proof_table.with_control(proof_table.parse(own), proof_table.parse(control))
         except (cluster.ClusterError, ValueError) as error:
             text = f"the table of the proof cannot be read: {error}"
             if not pulumi.runtime.is_dry_run():
@@ -73,7 +73,7 @@ def results(
                     f"{result.expected}, {result.verdict.value} ({result.evidence})",
                     resource=resource,
                 )
-        measurement = proof.measurement(own)
+        measurement = proof_table.measurement(own)
         return [result.as_row() | measurement for result in table]
 
     return jobs.apply(rows)

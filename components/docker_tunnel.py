@@ -12,7 +12,7 @@ from components.policy_pack_facts import policy_pack_facts
 from components.shell_commands import folded
 from newt_tunnel.docker_host.payload import PROGRAM_PATH, Declaration
 from newt_tunnel.docker_host.ssh import SshHost
-from newt_tunnel.egress import limits, proof, reach
+from newt_tunnel.egress import limits, proof_plan, reach
 from newt_tunnel.egress.cage import Cage, Hook
 from newt_tunnel.settings import policy as settings_policy
 from newt_tunnel.settings.dns import Dns
@@ -21,7 +21,7 @@ from newt_tunnel.settings.secrets import Secrets
 from newt_tunnel.settings.stack import Settings
 
 #: What Docker's resolver asks for a newt that may ask any resolver; newt's own default.
-PUBLIC_RESOLVER = str(proof.FOREIGN_RESOLVER)
+PUBLIC_RESOLVER = str(proof_plan.FOREIGN_RESOLVER)
 
 
 class DockerTunnel(pulumi.ComponentResource):
@@ -94,7 +94,7 @@ class DockerTunnel(pulumi.ComponentResource):
             f"{name}-proof",
             EgressProofArgs(
                 host=host,
-                plan=proof.plan(policy, cage, ssh_port=host.port),
+                plan=proof_plan.plan(policy, cage, ssh_port=host.port),
                 mode=settings.proof.value,
                 arrangement=declaration.arrangement,
                 firewall=firewall,

@@ -2,7 +2,7 @@
 namespace.
 
 Owns when the proof runs: after newt is in place, and again whenever the plan or the container
-changes. The plan comes from ``egress.proof``, the trying is done by ``newt-proof``.
+changes. The plan comes from ``egress.proof_plan``, the trying is done by ``newt-proof``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from components.egress_firewall import EgressFirewall
 from components.newt_container import NewtContainer
 from newt_tunnel.docker_host.programs import PROOF
 from newt_tunnel.docker_host.ssh import SshHost
-from newt_tunnel.egress.proof import Probe, measurement, parse, render
+from newt_tunnel.egress.proof_plan import Probe, render
+from newt_tunnel.egress.proof_table import measurement, parse
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,8 +41,8 @@ class EgressProofArgs:
 
 
 class EgressProof(pulumi.ComponentResource):
-    """The measured table. ``results`` is a list of rows; see ``egress.proof.Result``, and
-    ``egress.proof.measurement`` for what else is in each.
+    """The measured table. ``results`` is a list of rows; see ``egress.proof_table.Result``, and
+    ``egress.proof_table.measurement`` for what else is in each.
     """
 
     results: pulumi.Output[list[dict[str, str]]]

@@ -15,8 +15,9 @@ from components.policy_proof import PolicyProof, PolicyProofArgs
 from components.shell_commands import folded
 from newt_tunnel.egress import network_policy, reach
 from newt_tunnel.egress.cluster_proof import Contact
-from newt_tunnel.egress.model import PANGOLIN_RULE, Policy, Protocol
+from newt_tunnel.egress.model import PANGOLIN_RULE, Protocol
 from newt_tunnel.egress.network_policy import DIGEST_ANNOTATION
+from newt_tunnel.egress.rules import Policy
 from newt_tunnel.settings.secrets import Secrets
 from newt_tunnel.settings.stack import KubernetesSettings, Proof
 

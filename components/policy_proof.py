@@ -22,7 +22,7 @@ from newt_tunnel.cluster.pod import PROBE
 from newt_tunnel.egress import cluster_proof
 from newt_tunnel.egress.enforcers import EXEMPTIBLE, EXEMPTION
 from newt_tunnel.egress.network_policy import DIGEST_ANNOTATION
-from newt_tunnel.egress.proof import Probe
+from newt_tunnel.egress.proof_plan import Probe
 
 SECONDS = 180
 #: The table's generation in a stack that was never repaired.

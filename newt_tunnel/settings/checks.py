@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from newt_tunnel.egress.model import Rule, destination_text
+from newt_tunnel.egress.model import destination_text
 from newt_tunnel.egress.registry import not_public
+from newt_tunnel.egress.rules import Rule
 from newt_tunnel.findings import MISSING, Finding
 from newt_tunnel.settings import cluster_checks, docker_checks
 from newt_tunnel.settings.dns import NONE

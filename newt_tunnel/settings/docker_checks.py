@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network, ip_network
 
 from newt_tunnel.egress.cage import IPTABLES_MAX_TARGETS, Firewall
-from newt_tunnel.egress.model import Network, Policy, destination_text
+from newt_tunnel.egress.model import Network, destination_text
+from newt_tunnel.egress.rules import Policy
 from newt_tunnel.findings import Finding
 from newt_tunnel.settings.facts import Facts
 

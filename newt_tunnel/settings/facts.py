@@ -16,7 +16,8 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import PydanticUndefined
 
 from newt_tunnel.egress.cage import Firewall
-from newt_tunnel.egress.model import Address, Destination, Rule
+from newt_tunnel.egress.model import Address, Destination
+from newt_tunnel.egress.rules import Rule
 from newt_tunnel.settings import ports
 from newt_tunnel.settings.dns import Dns
 from newt_tunnel.settings.docker import Docker

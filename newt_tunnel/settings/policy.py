@@ -19,13 +19,12 @@ from newt_tunnel.egress.model import (
     Destination,
     HostName,
     Network,
-    Policy,
     PolicyError,
     PortName,
     PortRange,
     Protocol,
-    Rule,
 )
+from newt_tunnel.egress.rules import Policy, Rule
 from newt_tunnel.settings import ports
 from newt_tunnel.settings.cluster_types import ServiceRef
 from newt_tunnel.settings.dns import Dns

@@ -19,10 +19,10 @@ from newt_tunnel.egress.model import (
     PortName,
     PortRange,
     Protocol,
-    Rule,
     WideBlock,
     destination_text,
 )
+from newt_tunnel.egress.rules import Rule
 from newt_tunnel.settings.cluster_types import ServiceRef
 from newt_tunnel.settings.policy import (
     default_services,

@@ -44,10 +44,10 @@ def watched(lab: Lab) -> Iterator[list[str]]:
 @pytest.fixture
 def opened(deployed: Deployment) -> Deployment:
     """A stack whose firewall lets gitea through although the proof holds it forbidden."""
-    planner = deployed.folder / "newt_tunnel" / "egress" / "proof.py"
-    honest = "for rule in policy.sorted_rules for probe in _probes(rule, must_reach=True)"
+    planner = deployed.folder / "newt_tunnel" / "egress" / "proof_plan.py"
+    honest = "must_reach=True,"
     text = planner.read_text()
-    assert honest in text, "this test must be able to tell a lie"
+    assert text.count(honest) == 1, "this test must be able to tell a lie"
     planner.write_text(text.replace(honest, honest.replace("=True", '=rule.name != "gitea"')))
     return deployed
 

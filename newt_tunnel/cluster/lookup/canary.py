@@ -12,7 +12,8 @@ from newt_tunnel.cluster.findings import Finding, error, warning
 from newt_tunnel.cluster.reading.snapshot import Pod, Service, Snapshot
 from newt_tunnel.egress import decide_connection
 from newt_tunnel.egress.cluster_proof import Contact
-from newt_tunnel.egress.model import Address, Policy
+from newt_tunnel.egress.model import Address
+from newt_tunnel.egress.rules import Policy
 from newt_tunnel.settings.cluster_types import ServiceRef
 from newt_tunnel.settings.kubernetes import Canary, ClusterDns
 from newt_tunnel.settings.stack import Proof
@@ -130,7 +131,7 @@ def _is_denied(policy: Policy, pod: Pod | None, address: Address, port: int) -> 
     """Only what every enforcer has to stop is a canary."""
     peer = None
     if pod is not None and not pod.host_network:
-        peer = decide_connection.Pod(
+        peer = decide_connection.PeerPod(
             namespace=pod.namespace,
             labels=pod.labels,
             port_names={

@@ -21,9 +21,9 @@ from newt_tunnel.egress.model import (
     Pods,
     PortRange,
     Protocol,
-    Rule,
     labels_text,
 )
+from newt_tunnel.egress.rules import Rule
 from newt_tunnel.settings.dns import Dns
 from newt_tunnel.settings.kubernetes import ClusterDns
 from newt_tunnel.settings.policy import dns_rules

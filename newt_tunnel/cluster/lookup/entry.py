@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from newt_tunnel.cluster.findings import Finding, error, warning
 from newt_tunnel.egress.cluster_proof import Contact, Dialled
-from newt_tunnel.egress.model import Destination, PortName, PortRange, Rule
+from newt_tunnel.egress.model import Destination, PortName, PortRange
+from newt_tunnel.egress.rules import Rule
 from newt_tunnel.settings.stack import KubernetesSettings
 from newt_tunnel.settings.targets import Target
 

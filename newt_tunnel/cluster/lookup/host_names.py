@@ -16,7 +16,8 @@ from newt_tunnel.cluster.lookup.outside import published_here
 from newt_tunnel.cluster.reading.name_resolution import Answers
 from newt_tunnel.cluster.reading.snapshot import Snapshot
 from newt_tunnel.egress import registry
-from newt_tunnel.egress.model import Address, HostName, Network, Rule
+from newt_tunnel.egress.model import Address, HostName, Network
+from newt_tunnel.egress.rules import Rule
 from newt_tunnel.settings.families import IN_CLUSTER
 
 #: Of one name, as on a Docker host: more is no answer but an attempt to widen the list.

@@ -22,8 +22,9 @@ from newt_tunnel.cluster.reading.name_resolution import Answers
 from newt_tunnel.cluster.reading.snapshot import Snapshot
 from newt_tunnel.egress import cluster_proof
 from newt_tunnel.egress.cluster_proof import Contact
-from newt_tunnel.egress.model import HostName, Pods, Policy, Rule
-from newt_tunnel.egress.proof import Probe
+from newt_tunnel.egress.model import HostName, Pods
+from newt_tunnel.egress.proof_plan import Probe
+from newt_tunnel.egress.rules import Policy, Rule
 from newt_tunnel.settings.cluster_types import ServiceRef
 from newt_tunnel.settings.policy import contradictions, resolved_endpoint
 from newt_tunnel.settings.stack import KubernetesSettings

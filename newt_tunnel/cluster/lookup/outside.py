@@ -14,8 +14,9 @@ from newt_tunnel.cluster.lookup.wide import left_open, widened
 from newt_tunnel.cluster.reading.snapshot import Snapshot
 from newt_tunnel.cluster.text import listed
 from newt_tunnel.egress import registry
-from newt_tunnel.egress.model import Network, Protocol, Rule, WideBlock, destination_text
+from newt_tunnel.egress.model import Network, Protocol, WideBlock, destination_text
 from newt_tunnel.egress.networks import is_inside
+from newt_tunnel.egress.rules import Rule
 
 
 def follow_block(entry: KeyedTarget, block: Network, snapshot: Snapshot) -> Followed:

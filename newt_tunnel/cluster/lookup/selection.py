@@ -14,7 +14,8 @@ from newt_tunnel.cluster.lookup.entry import KeyedTarget
 from newt_tunnel.cluster.reading.snapshot import Pod, ServicePort, Snapshot
 from newt_tunnel.cluster.text import listed
 from newt_tunnel.egress.cluster_proof import Contact
-from newt_tunnel.egress.model import Pods, PortName, PortRange, Protocol, Rule, labels_text
+from newt_tunnel.egress.model import Pods, PortName, PortRange, Protocol, labels_text
+from newt_tunnel.egress.rules import Rule
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,8 @@ from newt_tunnel.cluster.lookup.selection import Selection, select, target_numbe
 from newt_tunnel.cluster.reading.snapshot import Endpoints, Service, ServicePort, Snapshot
 from newt_tunnel.cluster.text import listed
 from newt_tunnel.egress.cluster_proof import Contact
-from newt_tunnel.egress.model import Pods, PortRange, Protocol, Rule
+from newt_tunnel.egress.model import Pods, PortRange, Protocol
+from newt_tunnel.egress.rules import Rule
 from newt_tunnel.settings.cluster_types import ServiceRef
 
 

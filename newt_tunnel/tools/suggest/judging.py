@@ -14,7 +14,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address
 
 from newt_tunnel.egress.cage import Cage
 from newt_tunnel.egress.decide_packet import Direction, Packet, Resolution, decide
-from newt_tunnel.egress.model import DNS_PORT, Address, Pods, Policy, PortRange, Protocol, Rule
+from newt_tunnel.egress.model import DNS_PORT, Address, Pods, PortRange, Protocol
+from newt_tunnel.egress.rules import Policy, Rule
 from newt_tunnel.settings.addresses import is_private
 from newt_tunnel.tools.suggest.attempts import Attempt
 

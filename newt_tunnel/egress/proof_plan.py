@@ -1,16 +1,14 @@
-"""The proof: what is tried from newt's own network namespace, and how the measured table reads.
+"""The plan of the proof: what is tried from newt's own network namespace, and what it must show.
 
-Owns the plan (which probe, which expectation) and the text format between it and
-``newt-proof``, which does the trying. Expectations come from ``decide``, never from a second
-opinion, and what stands for a range from ``samples``.
+Expectations come from ``decide``, never from a second opinion; ``samples`` chooses the addresses
+and ports that represent a range. ``newt-proof`` and ``newt-probe`` try the lines that ``render``
+writes; ``proof_table`` reads what they print.
 """
 
 from __future__ import annotations
 
-import enum
-import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Network
 
 from newt_tunnel.egress.cage import Cage
@@ -22,13 +20,12 @@ from newt_tunnel.egress.model import (
     Address,
     Network,
     Pods,
-    Policy,
     PortRange,
     Protocol,
-    Rule,
     WideBlock,
 )
 from newt_tunnel.egress.placeholders import address_text
+from newt_tunnel.egress.rules import Policy, Rule
 from newt_tunnel.egress.samples import addresses_to_try, ports_to_try
 
 SSH_PORT = 22
@@ -38,30 +35,6 @@ METADATA = IPv4Address("169.254.169.254")
 #: A public resolver, and the one that newt itself carries as its default: a leak here would be DNS
 #: exfiltration.
 FOREIGN_RESOLVER = IPv4Address("9.9.9.9")
-
-
-_HEADER = ("RULE", "DESTINATION", "PORT", "EXPECTED", "VERDICT", "EVIDENCE")
-#: What the prober says about the table, below it.
-_REMARK = "warning: "
-_COLUMN_GAP = re.compile(r" {2,}")
-#: Above the table: when it was measured, and of which rules.
-_MEASURED = re.compile(r"^measured (\S+), generation (\S+), rules \S+$", re.MULTILINE)
-
-
-class Verdict(enum.Enum):
-    """What a probe showed. Only ``OPEN`` breaks the cage."""
-
-    REACHED = "reached"
-    BLOCKED = "blocked"
-    #: UDP answers nobody: what counts is the packet in the counter of the rule that allows it.
-    COUNTED = "counted"
-    #: UDP again, where nothing counts packets.
-    SENT = "sent, not provable"
-    NOT_PROVED = "not proved"
-    OPEN = "OPEN"
-    NOT_PROBED = "not probed"
-    #: Open, and accepted by the stack file: an enforcer may exempt newt's own node.
-    ACCEPTED = "accepted"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,39 +59,6 @@ class Probe:
         expectation = "reach" if self.must_reach else "block"
         words = (expectation, self.protocol, self.address, self.port, self.name, self.part_of)
         return " ".join(words).rstrip()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Result:
-    """One row of the measured table; ``port`` carries its protocol (``443/tcp``).
-
-    ``as_expected`` is False for a leak, and for an allowed target that newt is cut off from.
-    """
-
-    name: str
-    destination: str
-    port: str
-    expected: str
-    verdict: Verdict
-    evidence: str
-
-    def as_row(self) -> dict[str, str]:
-        """Plain values, for a stack output."""
-        return {
-            "name": self.name,
-            "destination": self.destination,
-            "port": self.port,
-            "expected": self.expected,
-            "verdict": self.verdict.value,
-            "evidence": self.evidence,
-        }
-
-    @property
-    def as_expected(self) -> bool:
-        return not (
-            self.verdict is Verdict.OPEN
-            or (self.expected == "reach" and self.verdict is Verdict.BLOCKED)
-        )
 
 
 def plan(policy: Policy, cage: Cage, *, ssh_port: int = SSH_PORT) -> tuple[Probe, ...]:
@@ -232,64 +172,3 @@ def _canaries(policy: Policy, cage: Cage, ssh_port: int) -> Iterator[Probe]:
 def render(probes: tuple[Probe, ...]) -> str:
     """The plan as lines for ``newt-proof``."""
     return "".join(f"{probe.line}\n" for probe in probes)
-
-
-def parse(output: str) -> tuple[Result, ...]:
-    """Read the table that ``newt-proof`` printed; text around it is for people. ``ValueError``
-    on a broken row.
-    """
-    results = []
-    in_table = False
-    for line in output.splitlines():
-        cells = _COLUMN_GAP.split(line.strip())
-        if cells == list(_HEADER):
-            in_table = True
-        elif not line.strip() or line.startswith(_REMARK):
-            in_table = False
-        elif in_table:
-            if len(cells) != len(_HEADER):
-                raise ValueError(f"not a row of the proof's table: {line!r}")
-            name, destination, port, expected, verdict, evidence = cells
-            results.append(
-                Result(
-                    name=name,
-                    destination=destination,
-                    port=port,
-                    expected=expected,
-                    verdict=Verdict(verdict),
-                    evidence=evidence,
-                )
-            )
-    return tuple(results)
-
-
-def measurement(output: str) -> dict[str, str]:
-    """When the table in ``output`` was measured, and the generation of the rules that it was
-    measured with: of a stack's output a user cannot tell otherwise whether it is of today. Empty
-    where nothing was measured.
-    """
-    found = _MEASURED.search(output)
-    return {"measured": found[1], "generation": found[2]} if found else {}
-
-
-def summary(results: tuple[Result, ...]) -> str:
-    """``N as expected, M wrong``, the last line of the demo."""
-    wrong = sum(not result.as_expected for result in results)
-    return f"{len(results) - wrong} as expected, {wrong} wrong"
-
-
-def with_control(results: tuple[Result, ...], control: tuple[Result, ...]) -> tuple[Result, ...]:
-    """``results`` of a prober that could not tell a block from nobody at home, told by a control
-    that tried the same without a policy.
-    """
-    answered = {(row.name, row.destination, row.port) for row in control if _answered(row)}
-    return tuple(
-        replace(row, verdict=Verdict.BLOCKED, evidence=f"{row.evidence}, control: connected")
-        if row.verdict is Verdict.NOT_PROVED and (row.name, row.destination, row.port) in answered
-        else row
-        for row in results
-    )
-
-
-def _answered(row: Result) -> bool:
-    return row.verdict in (Verdict.REACHED, Verdict.OPEN, Verdict.ACCEPTED)
