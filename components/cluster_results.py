@@ -1,7 +1,7 @@
 """What an update left: the measured table for the stack's outputs, and whether newt is confined.
 
 Runs in an ``apply``, where an exception that the engine does not know ends in a traceback: what the
-world did is a ``RunError``, one sentence.
+world did is a ``RunError``, a message.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import pulumi
 
-from components.newt_release import INSTANCE_LABEL, RELEASE
+from components.chart_values import INSTANCE_LABEL, RELEASE
 from newt_tunnel import cluster
 from newt_tunnel.egress import proof_table
 from newt_tunnel.settings.load import kubeconfig
@@ -27,13 +27,15 @@ def confirm(
 
     def look(_: object) -> None:
         try:
-            said = cluster.confirm_confined(settings, kubeconfig(), INSTANCE_LABEL, marks, RELEASE)
+            problems = cluster.confirm_confined(
+                settings, kubeconfig(), INSTANCE_LABEL, marks, RELEASE
+            )
         except cluster.ClusterError as error:
             raise pulumi.RunError(str(error)) from None
-        for sentence in said:
-            pulumi.log.warn(sentence, resource=resource)
+        for problem in problems:
+            pulumi.log.warn(problem, resource=resource)
 
-    # The look before has told a preview all that there is.
+    # A preview has reported all that there is in the look before.
     if not pulumi.runtime.is_dry_run():
         status.apply(look)
 

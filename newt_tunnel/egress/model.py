@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import NewType
 
+from newt_tunnel.egress.networks import is_inside, overlap
 from newt_tunnel.egress.registry import held_block
 
 Address = IPv4Address | IPv6Address
@@ -83,6 +84,9 @@ class PortRange:
     def overlaps(self, other: PortRange) -> bool:
         return self.first <= other.last and other.first <= self.last
 
+    def covers(self, other: PortRange) -> bool:
+        return self.first <= other.first and other.last <= self.last
+
     def __contains__(self, port: int) -> bool:
         return self.first <= port <= self.last
 
@@ -138,8 +142,8 @@ class WideBlock:
     excluded: tuple[Network, ...]
 
     def overlaps(self, block: Network) -> bool:
-        return _networks_overlap(self.network, block) and not any(
-            _is_inside(block, hole) for hole in self.excluded
+        return overlap(self.network, block) and not any(
+            is_inside(block, hole) for hole in self.excluded
         )
 
     def __contains__(self, address: Address) -> bool:
@@ -175,18 +179,6 @@ def destinations_overlap(one: Destination, other: Destination) -> bool:
             return other.overlaps(one)
         case IPv4Network() | IPv6Network(), IPv4Network() | IPv6Network():
             # NAT64 and 6to4 lead to the IPv4 address that an IPv6 one holds.
-            return _networks_overlap(held_block(one) or one, held_block(other) or other)
+            return overlap(held_block(one) or one, held_block(other) or other)
         case _:
             return one == other
-
-
-def _networks_overlap(one: Network, other: Network) -> bool:
-    return one.version == other.version and (_is_inside(one, other) or _is_inside(other, one))
-
-
-def _is_inside(one: Network, other: Network) -> bool:
-    return (
-        one.version == other.version
-        and one.network_address in other
-        and one.prefixlen >= other.prefixlen
-    )

@@ -147,7 +147,7 @@ def _of_target(origin: str, target: Target) -> ReachEntry:
     return ReachEntry(
         name=target.name,
         place=target.meaning,
-        ports=(Ports(target.protocol, target.port.ranges, target.port.names),),
+        ports=(Ports(target.protocol, target.ranges, target.port_names),),
         origin=_without_place(origin),
         reason=target.reason,
         wide=target.wide,

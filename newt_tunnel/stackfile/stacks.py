@@ -13,8 +13,8 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from newt_tunnel.findings import MISSING, Finding
 from newt_tunnel.settings import cluster_checks, hostkey, load, secrets
-from newt_tunnel.settings.errors import MISSING, Problem
 from newt_tunnel.settings.files import Files
 from newt_tunnel.settings.findings import keys_of
 from newt_tunnel.settings.stack import AnySettings, KubernetesSettings
@@ -47,14 +47,14 @@ class Stack:
     hints: tuple[str, ...] = ()
     secrets: Mapping[str, str] = field(default_factory=dict)
     around: Mapping[str, str] = field(default_factory=dict)
-    checkout_problems: tuple[Problem, ...] = ()
+    checkout_problems: tuple[Finding, ...] = ()
 
     @property
-    def still_to_be_set(self) -> tuple[Problem, ...]:
+    def still_to_be_set(self) -> tuple[Finding, ...]:
         return tuple(one for one in self.checkout_problems if one.value == MISSING)
 
     @property
-    def refused(self) -> tuple[Problem, ...]:
+    def refused(self) -> tuple[Finding, ...]:
         return tuple(one for one in self.checkout_problems if one.value != MISSING)
 
 
@@ -200,7 +200,7 @@ def _validated(
 
 def _checkout_problems(
     cleartext: Mapping[str, object], encrypted: set[str], settings: AnySettings
-) -> Iterator[Problem]:
+) -> Iterator[Finding]:
     """What ``load.load`` says about secrets, less their values, and about the host key."""
     written = {*cleartext, *encrypted}
     given = written & set(settings.secret_keys)
@@ -208,13 +208,13 @@ def _checkout_problems(
         yield from cluster_checks.beside_secrets(cleartext.get("kubernetes"), given)
     else:
         if settings.docker.host_key == _NO_HOST_KEY:
-            yield Problem("docker.hostKey", MISSING, hostkey.HELP)
+            yield Finding("docker.hostKey", MISSING, hostkey.HELP)
         yield from secrets.identity(given, newt_id_written="newtId" in written)
         yield from secrets.kept_from_logs(given, settings.newt.log_level)
     yield from _in_plain_text(cleartext, settings)
 
 
-def _in_plain_text(cleartext: Mapping[str, object], settings: AnySettings) -> Iterator[Problem]:
+def _in_plain_text(cleartext: Mapping[str, object], settings: AnySettings) -> Iterator[Finding]:
     written = {key: "" for key in settings.secret_keys if key in cleartext}
     yield from secrets.check(written, frozenset())
 

@@ -89,7 +89,7 @@ def test_the_preview_of_a_pull_request_is_judged_by_the_policy_pack_and_holds_no
         egress=[*deployed.setting("egress"), {"name": "wiki", "host": "10.0.1.50", "port": 3001}]
     )
     _check_out(deployed)
-    ask = "from forge.engine import Stack; said = Stack('nas').judged_preview()"
+    ask = "from newt_tunnel.tools.forge.engine import Stack; said = Stack('nas').judged_preview()"
 
     done = _python(deployed, "-c", f"{ask}; print(said.ok, said.text)")
 

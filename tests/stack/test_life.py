@@ -48,7 +48,7 @@ def test_newt_exposes_gitea_through_the_tunnel_but_not_postgres_though_pangolin_
 def test_the_outputs_tell_reach_host_firewall_proof_and_how_to_verify(deployed: Deployment) -> None:
     outputs = deployed.outputs()
     assert {"reach", "host", "firewall", "proof", "verify"} <= set(outputs)
-    assert outputs["host"] == "ssh://root@10.0.1.10:22", "the host is plain"
+    assert outputs["host"] == "ssh://admin@10.0.1.10:22", "the host is plain"
     gitea = next(row for row in outputs["reach"] if row["name"] == "gitea")
     assert gitea == {
         "name": "gitea",

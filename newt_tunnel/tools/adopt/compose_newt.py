@@ -10,14 +10,16 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from newt_tunnel.findings import shown
 from newt_tunnel.settings import secrets
-from newt_tunnel.settings.checks import log_level
-from newt_tunnel.settings.errors import shown
+from newt_tunnel.settings.facts import log_level
 from newt_tunnel.settings.load import judge
 from newt_tunnel.settings.variables import BY_FLAG
 from newt_tunnel.tools.adopt import AdoptError, flags
 from newt_tunnel.tools.adopt.compose import ComposeProject, ComposeService
 from newt_tunnel.tools.adopt.refusals import CARRIED, IDENTITY, Refusal, refusals
+
+ADDRESS = "docker.address"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,8 +60,12 @@ def compose_newt(
     refused += refusals(service, said)
     keys = dict(_keys(service, project, said))
     if address:
-        keys["docker.address"] = address
+        keys[ADDRESS] = address
     keys, objections = _validated(keys)
+    for one in objections:
+        # Not of the old set-up, but of this command.
+        if address and one.what == f"{ADDRESS}: {address}":
+            raise AdoptError(f"ADDRESS {shown(address)}: {one.why}")
     refused += objections
     given = {
         secrets.NEWT_SECRET: said.get("NEWT_SECRET", ""),

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from newt_tunnel.cluster.lookup import Lookup, look_up
+from newt_tunnel.cluster.lookup.look_up import Lookup, look_up
 from newt_tunnel.egress import iptables, network_policy, nftables, proof_plan, reach
 from newt_tunnel.egress.cage import Firewall, Hook
 from newt_tunnel.egress.rules import Policy

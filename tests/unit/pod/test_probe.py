@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from newt_tunnel.cluster.pod_programs import PROBE
+from newt_tunnel.cluster.pod import PROBE
 from newt_tunnel.egress.enforcers import EXEMPTIBLE, EXEMPTION
 from newt_tunnel.egress.model import CLUSTER_CANARIES
 from newt_tunnel.egress.proof_plan import Probe

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from newt_tunnel.stackfile.repository import BESIDE_PROGRAM, NOT_PROGRAM, PROGRAM
-from tests import deployment, unchanged
+from tests import unchanged
 
 REPOSITORY = Path(__file__).parents[3]
 #: Written by users who run Forgejo; this repository has workflows for Gitea, which Forgejo reads.
@@ -26,7 +26,6 @@ def test_every_entry_of_the_top_level_is_in_one_list() -> None:
     assert sorted(lists) == sorted({*there, *OF_USERS}), "add it to one list in repository.py"
 
 
-def test_a_checkout_and_the_memory_of_passed_tests_have_the_whole_program() -> None:
-    assert vars(deployment)["PROGRAM"] is PROGRAM
+def test_the_memory_of_passed_tests_has_the_whole_program() -> None:
     assert set(PROGRAM) <= set(unchanged.STACKS.decides)
     assert "requirements.txt" in unchanged.COMMON
