@@ -2,5 +2,5 @@
 
 ``rules`` is the table of all rules; the modules beside it judge. They are pure: ``view`` is what
 they see of a resource, and only ``__main__`` knows Pulumi. The program checks its own stack file
-already; the pack also judges what somebody wrote beside it or instead of it.
+already; the pack also judges resources that were written by hand.
 """

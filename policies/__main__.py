@@ -34,10 +34,13 @@ except ModuleNotFoundError as error:
 # In place of this folder, so that `policies` is the package that the tests know.
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from policies.rules import RULES, Level, ResourceRule, StackRule  # noqa: E402
+from policies.rules import RULES, ResourceRule, RuleLevel, StackRule  # noqa: E402
 from policies.view import UNKNOWN, Resource  # noqa: E402
 
-_LEVELS = {Level.MANDATORY: EnforcementLevel.MANDATORY, Level.ADVISORY: EnforcementLevel.ADVISORY}
+_LEVELS = {
+    RuleLevel.MANDATORY: EnforcementLevel.MANDATORY,
+    RuleLevel.ADVISORY: EnforcementLevel.ADVISORY,
+}
 
 
 def plain(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What a newt may have if somebody says why: wide targets, capabilities, no proof."""
+"""What a newt may have for a stated reason: wide targets, capabilities, no proof."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from newt_tunnel.settings.addresses import is_wide
-from policies import newts
+from policies import newt_resources
 from policies.fit import Fit
 from policies.kinds import CONTAINER, NETWORK_POLICY, SERVICE, SERVICE_SPEC
 from policies.network_policies import allows_everything, may_open
 from policies.reasons import TUNNELS, entries_in, reason_for
-from policies.view import UNKNOWN, Finding, Resource, at, items, mapping, text
+from policies.view import UNKNOWN, Resource, Violation, at, items, mapping, text
 
 _ENTRY = "write what newt needs, or say why on the entry in the stack file, as `reason:`"
 #: The rule for resolvers comes from a key of its own.
@@ -21,14 +21,14 @@ _ANY_RESOLVER = "write the resolvers in dns, or say why in reasons.dns"
 _NAMESPACE = "kubernetes.io/metadata.name"
 
 
-def wide(resources: list[Resource]) -> Iterator[Finding]:
-    """Everything, or somebody's whole network: at a listed port, or at all."""
+def wide(resources: list[Resource]) -> Iterator[Violation]:
+    """Everything, or a whole network: at a listed port, or at all."""
     for tunnel in (one for one in resources if one.type == TUNNELS[0]):
         for index, row in enumerate(items(tunnel.at("reach"))):
             is_dns = at(row, "name") == _DNS
             excused = reason_for(tunnel, _DNS) if is_dns else text(at(row, "reason"))
             if _is_wide(at(row, "destination")) and not excused:
-                yield Finding(
+                yield Violation(
                     resource=tunnel,
                     property=f"reach[{index}]",
                     value=f"{at(row, 'name')} {at(row, 'destination')}",
@@ -42,7 +42,7 @@ def wide(resources: list[Resource]) -> Iterator[Finding]:
                 continue
             name, reason = entries.get(block, (None, None))
             if not (reason_for(policy, _DNS) if name == _DNS else reason):
-                yield Finding(
+                yield Violation(
                     resource=policy,
                     property=place,
                     value=block,
@@ -50,7 +50,7 @@ def wide(resources: list[Resource]) -> Iterator[Finding]:
                 )
         for index, rule in enumerate(items(policy.at("spec", "egress"))):
             if not at(rule, "to") and allows_everything(rule) is Fit.NO:
-                yield Finding(
+                yield Violation(
                     resource=policy,
                     property=f"spec.egress[{index}].to",
                     value="(missing)",
@@ -58,7 +58,7 @@ def wide(resources: list[Resource]) -> Iterator[Finding]:
                 )
 
 
-def whole_namespaces(resources: list[Resource]) -> Iterator[Finding]:
+def whole_namespaces(resources: list[Resource]) -> Iterator[Violation]:
     """Every pod of a namespace, also those that come later."""
     for policy in _cages(resources):
         entries = entries_in(policy)
@@ -70,7 +70,7 @@ def whole_namespaces(resources: list[Resource]) -> Iterator[Finding]:
             _, reason = entries.get(f"{name}/*", (None, None))
             if UNKNOWN not in (namespaces, pods, name) and not reason:
                 whose = "newt's own namespace" if namespaces is None else name
-                yield Finding(
+                yield Violation(
                     resource=policy,
                     property=place,
                     value=f"every pod of {whose or 'the namespaces it selects'}",
@@ -83,11 +83,11 @@ def _selects_some(pods: Any) -> bool:
     return bool(mapping(at(pods, "matchLabels")) or items(at(pods, "matchExpressions")))
 
 
-def capabilities(resources: list[Resource]) -> Iterator[Finding]:
-    for newt in newts.newts(resources):
+def capabilities(resources: list[Resource]) -> Iterator[Violation]:
+    for newt in newt_resources.find_newts(resources):
         for place, added in _added(newt):
             if added and not reason_for(newt, "capabilities"):
-                yield Finding(
+                yield Violation(
                     resource=newt,
                     property=place,
                     value=", ".join(map(str, added)),
@@ -96,11 +96,11 @@ def capabilities(resources: list[Resource]) -> Iterator[Finding]:
                 )
 
 
-def unproved(resources: list[Resource]) -> Iterator[Finding]:
-    """Without a proof nobody knows whether the cage holds."""
+def unproved(resources: list[Resource]) -> Iterator[Violation]:
+    """Without a proof it is not known whether the cage holds."""
     for tunnel in (one for one in resources if one.type in TUNNELS):
         if tunnel.at("proofMode") == "off" and not reason_for(tunnel, "proof"):
-            yield Finding(
+            yield Violation(
                 resource=tunnel,
                 property="proof",
                 value="off",
@@ -112,9 +112,9 @@ def _cages(resources: list[Resource]) -> list[Resource]:
     """The policies that some newt is under."""
     pods = [
         one
-        for newt in newts.newts(resources)
+        for newt in newt_resources.find_newts(resources)
         if newt.type not in (CONTAINER, SERVICE)
-        for one in newts.pods_of(newt)
+        for one in newt_resources.pods_of(newt)
     ]
     return [
         policy
@@ -145,7 +145,7 @@ def _added(newt: Resource) -> Iterator[tuple[str, list[Any]]]:
     if newt.type == SERVICE:
         yield "taskSpec.containerSpec.capAdds", items(newt.at(*SERVICE_SPEC, "capAdds"))
     by_place: dict[str, list[Any]] = {}
-    for path, _, value in newts.values_of_pods(newt):
+    for path, _, value in newt_resources.values_of_pods(newt):
         if ".capabilities.add[" in path:
             by_place.setdefault(path.rpartition("[")[0], []).append(value)
     yield from by_place.items()

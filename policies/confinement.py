@@ -13,18 +13,18 @@ from policies.charts import is_release
 from policies.firewalls import Condition, is_firewall
 from policies.fit import Fit
 from policies.kinds import CONTAINER, NETWORK_POLICY, NETWORK_POLICY_PATCH, SERVICE
-from policies.newts import Pods, newts, pods_of
-from policies.view import UNKNOWN, Finding, Resource, at
+from policies.newt_resources import PodShape, find_newts, pods_of
+from policies.view import UNKNOWN, Resource, Violation, at
 
 _THE_UPDATE = "is not known before the update, which judges it when newt is there already"
 
 
-def unconfined(resources: list[Resource]) -> Iterator[Finding]:
-    for newt in newts(resources):
+def unconfined(resources: list[Resource]) -> Iterator[Violation]:
+    for newt in find_newts(resources):
         if newt.type == CONTAINER:
             yield from _unguarded(newt, resources)
         elif newt.type == SERVICE:
-            yield Finding(
+            yield Violation(
                 resource=newt,
                 property="taskSpec",
                 value="a service of a swarm",
@@ -36,11 +36,11 @@ def unconfined(resources: list[Resource]) -> Iterator[Finding]:
             yield from _opened_by_its_chart(newt)
 
 
-def not_known(resources: list[Resource]) -> Iterator[Finding]:
+def not_known(resources: list[Resource]) -> Iterator[Violation]:
     """What decides whether newt is confined, and a preview does not know."""
-    for newt in newts(resources):
+    for newt in find_newts(resources):
         for place in dict.fromkeys(_not_known(newt, resources)):
-            yield Finding(resource=newt, property=place, value=None, remedy=_THE_UPDATE)
+            yield Violation(resource=newt, property=place, value=None, remedy=_THE_UPDATE)
 
 
 def _not_known(newt: Resource, resources: list[Resource]) -> Iterator[str]:
@@ -75,13 +75,13 @@ def _not_known(newt: Resource, resources: list[Resource]) -> Iterator[str]:
 # Docker
 
 
-def _unguarded(newt: Resource, resources: list[Resource]) -> Iterator[Finding]:
+def _unguarded(newt: Resource, resources: list[Resource]) -> Iterator[Violation]:
     if newt.at("networkMode") == "none" and newt.at("networksAdvanced") in (None, []):
         return
     best = _best_guard(newt, resources)
     if best is None:
         beside = [one.name for one in resources if is_firewall(one)]
-        yield Finding(
+        yield Violation(
             resource=newt,
             property="dependsOn",
             value=f"not {beside[0]}" if beside else "no firewall of newt-tunnel",
@@ -91,7 +91,7 @@ def _unguarded(newt: Resource, resources: list[Resource]) -> Iterator[Finding]:
         return
     for condition in best[1]:
         if condition.fit is Fit.NO:
-            yield Finding(
+            yield Violation(
                 resource=newt,
                 property=condition.property,
                 value=condition.value,
@@ -120,13 +120,13 @@ def _fit(conditions: list[Condition]) -> Fit:
 # Kubernetes
 
 
-def _unselected(newt: Resource, resources: list[Resource]) -> Iterator[Finding]:
+def _unselected(newt: Resource, resources: list[Resource]) -> Iterator[Violation]:
     before = {one.urn for one in newt.all_needs()}
     policies = [one for one in resources if one.type == NETWORK_POLICY]
     for pods in pods_of(newt):
         cages = [one for one in policies if network_policies.confines(one, pods) is not Fit.NO]
         if not cages:
-            yield Finding(
+            yield Violation(
                 resource=newt,
                 property="dependsOn",
                 value=f"no NetworkPolicy for {network_policies.place_text(pods)}",
@@ -136,7 +136,7 @@ def _unselected(newt: Resource, resources: list[Resource]) -> Iterator[Finding]:
             )
             continue
         if before.isdisjoint(cage.urn for cage in cages):
-            yield Finding(
+            yield Violation(
                 resource=newt,
                 property="dependsOn",
                 value=f"not {cages[0].name}",
@@ -146,7 +146,9 @@ def _unselected(newt: Resource, resources: list[Resource]) -> Iterator[Finding]:
         yield from _opened(pods, policies, resources)
 
 
-def _opened(pods: Pods, policies: list[Resource], resources: list[Resource]) -> Iterator[Finding]:
+def _opened(
+    pods: PodShape, policies: list[Resource], resources: list[Resource]
+) -> Iterator[Violation]:
     """Policies add up: one that allows everything undoes all others."""
     where = network_policies.place_text(pods)
     for policy in policies:
@@ -154,7 +156,7 @@ def _opened(pods: Pods, policies: list[Resource], resources: list[Resource]) -> 
             continue
         for index, rule in enumerate(network_policies.rules(policy)):
             if network_policies.allows_everything(rule) is Fit.YES:
-                yield Finding(
+                yield Violation(
                     resource=policy,
                     property=f"spec.egress[{index}]",
                     value="no `to`" if at(rule, "ports") else "no `to` and no `ports`",
@@ -164,7 +166,7 @@ def _opened(pods: Pods, policies: list[Resource], resources: list[Resource]) -> 
         if patch.type == NETWORK_POLICY_PATCH and network_policies.may_change(
             patch, policies, pods
         ):
-            yield Finding(
+            yield Violation(
                 resource=patch,
                 property="spec",
                 value=patch.at("metadata", "name"),
@@ -173,12 +175,12 @@ def _opened(pods: Pods, policies: list[Resource], resources: list[Resource]) -> 
             )
 
 
-def _opened_by_its_chart(newt: Resource) -> Iterator[Finding]:
+def _opened_by_its_chart(newt: Resource) -> Iterator[Violation]:
     if not is_release(newt):
         return
     for place, value in charts.own_policies(newt):
         if charts.is_on(value):
-            yield Finding(
+            yield Violation(
                 resource=newt,
                 property=place,
                 value=value,

@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from policies import charts, newts
+from policies import charts, newt_resources
 from policies.kinds import SERVICE, SERVICE_SPEC
-from policies.view import Finding, Resource, at, items, leaves, mapping, text
+from policies.view import Resource, Violation, at, items, leaves, mapping, text
 
 _HOST = "host"
 _OF_A_CONTAINER = ("networkMode", "pidMode", "ipcMode", "usernsMode")
@@ -44,10 +44,10 @@ _DEVICE = ("volumeOptions", "driverOptions", "device")
 _OPTION = re.compile(r"--?docker-socket(?:=.*)?")
 
 
-def host_access(resource: Resource) -> Iterator[Finding]:
+def host_access(resource: Resource) -> Iterator[Violation]:
     """Whatever makes a newt a part of its machine."""
     for name, value in _machine(resource):
-        yield Finding(
+        yield Violation(
             resource=resource,
             property=name,
             value=value,
@@ -56,19 +56,19 @@ def host_access(resource: Resource) -> Iterator[Finding]:
 
 
 def _machine(resource: Resource) -> Iterator[tuple[str, Any]]:
-    if newts.is_container(resource):
+    if newt_resources.is_container(resource):
         for key in _OF_A_CONTAINER:
             if resource.at(key) == _HOST:
                 yield key, _HOST
         if resource.at("privileged") is True:
             yield "privileged", "true"
         return
-    if resource.type == SERVICE and newts.is_newt(resource):
+    if resource.type == SERVICE and newt_resources.is_newt(resource):
         for index, network in enumerate(items(resource.at("taskSpec", "networksAdvanceds"))):
             if at(network, "name") == _HOST:
                 yield f"taskSpec.networksAdvanceds[{index}]", _HOST
     is_chart = charts.is_release(resource)
-    for path, key, value in newts.values_of_pods(resource):
+    for path, key, value in newt_resources.values_of_pods(resource):
         if key in _OF_A_POD and (charts.is_on(value) if is_chart else value is True):
             yield path, "true"
     if is_chart:
@@ -77,10 +77,10 @@ def _machine(resource: Resource) -> Iterator[tuple[str, Any]]:
                 yield path, "the chart makes newt's container privileged"
 
 
-def docker_socket(resource: Resource) -> Iterator[Finding]:
+def docker_socket(resource: Resource) -> Iterator[Violation]:
     """A container engine's socket, by which newt could start a container without any cage."""
     for name, value in dict(_engines(resource)).items():
-        yield Finding(
+        yield Violation(
             resource=resource,
             property=name,
             value=value,
@@ -90,15 +90,15 @@ def docker_socket(resource: Resource) -> Iterator[Finding]:
 
 
 def _engines(resource: Resource) -> Iterator[tuple[str, str]]:
-    if newts.is_container(resource):
+    if newt_resources.is_container(resource):
         yield from _docker_mounts(resource, (), {"volumes": "hostPath", "mounts": "source"})
-    elif resource.type == SERVICE and newts.is_newt(resource):
+    elif resource.type == SERVICE and newt_resources.is_newt(resource):
         yield from _docker_mounts(resource, SERVICE_SPEC, {"mounts": "source"})
-    for path, key, value in newts.values_of_pods(resource):
+    for path, key, value in newt_resources.values_of_pods(resource):
         is_mounted = path.endswith("hostPath.path") and holds_an_engine(value)
         if is_mounted or _is_socket(value) or (key in _VARIABLES and text(value)):
             yield path, value
-    for program in newts.programs(resource):
+    for program in newt_resources.programs(resource):
         for name in _VARIABLES:
             if value := program.variables.get(name):
                 yield program.at(program.variables_key, name), _shown(value)

@@ -5,28 +5,28 @@ from __future__ import annotations
 from typing import Any
 
 from policies.fit import Fit, holds, opposite, same
-from policies.newts import Pods, namespace_of
+from policies.newt_resources import PodShape, namespace_of
 from policies.view import UNKNOWN, Resource, at, items, mapping, text
 
 #: What makes two providers lead to one cluster, and whether they apply anything there.
 _CLUSTER = ("kubeconfig", "context", "cluster", "renderYamlToDirectory")
 
 
-def confines(policy: Resource, pods: Pods) -> Fit:
+def confines(policy: Resource, pods: PodShape) -> Fit:
     """Whether ``policy`` limits what ``pods`` may reach. A label that pods may have counts as one
     that they lack.
     """
     return min(_limits(policy), _in_place(policy, pods), _selects(policy, pods, doubt=Fit.NO))
 
 
-def may_open(policy: Resource, pods: Pods) -> Fit:
+def may_open(policy: Resource, pods: PodShape) -> Fit:
     """Whether the rules of ``policy`` add to what ``pods`` may reach. A label that pods may have
     counts as theirs.
     """
     return min(_limits(policy), _in_place(policy, pods), _selects(policy, pods, doubt=Fit.YES))
 
 
-def may_change(patch: Resource, policies: list[Resource], pods: Pods) -> bool:
+def may_change(patch: Resource, policies: list[Resource], pods: PodShape) -> bool:
     """Whether a NetworkPolicyPatch may open the cage of ``pods``: it changes one of their policies,
     or one that is not in the stack, by a rule that allows everything or no rule at all.
     """
@@ -57,7 +57,7 @@ def rules(policy: Resource) -> list[Any]:
     return [UNKNOWN] if egress is UNKNOWN else items(egress)
 
 
-def place_text(pods: Pods) -> str:
+def place_text(pods: PodShape) -> str:
     labels = ",".join(f"{key}={value}" for key, value in sorted(mapping(pods.labels).items()))
     return f"{pods.namespace or 'default'}/{labels or '*'}"
 
@@ -71,7 +71,7 @@ def _limits(policy: Resource) -> Fit:
     return Fit.UNKNOWN if egress is UNKNOWN else holds(egress)
 
 
-def _in_place(policy: Resource, pods: Pods) -> Fit:
+def _in_place(policy: Resource, pods: PodShape) -> Fit:
     return min(
         _same_cluster(policy.provider, pods.cluster),
         _same_namespace(namespace_of(policy), pods.namespace),
@@ -92,7 +92,7 @@ def _same_namespace(one: Any, other: Any) -> Fit:
     return same(one, other)
 
 
-def _selects(policy: Resource, pods: Pods, *, doubt: Fit) -> Fit:
+def _selects(policy: Resource, pods: PodShape, *, doubt: Fit) -> Fit:
     selector = policy.at("spec", "podSelector")
     labels, expressions = at(selector, "matchLabels"), at(selector, "matchExpressions")
     if UNKNOWN in (selector, labels, expressions):
@@ -102,7 +102,7 @@ def _selects(policy: Resource, pods: Pods, *, doubt: Fit) -> Fit:
     return min(fits, default=Fit.YES)
 
 
-def _meets(pods: Pods, expression: Any, doubt: Fit) -> Fit:
+def _meets(pods: PodShape, expression: Any, doubt: Fit) -> Fit:
     key, operator = at(expression, "key"), at(expression, "operator")
     values = at(expression, "values")
     if UNKNOWN in (key, operator, values):
@@ -121,7 +121,7 @@ def _meets(pods: Pods, expression: Any, doubt: Fit) -> Fit:
     return doubt
 
 
-def _has(pods: Pods, key: str, wanted: list[Any] | None, doubt: Fit) -> Fit:
+def _has(pods: PodShape, key: str, wanted: list[Any] | None, doubt: Fit) -> Fit:
     """Whether the pods have the label, with one of the ``wanted`` values if there are such."""
     if pods.labels is UNKNOWN:
         return Fit.UNKNOWN

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from policies.charts import is_release
 from policies.kinds import IMAGES
-from policies.newts import image_texts, is_image, is_newt
+from policies.newt_resources import image_texts, is_image, is_newt
 from policies.reasons import reason_for
-from policies.view import UNKNOWN, Finding, Resource
+from policies.view import UNKNOWN, Resource, Violation
 
 #: Names that are moved to another image as a matter of course, and versions with parts left out.
 _MOVING = re.compile(r"latest|stable|edge|nightly|dev|main|master|v?[0-9]+(\.[0-9]+)?")
@@ -17,13 +17,13 @@ _EXACT = re.compile(r"v?[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]
 _LOCAL = re.compile(r"\.{0,2}/")
 
 
-def unpinned(resource: Resource) -> Iterator[Finding]:
+def unpinned(resource: Resource) -> Iterator[Violation]:
     if not (is_newt(resource) or is_image(resource)):
         return
     for name, image in image_texts(resource):
         tag = _tag(image)
         if "@" not in image and (tag is None or _MOVING.fullmatch(tag)):
-            yield Finding(
+            yield Violation(
                 resource=resource,
                 property=name,
                 value=image,
@@ -34,14 +34,14 @@ def unpinned(resource: Resource) -> Iterator[Finding]:
         yield from _unpinned_chart(resource)
 
 
-def _unpinned_chart(release: Resource) -> Iterator[Finding]:
+def _unpinned_chart(release: Resource) -> Iterator[Violation]:
     chart, version = release.at("chart"), release.at("version")
     # A folder is what it is. A Release without a version shows the one that its provider found.
     is_local = isinstance(chart, str) and _LOCAL.match(chart)
     if is_local or UNKNOWN in (chart, version):
         return
     if not isinstance(version, str) or not _EXACT.fullmatch(version):
-        yield Finding(
+        yield Violation(
             resource=release,
             property="version",
             value=version or "(missing)",
@@ -50,15 +50,15 @@ def _unpinned_chart(release: Resource) -> Iterator[Finding]:
         )
 
 
-def without_digest(resources: list[Resource]) -> Iterator[Finding]:
-    """A version is a name, and whoever owns the registry can give it to another image."""
+def without_digest(resources: list[Resource]) -> Iterator[Violation]:
+    """A tag is only a name: the registry can point it at another image."""
     for resource in resources:
         if not (is_newt(resource) or is_image(resource)) or reason_for(resource, "image"):
             continue
         pulled = any(one.type in IMAGES for one in resource.needs)
         for name, image in image_texts(resource):
             if "@sha256:" not in image and not pulled:
-                yield Finding(
+                yield Violation(
                     resource=resource,
                     property=name,
                     value=image,

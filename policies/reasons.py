@@ -17,7 +17,7 @@ _WORDS = re.compile(r"(?P<where>\S+) \S+/(?:tcp|udp|any)(?: \((?P<reason>[^)]*)\
 
 
 def tunnel_of(resource: Resource) -> Resource | None:
-    """The tunnel that a resource is a part of; None for what somebody wrote by hand."""
+    """The tunnel that a resource is a part of; None for what was written by hand."""
     return next((one for one in resource.ancestors() if one.type in TUNNELS), None)
 
 

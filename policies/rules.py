@@ -10,11 +10,11 @@ import enum
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from policies import advice, confinement, machine, pinning, secrecy, volumes
-from policies.view import Finding, Resource
+from policies import advice, confinement, exposed_secrets, machine, pinning, volumes
+from policies.view import Resource, Violation
 
 
-class Level(enum.Enum):
+class RuleLevel(enum.Enum):
     #: Fails the preview and the update.
     MANDATORY = "mandatory"
     #: Is said, unless the stack file gives a reason.
@@ -25,95 +25,95 @@ class Level(enum.Enum):
 class ResourceRule:
     name: str
     description: str
-    level: Level
-    check: Callable[[Resource], Iterable[Finding]]
+    level: RuleLevel
+    check: Callable[[Resource], Iterable[Violation]]
 
 
 @dataclass(frozen=True)
 class StackRule:
     name: str
     description: str
-    level: Level
-    check: Callable[[list[Resource]], Iterable[Finding]]
+    level: RuleLevel
+    check: Callable[[list[Resource]], Iterable[Violation]]
 
 
 RULES: tuple[ResourceRule | StackRule, ...] = (
     StackRule(
         "newt-is-confined",
         "A firewall or a NetworkPolicy confines newt, and is there before it.",
-        Level.MANDATORY,
+        RuleLevel.MANDATORY,
         confinement.unconfined,
     ),
     ResourceRule(
         "no-plain-secret",
         "No credential stands where others read it.",
-        Level.MANDATORY,
-        secrecy.plain_secrets,
+        RuleLevel.MANDATORY,
+        exposed_secrets.secrets_in_the_clear,
     ),
     StackRule(
         "no-copied-secret",
         "newt's secret is in no resource but the one that newt reads it from.",
-        Level.MANDATORY,
-        secrecy.copied_secrets,
+        RuleLevel.MANDATORY,
+        exposed_secrets.copied_secrets,
     ),
     ResourceRule(
         "no-docker-socket",
         "newt does not get the socket of a container engine.",
-        Level.MANDATORY,
+        RuleLevel.MANDATORY,
         machine.docker_socket,
     ),
     StackRule(
         "no-engine-volume",
         "No volume of newt is a folder of the host that holds the socket of a container engine.",
-        Level.MANDATORY,
+        RuleLevel.MANDATORY,
         volumes.host_folders,
     ),
     ResourceRule(
         "no-host-network",
         "newt shares neither the machine's network nor its processes, and is not privileged.",
-        Level.MANDATORY,
+        RuleLevel.MANDATORY,
         machine.host_access,
     ),
     ResourceRule(
         "pinned-version",
         "newt's image and chart have an exact version.",
-        Level.MANDATORY,
+        RuleLevel.MANDATORY,
         pinning.unpinned,
     ),
     StackRule(
         "confinement-is-known",
         "What decides whether newt is confined is known in the preview.",
-        Level.ADVISORY,
+        RuleLevel.ADVISORY,
         confinement.not_known,
     ),
     StackRule(
         "no-whole-namespace",
         "newt reaches the pods it needs, not a whole namespace.",
-        Level.ADVISORY,
+        RuleLevel.ADVISORY,
         advice.whole_namespaces,
     ),
     StackRule(
         "no-wide-target",
         "newt reaches neither everything nor a whole private network.",
-        Level.ADVISORY,
+        RuleLevel.ADVISORY,
         advice.wide,
     ),
     StackRule(
         "no-added-capability",
         "newt has no kernel capability.",
-        Level.ADVISORY,
+        RuleLevel.ADVISORY,
         advice.capabilities,
     ),
     StackRule(
         "proof-is-on",
         "What newt can reach is tried out.",
-        Level.ADVISORY,
+        RuleLevel.ADVISORY,
         advice.unproved,
     ),
     StackRule(
         "image-has-digest",
         "newt's image is named by its content.",
-        Level.ADVISORY,
+        RuleLevel.ADVISORY,
         pinning.without_digest,
     ),
 )

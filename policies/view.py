@@ -71,7 +71,7 @@ class Resource:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
+class Violation:
     """One violation: where it is, what stands there, and what to write instead.
 
     ``value`` is None where it may be a secret, or where the property alone says it.

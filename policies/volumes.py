@@ -11,8 +11,8 @@ from typing import Any
 
 from policies.kinds import CLAIMS, CONTAINER, PERSISTENT_VOLUMES, SERVICE, SERVICE_SPEC, VOLUME
 from policies.machine import holds_an_engine
-from policies.newts import newts, values_of_pods
-from policies.view import Finding, Resource, at, items, text
+from policies.newt_resources import find_newts, values_of_pods
+from policies.view import Resource, Violation, at, items, text
 
 _CLAIM_KEYS = ("claimName", "existingClaim")
 #: By its driver's options a Docker volume is any folder.
@@ -21,14 +21,14 @@ _DEVICE = ("driverOpts", "device")
 _FOLDERS = (("spec", "hostPath", "path"), ("spec", "local", "path"))
 
 
-def host_folders(resources: list[Resource]) -> Iterator[Finding]:
-    found: dict[tuple[str, str], Finding] = {}
-    for newt in newts(resources):
+def host_folders(resources: list[Resource]) -> Iterator[Violation]:
+    found: dict[tuple[str, str], Violation] = {}
+    for newt in find_newts(resources):
         for volume, path in _volumes_of(newt, resources):
             folder = volume.at(*path)
             if holds_an_engine(folder):
                 place = ".".join(path)
-                found[volume.urn, place] = Finding(
+                found[volume.urn, place] = Violation(
                     resource=volume,
                     property=place,
                     value=folder,

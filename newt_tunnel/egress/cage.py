@@ -34,7 +34,7 @@ class Hook(enum.Enum):
 IPTABLES_MAX_TARGETS = 500
 
 #: How many refused targets the kernel remembers, for TCP and for UDP each, and for how long after
-#: the last try. What is full forgets nobody and takes in nobody, so a flood costs no memory.
+#: the last try. A full table keeps its entries and ignores new ones, so a flood costs no memory.
 REMEMBERED_DROPS = 256
 REMEMBERED_SECONDS = 24 * 60 * 60
 

@@ -124,7 +124,7 @@ def with_cilium(policy: Policy, connection: Connection) -> ConnectionVerdict:
     enforcer, takes no block for a node either, and a range for its first port, and finds nobody by
     a label that is not of a pod's identity. In the lab Cilium itself is held to this.
     """
-    known = (rule for rule in policy.allowed if _finds_somebody(rule))
+    known = (rule for rule in policy.allowed if _selects_pods(rule))
     as_read = replace(policy, allowed=tuple(map(_without_ranges, known)))
     verdict = decide_connection.decide(as_read, connection)
     if connection.peer is Peer.OWN_NODE:
@@ -138,6 +138,6 @@ def _without_ranges(rule: Rule) -> Rule:
     return replace(rule, ports=tuple(PortRange.single(ports.first) for ports in rule.ports))
 
 
-def _finds_somebody(rule: Rule) -> bool:
+def _selects_pods(rule: Rule) -> bool:
     labels = rule.destination.labels if isinstance(rule.destination, Pods) else ()
     return not _NOT_OF_IDENTITY & dict(labels).keys()

@@ -2,7 +2,7 @@
 there.
 
 Text only. The jumps are data beside the rules, because a jump must stand first and once in a chain
-that belongs to somebody else: the host program puts it there within the same ``iptables-restore``
+that belongs to another program: the host program puts it there within the same ``iptables-restore``
 transaction.
 """
 
@@ -51,7 +51,7 @@ class Ruleset:
 
 
 def render(policy: Policy, cage: Cage) -> Ruleset:
-    """Render ``policy`` for the hook of ``cage``. Host names stay placeholders (see ``names``)."""
+    """Render ``policy`` for the hook of ``cage``. Host names stay as placeholders."""
     docker_user = cage.hook is Hook.DOCKER_USER
     lines = [
         f"-A {EGRESS_CHAIN} ! -s {cage.newt}/32 {_comment('foreign source')} -j DROP",

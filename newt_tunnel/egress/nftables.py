@@ -19,7 +19,7 @@ _REPLIES = "ct state established,related ct direction reply"
 
 
 def render(policy: Policy, cage: Cage) -> str:
-    """Text for ``nft -f``. Host names stay placeholders (see ``names``)."""
+    """Text for ``nft -f``. Host names stay as placeholders."""
     elements: list[str] = []
     rules: list[str] = []
     for rule in policy.sorted_rules:

@@ -1,7 +1,7 @@
 """What the spec of a NetworkPolicy says, one statement at a time: to compare two specs, and to tell
 people what differs.
 
-Takes any spec, rendered or read back, somebody else's too. Pure.
+Takes any spec: rendered here, read back, or written by others. Pure.
 """
 
 from __future__ import annotations

@@ -55,8 +55,8 @@ class Reading:
     def files_in(self, folder: str) -> tuple[str, ...]:
         return self.state.files_in(folder)
 
-    def is_plain(self, path: str) -> bool:
-        return self.state.is_plain(path)
+    def is_regular_file(self, path: str) -> bool:
+        return self.state.is_regular_file(path)
 
     def attributes(self, paths: Sequence[str], /) -> Attributes:
         return self.state.attributes(paths)
@@ -89,7 +89,7 @@ def _odd_attributes_files(state: State, folder: str) -> Iterator[str]:
     for name in state.files_in(folder):
         path = posixpath.join(folder, name) if folder != "." else name
         if layout.folded(name) == _ATTRIBUTES_FILE and not (
-            name == _ATTRIBUTES_FILE and state.is_plain(path)
+            name == _ATTRIBUTES_FILE and state.is_regular_file(path)
         ):
             yield f"{path}: a checkout may take attributes from it; make it a plain file"
 

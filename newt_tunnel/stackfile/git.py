@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from newt_tunnel.stackfile.untrusted_text import plain
+from newt_tunnel.stackfile.untrusted_text import sanitized
 
 _SECONDS = 60
 _FULL_HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -40,11 +40,11 @@ class Git:
     def commit_of(self, name: str) -> str:
         """The full hash. Raises ``RevisionError``."""
         if name.startswith("-") or not name.isprintable() or " " in name:
-            raise RevisionError(f"{plain(name)}: is not the name of a revision")
+            raise RevisionError(f"{sanitized(name)}: is not the name of a revision")
         exact = self._exact(name)
         commit = self.line(
             ["rev-parse", "--verify", "--quiet", "--end-of-options", f"{exact}^{{commit}}"],
-            f"{plain(name)}: is no commit here; correct it, or fetch it (in a shallow clone: "
+            f"{sanitized(name)}: is no commit here; correct it, or fetch it (in a shallow clone: "
             "git fetch --unshallow; in a workflow: fetch-depth: 0)",
         )
         return commit.splitlines()[-1]
@@ -57,7 +57,7 @@ class Git:
         """Of two revisions: where the branch began. Raises ``RevisionError``."""
         return self.line(
             ["merge-base", self.commit_of(base), self.commit_of(head)],
-            f"{plain(base)} and {plain(head)} have no common ancestor here; fetch more "
+            f"{sanitized(base)} and {sanitized(head)} have no common ancestor here; fetch more "
             "(in a shallow clone: git fetch --unshallow), or compare the ends: A..B",
         )
 
@@ -66,8 +66,10 @@ class Git:
         words = ["diff-tree", "-r", "-z", "--name-only", "--no-renames", "--no-commit-id"]
         done = self.run([*words, base, head])
         if done.returncode:
-            said = plain(done.stderr.decode(errors="replace"))
-            raise RevisionError(f"{plain(base)} and {plain(head)}: git cannot compare them: {said}")
+            said = sanitized(done.stderr.decode(errors="replace"))
+            raise RevisionError(
+                f"{sanitized(base)} and {sanitized(head)}: git cannot compare them: {said}"
+            )
         return tuple(path.decode(errors="replace") for path in done.stdout.split(b"\0")[:-1])
 
     def _exact(self, name: str) -> str:
@@ -104,14 +106,15 @@ class Git:
 
     def _ambiguous(self, name: str, meanings: Sequence[str]) -> str:
         raise RevisionError(
-            f"{plain(name)}: is ambiguous here, it can mean {plain(', '.join(meanings))}; write "
+            f"{sanitized(name)}: is ambiguous here, it can mean "
+            f"{sanitized(', '.join(meanings))}; write "
             "the one that is meant, or a full hash"
         )
 
     def line(self, words: Sequence[str], remedy: str) -> str:
         done = self.run(words)
         if done.returncode:
-            said = plain(done.stderr.decode(errors="replace"))
+            said = sanitized(done.stderr.decode(errors="replace"))
             raise RevisionError(f"{remedy}; git says: {said}" if said else remedy)
         return done.stdout.decode().strip()
 

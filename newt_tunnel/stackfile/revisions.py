@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 from newt_tunnel.stackfile.git import Git, RevisionError
-from newt_tunnel.stackfile.untrusted_text import plain
+from newt_tunnel.stackfile.untrusted_text import sanitized
 
 #: A stack file has some kilobytes.
 MAX_BYTES = 1024 * 1024
@@ -43,7 +43,7 @@ class State(Protocol):
     def prefix(self) -> str: ...
 
     def read(self, path: str) -> str:
-        """The text of a plain file.
+        """The text of a regular file.
 
         Raises ``OSError`` (``FileNotFoundError`` where there is none) or ``UnicodeDecodeError``.
         """
@@ -54,8 +54,8 @@ class State(Protocol):
         Raises ``OSError`` where a link, a submodule or a file is in its place.
         """
 
-    def is_plain(self, path: str) -> bool:
-        """Whether ``path`` is a plain file in plain folders."""
+    def is_regular_file(self, path: str) -> bool:
+        """Whether ``path`` is a regular file in real folders."""
 
     def attributes(self, paths: Sequence[str], /) -> Attributes:
         """What git's attributes say of files where they are checked out."""
@@ -79,7 +79,7 @@ def states(text: str, folder: Path, *, from_merge_base: bool = False) -> tuple[S
     if from_merge_base:
         if ".." in text:
             raise RevisionError(
-                f"{plain(text)}: names two revisions, and --merge-base takes one; write A...B"
+                f"{sanitized(text)}: names two revisions, and --merge-base takes one; write A...B"
             )
         base = revision(git, git.merge_base(text, "HEAD"))
         return base, WorkingTree(folder, base.prefix)
@@ -119,17 +119,17 @@ class Commit:
         entry = self._entry(path)
         if entry is None:
             raise FileNotFoundError(errno.ENOENT, "is not there", path)
-        _refuse(path, is_plain=entry.mode in _PLAIN_MODES, size=entry.size)
+        _refuse(path, regular=entry.mode in _PLAIN_MODES, size=entry.size)
         done = self.git.run(["cat-file", "blob", entry.blob])
         if done.returncode:
-            said = plain(done.stderr.decode(errors="replace"))
+            said = sanitized(done.stderr.decode(errors="replace"))
             raise OSError(errno.EIO, f"git cannot read it: {said}", path)
         return done.stdout.decode("utf-8")
 
     def files_in(self, folder: str) -> tuple[str, ...]:
         return tuple(self._folder(_inside(self.prefix, folder)))
 
-    def is_plain(self, path: str) -> bool:
+    def is_regular_file(self, path: str) -> bool:
         entry = self._entry(path)
         return entry is not None and entry.mode in _PLAIN_MODES
 
@@ -145,7 +145,7 @@ class Commit:
                 asked = ["check-attr", "--cached", "-z", "--all", "--", *paths]
                 done = self.git.run([*words, *asked], index)
         if done.returncode:
-            said = plain(done.stderr.decode(errors="replace"))
+            said = sanitized(done.stderr.decode(errors="replace"))
             raise OSError(errno.EIO, f"git does not tell its attributes: {said}", paths[0])
         found: dict[str, dict[str, str]] = {}
         fields = done.stdout.decode(errors="replace").split("\0")[:-1]
@@ -174,7 +174,7 @@ class Commit:
         where = [] if path is None else [path]
         done = self.git.run(["ls-tree", "-z", "-l", "--full-tree", self.commit, "--", *where])
         if done.returncode:
-            said = plain(done.stderr.decode(errors="replace"))
+            said = sanitized(done.stderr.decode(errors="replace"))
             raise OSError(errno.EIO, f"git cannot list it: {said}", path)
         found = {}
         for line in done.stdout.split(b"\0")[:-1]:
@@ -199,8 +199,8 @@ class WorkingTree:
         file = self._at(path)
         if not os.path.lexists(file):
             raise FileNotFoundError(errno.ENOENT, "is not there", path)
-        is_plain = file.is_file() and not file.is_symlink()
-        _refuse(path, is_plain=is_plain, size=file.stat().st_size if is_plain else 0)
+        regular = self.is_regular_file(path)
+        _refuse(path, regular=regular, size=file.stat().st_size if regular else 0)
         return file.read_text(encoding="utf-8")
 
     def files_in(self, folder: str) -> tuple[str, ...]:
@@ -211,7 +211,7 @@ class WorkingTree:
             raise OSError(errno.ENOTDIR, _NO_FOLDER, folder)
         return tuple(sorted(one.name for one in where.iterdir()))
 
-    def is_plain(self, path: str) -> bool:
+    def is_regular_file(self, path: str) -> bool:
         file = self._at(path)
         return file.is_file() and not file.is_symlink()
 
@@ -241,10 +241,9 @@ def _inside(prefix: str, path: str) -> str:
     return joined
 
 
-def _refuse(path: str, *, is_plain: bool, size: int) -> None:
-    if not is_plain:
+def _refuse(path: str, *, regular: bool, size: int) -> None:
+    if not regular:
         raise OSError(errno.EINVAL, "is no plain file but a link, a folder or a submodule", path)
     if size > MAX_BYTES:
-        raise OSError(
-            errno.EFBIG, f"has {size} bytes, more than the {MAX_BYTES} that are read", path
-        )
+        why = f"has {size} bytes, more than the {MAX_BYTES} that are read"
+        raise OSError(errno.EFBIG, why, path)

@@ -79,17 +79,17 @@ def load_stack(state: State, project: Project, path: str) -> Stack | Unloadable:
     except (OSError, UnicodeDecodeError) as error:
         return Unloadable((why_unread(error),))
     encrypted = {key for key, value in config.items() if _is_encrypted(value)}
-    plain = {key: _as_read(value) for key, value in config.items() if key not in encrypted}
-    settings, problems, remarks = _judged(plain, encrypted, state)
+    cleartext = {key: _as_read(value) for key, value in config.items() if key not in encrypted}
+    settings, problems, remarks = _validated(cleartext, encrypted, state)
     if settings is None or problems:
         return Unloadable(tuple(dict.fromkeys(str(problem) for problem in problems)))
-    hints = (*_hints(tree, plain, settings), *(str(one) for one in remarks if one.is_warning))
+    hints = (*_hints(tree, cleartext, settings), *(str(one) for one in remarks if one.is_warning))
     return Stack(
         settings=settings,
         hints=hints,
         secrets={key: _hash(config[key]) for key in settings.secret_keys if key in config},
         around={key: _hash(value) for key, value in _around(project, tree)},
-        checkout_problems=tuple(_checkout_problems(plain, encrypted, settings)),
+        checkout_problems=tuple(_checkout_problems(cleartext, encrypted, settings)),
     )
 
 
@@ -115,7 +115,9 @@ def load_by_name(stack: str, state: State) -> tuple[Project, Stack]:
     paths = files.paths
     if stack not in paths:
         known = ", ".join(sorted(paths)) or "none"
-        raise NotLoadedError(f"{untrusted_text.plain(stack)}: is no stack here; there are: {known}")
+        raise NotLoadedError(
+            f"{untrusted_text.sanitized(stack)}: is no stack here; there are: {known}"
+        )
     loaded = load_stack(state, found, paths[stack])
     if isinstance(loaded, Unloadable):
         lines = "\n".join(f"  {problem}" for problem in loaded.problems)
@@ -179,12 +181,14 @@ def _as_read(value: object) -> object:
     return load.decoded(value) if isinstance(value, str) else value
 
 
-def _judged(plain: Mapping[str, object], encrypted: set[str], files: Files) -> load.Judgement:
+def _validated(
+    cleartext: Mapping[str, object], encrypted: set[str], files: Files
+) -> load.Judgement:
     """Like ``load.load``, less the secrets and what is only known where Pulumi runs."""
-    model = load.model_of(plain)
+    model = load.model_of(cleartext)
     in_vain = encrypted & set(keys_of(model)) - set(model.secret_keys)
     left_out = in_vain | set(model.secret_keys)
-    tree = {key: plain.get(key) for key in {*plain, *encrypted} - left_out}
+    tree = {key: cleartext.get(key) for key in {*cleartext, *encrypted} - left_out}
     docker = tree.get("docker")
     if isinstance(docker, Mapping) and docker.get("hostKey") is None:
         tree["docker"] = {**docker, "hostKey": _NO_HOST_KEY}
@@ -195,30 +199,30 @@ def _judged(plain: Mapping[str, object], encrypted: set[str], files: Files) -> l
 
 
 def _checkout_problems(
-    plain: Mapping[str, object], encrypted: set[str], settings: AnySettings
+    cleartext: Mapping[str, object], encrypted: set[str], settings: AnySettings
 ) -> Iterator[Finding]:
     """What ``load.load`` says about secrets, less their values, and about the host key."""
-    written = {*plain, *encrypted}
+    written = {*cleartext, *encrypted}
     given = written & set(settings.secret_keys)
     if isinstance(settings, KubernetesSettings):
-        yield from cluster_checks.beside_secrets(plain.get("kubernetes"), given)
+        yield from cluster_checks.beside_secrets(cleartext.get("kubernetes"), given)
     else:
         if settings.docker.host_key == _NO_HOST_KEY:
             yield Finding("docker.hostKey", MISSING, hostkey.HELP)
         yield from secrets.identity(given, newt_id_written="newtId" in written)
         yield from secrets.kept_from_logs(given, settings.newt.log_level)
-    yield from _in_plain_text(plain, settings)
+    yield from _in_plain_text(cleartext, settings)
 
 
-def _in_plain_text(plain: Mapping[str, object], settings: AnySettings) -> Iterator[Finding]:
-    written = {key: "" for key in settings.secret_keys if key in plain}
+def _in_plain_text(cleartext: Mapping[str, object], settings: AnySettings) -> Iterator[Finding]:
+    written = {key: "" for key in settings.secret_keys if key in cleartext}
     yield from secrets.check(written, frozenset())
 
 
 def _hints(
-    tree: Mapping[str, object], plain: Mapping[str, object], settings: AnySettings
+    tree: Mapping[str, object], cleartext: Mapping[str, object], settings: AnySettings
 ) -> Iterator[str]:
-    yield from map(str, _in_plain_text(plain, settings))
+    yield from map(str, _in_plain_text(cleartext, settings))
     if tree.get("environment"):
         yield (
             "environment: what it imports is not in this repository, and this review does not see "

@@ -15,9 +15,9 @@ _PUNCTUATION = re.compile(r"([\\`*_{}\[\]<>#|~!&])")
 _PLAIN_IN_MERMAID = re.compile(r"[A-Za-z0-9 ._/,=+-]")
 
 
-def plain(text: str) -> str:
-    """On one line, of bounded length, and without characters that are not seen or turn others
-    round.
+def sanitized(text: str) -> str:
+    """On one line, of bounded length, without characters that are invisible or change the direction
+    of others.
     """
     visible = "".join(one if one.isprintable() else " " for one in text)
     # What a job prints may be read for commands, and this one begins anywhere in a line.
@@ -27,7 +27,7 @@ def plain(text: str) -> str:
 
 def code(text: str) -> str:
     """As a code span that ``text`` cannot end, nor a table's cell."""
-    content = plain(text).replace("|", "\u00a6") or " "
+    content = sanitized(text).replace("|", "\u00a6") or " "
     longest = max((len(run) for run in _BACKTICKS.findall(content)), default=0)
     if not longest:
         return f"`{content}`"
@@ -36,12 +36,12 @@ def code(text: str) -> str:
 
 
 def prose(text: str) -> str:
-    """As running text: no markup, and nobody is called by name."""
-    return _PUNCTUATION.sub(r"\\\1", plain(text)).replace("@", "@\u200b")
+    """As running text: no markup, and no mention of a user."""
+    return _PUNCTUATION.sub(r"\\\1", sanitized(text)).replace("@", "@\u200b")
 
 
 def mermaid(text: str) -> str:
     """For a label in quotes."""
     return "".join(
-        one if _PLAIN_IN_MERMAID.fullmatch(one) else f"#{ord(one)};" for one in plain(text)
+        one if _PLAIN_IN_MERMAID.fullmatch(one) else f"#{ord(one)};" for one in sanitized(text)
     )

@@ -24,7 +24,7 @@ class Unreadable(Exception):
     """No usable document. The text never repeats a value, which may be a secret."""
 
 
-class _Loader(yaml.SafeLoader):
+class _StackFileLoader(yaml.SafeLoader):
     """Builds lists, maps with text as keys, and plain values; refuses what is not clear."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
@@ -61,16 +61,16 @@ _KNOWN: tuple[tuple[str, str, str], ...] = (
     ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z", "-+0123456789."),
 )
 # Nothing of what Python's knows beside.
-_Loader.yaml_implicit_resolvers = {}
+_StackFileLoader.yaml_implicit_resolvers = {}
 for _name, _pattern, _first in _KNOWN:
-    _Loader.add_implicit_resolver(_TAG + _name, re.compile(_pattern), list(_first))
-_Loader.add_implicit_resolver(f"{_TAG}null", re.compile(r"\Z"), [""])
-_Loader.yaml_constructors = {
+    _StackFileLoader.add_implicit_resolver(_TAG + _name, re.compile(_pattern), list(_first))
+_StackFileLoader.add_implicit_resolver(f"{_TAG}null", re.compile(r"\Z"), [""])
+_StackFileLoader.yaml_constructors = {
     tag: yaml.SafeLoader.yaml_constructors[tag]
     for tag in (None, *(_TAG + name for name in ("null", "bool", "str", "seq", "map")))
 }
-_Loader.add_constructor(f"{_TAG}int", _number)
-_Loader.add_constructor(f"{_TAG}float", _decimal)
+_StackFileLoader.add_constructor(f"{_TAG}int", _number)
+_StackFileLoader.add_constructor(f"{_TAG}float", _decimal)
 
 
 def read(state: State, path: str) -> Mapping[str, object]:
@@ -90,7 +90,7 @@ def why_unread(error: OSError | UnicodeDecodeError) -> str:
 def mapping(text: str) -> Mapping[str, object]:
     """The YAML document, which must be a map. Raises ``Unreadable``."""
     try:
-        found = yaml.load(text, Loader=_Loader)
+        found = yaml.load(text, Loader=_StackFileLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"line {mark.line + 1}: " if mark else ""

@@ -8,8 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from newt_tunnel.settings.files import expanded
-from newt_tunnel.tools.adopt import compose, plain_newt
-from newt_tunnel.tools.adopt.errors import AdoptError
+from newt_tunnel.tools.adopt import AdoptError, compose, compose_newt
 from newt_tunnel.tools.adopt.stackfile import render
 from newt_tunnel.tools.adopt.store import store
 from newt_tunnel.tools.adopt.suggestions import suggestions
@@ -19,8 +18,8 @@ def main(words: Sequence[str]) -> int:
     arguments = _arguments(words)
     try:
         project = compose.read(arguments.compose)
-        newt = plain_newt.find(project, arguments.service)
-        found = plain_newt.plain(project, newt, address=arguments.address)
+        newt = compose_newt.find(project, arguments.service)
+        found = compose_newt.compose_newt(project, newt, address=arguments.address)
         if arguments.store:
             store(found, arguments.stack)
             return 0

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import yaml
 
-from newt_tunnel.tools.adopt import composed, variables, yaml12
-from newt_tunnel.tools.adopt.errors import AdoptError
+from newt_tunnel.tools.adopt import AdoptError, compose_config, variables, yaml12
 
 _ENV = ".env"
 
@@ -32,7 +31,7 @@ class Published:
 
 
 @dataclass(frozen=True)
-class Service:
+class ComposeService:
     """One service. ``tree`` is as written, its variables put in."""
 
     name: str
@@ -76,17 +75,17 @@ class Service:
 
 
 @dataclass(frozen=True)
-class Project:
-    services: Mapping[str, Service]
+class ComposeProject:
+    services: Mapping[str, ComposeService]
     #: Network to its subnets.
     subnets: Mapping[str, tuple[str, ...]]
 
 
-def read(path: Path, environment: Mapping[str, str] = os.environ) -> Project:
+def read(path: Path, environment: Mapping[str, str] = os.environ) -> ComposeProject:
     """The project of a compose file, with the ``.env`` beside it. Raises ``AdoptError``."""
     _is_named(path)
-    paths = composed.files(path)
-    text = composed.config(paths, environment) if path.is_file() else None
+    paths = compose_config.files(path)
+    text = compose_config.config(paths, environment) if path.is_file() else None
     document = _document(path, text)
     if text is None:
         _readable_by_hand(paths, document)
@@ -95,7 +94,7 @@ def read(path: Path, environment: Mapping[str, str] = os.environ) -> Project:
     known = {**(variables.read(beside, environment) if beside.exists() else {}), **environment}
     # Compose has put them in, and written every other `$` as `$$`.
     tree = _map(variables.substituted(document, {} if text else known))
-    return Project(
+    return ComposeProject(
         services={
             str(name): _service(str(name), _map(one), path.parent, known)
             for name, one in _map(tree["services"]).items()
@@ -114,10 +113,10 @@ def _is_named(path: Path) -> None:
             "no compose file is given; write its path, like COMPOSE=~/newt/compose.yaml for make"
         )
     if path.is_dir():
-        there = [name for name in composed.DEFAULT_NAMES if (path / name).is_file()]
+        there = [name for name in compose_config.DEFAULT_NAMES if (path / name).is_file()]
         raise AdoptError(
             f"{path}: is a folder; write the compose file in it, like "
-            f"{path / (there or composed.DEFAULT_NAMES)[0]}"
+            f"{path / (there or compose_config.DEFAULT_NAMES)[0]}"
         )
 
 
@@ -154,7 +153,7 @@ def _readable_by_hand(paths: Sequence[Path], document: Mapping[str, object]) -> 
 
 def _service(
     name: str, tree: Mapping[str, object], folder: Path, known: Mapping[str, str]
-) -> Service:
+) -> ComposeService:
     environment: dict[str, str] = {}
     for one in _items(tree.get("env_file")):
         file = one.get("path", "") if isinstance(one, dict) else one
@@ -163,7 +162,7 @@ def _service(
         if needed or path.exists():
             environment |= variables.read(path, known)
     environment |= _environment(tree.get("environment"), known)
-    return Service(name, tree, folder, environment)
+    return ComposeService(name, tree, folder, environment)
 
 
 def _environment(written: object, known: Mapping[str, str]) -> dict[str, str]:

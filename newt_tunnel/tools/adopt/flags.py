@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from newt_tunnel.settings.variables import BY_FLAG
-from newt_tunnel.tools.adopt.compose import Service
+from newt_tunnel.tools.adopt.compose import ComposeService
 from newt_tunnel.tools.adopt.refusals import Refusal
 
 _FLAG = re.compile(r"--?(?P<name>[A-Za-z][A-Za-z0-9-]*)(?:=(?P<value>.*))?", re.DOTALL)
@@ -21,7 +21,7 @@ _SWITCHES = {
 _TRUE = ("1", "t", "T", "true", "TRUE", "True")
 
 
-def variables(service: Service) -> tuple[dict[str, str], list[Refusal]]:
+def variables(service: ComposeService) -> tuple[dict[str, str], list[Refusal]]:
     """What ``service`` says in newt's variables, a flag before its variable."""
     said = dict(service.environment)
     refused: list[Refusal] = []

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from newt_tunnel.findings import shown
 from newt_tunnel.settings.environment import Environment
 from newt_tunnel.settings.variables import ALLOWED, BY_NAME
-from newt_tunnel.tools.adopt.compose import Service, is_true
+from newt_tunnel.tools.adopt.compose import ComposeService, is_true
 
 #: Variables that are carried over as they are. A file stays with the old container.
 CARRIED = frozenset(name for name in ALLOWED if not BY_NAME[name].is_file)
@@ -45,7 +45,7 @@ class Refusal:
     why: str
 
 
-def refusals(service: Service, said: Iterable[str]) -> Iterator[Refusal]:
+def refusals(service: ComposeService, said: Iterable[str]) -> Iterator[Refusal]:
     """Of ``service``, and of the variables that are ``said``."""
     yield from _mounts(service)
     yield from _namespaces(service)
@@ -74,7 +74,7 @@ def refusals(service: Service, said: Iterable[str]) -> Iterator[Refusal]:
         yield Refusal(f"variable {shown(name)}", _why_not(name))
 
 
-def _mounts(service: Service) -> Iterator[Refusal]:
+def _mounts(service: ComposeService) -> Iterator[Refusal]:
     if is_true(service.tree.get("use_api_socket")):
         yield Refusal("the Docker socket", _ROOT)
     for source in service.mounts:
@@ -88,7 +88,7 @@ def _mounts(service: Service) -> Iterator[Refusal]:
             )
 
 
-def _namespaces(service: Service) -> Iterator[Refusal]:
+def _namespaces(service: ComposeService) -> Iterator[Refusal]:
     if service.text("network_mode") == "host":
         yield Refusal(
             "network_mode: host",

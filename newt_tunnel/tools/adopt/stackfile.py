@@ -11,8 +11,8 @@ import yaml
 from newt_tunnel.findings import shown
 from newt_tunnel.settings.newt import DEFAULT_IMAGE
 from newt_tunnel.settings.schema import MODELINE
-from newt_tunnel.tools.adopt.plain_newt import ADDRESS, Plain, tree
-from newt_tunnel.tools.adopt.suggestions import Entry, Remark
+from newt_tunnel.tools.adopt.compose_newt import ADDRESS, ComposeNewt, tree
+from newt_tunnel.tools.adopt.suggestions import ServiceRemark, SuggestedEntry
 
 _PREFIX = "newt-tunnel:"
 _ORDER = ("platform", "pangolin", "newtId", "newt", "dns", "egress", "docker")
@@ -28,7 +28,11 @@ UNKNOWN_ADDRESS = "<docker.address>"
 
 
 def render(
-    source: str, stack: str, found: Plain, suggested: Iterable[Entry | Remark], store: str
+    source: str,
+    stack: str,
+    found: ComposeNewt,
+    suggested: Iterable[SuggestedEntry | ServiceRemark],
+    store: str,
 ) -> str:
     """The file for ``stacks/Pulumi.STACK.yaml``. ``store`` is the command that stores the secret;
     the secret itself is nowhere in it.
@@ -53,7 +57,7 @@ def render(
     return "\n".join(lines) + "\n"
 
 
-def _steps(stack: str, found: Plain, store: str) -> Iterator[str]:
+def _steps(stack: str, found: ComposeNewt, store: str) -> Iterator[str]:
     yield "#"
     yield f"# Save it as stacks/Pulumi.{stack}.yaml; then, from the directory of Pulumi.yaml:"
     yield f"#   pulumi stack init {stack}"
@@ -67,7 +71,7 @@ def _steps(stack: str, found: Plain, store: str) -> Iterator[str]:
     yield "# docs/adopting.md goes on from there: the old newt must be gone before this one comes."
 
 
-def _refusals(found: Plain) -> Iterator[str]:
+def _refusals(found: ComposeNewt) -> Iterator[str]:
     if found.refused:
         yield "#"
         yield "# Of the old set-up this is not taken over:"
@@ -76,7 +80,7 @@ def _refusals(found: Plain) -> Iterator[str]:
         yield from textwrap.wrap(text, _WIDTH, initial_indent="#   - ", subsequent_indent="#     ")
 
 
-def _note(key: str, found: Plain) -> Iterator[str]:
+def _note(key: str, found: ComposeNewt) -> Iterator[str]:
     keys = found.keys
     match key:
         case "pangolin" if "pangolin.endpoint" not in keys:
@@ -92,8 +96,8 @@ def _note(key: str, found: Plain) -> Iterator[str]:
             yield f"  # {_PREFIX}dns: [10.0.1.53]"
 
 
-def _egress(suggested: list[Entry | Remark], address: str) -> Iterator[str]:
-    entries = [one for one in suggested if isinstance(one, Entry)]
+def _egress(suggested: list[SuggestedEntry | ServiceRemark], address: str) -> Iterator[str]:
+    entries = [one for one in suggested if isinstance(one, SuggestedEntry)]
     yield "  # The allow-list: the targets that were entered in Pangolin, and nothing else."
     if entries:
         yield "  # Remove the [] when you take the # off an entry below."
@@ -106,11 +110,11 @@ def _egress(suggested: list[Entry | Remark], address: str) -> Iterator[str]:
         yield f"  # {_PREFIX}mustNotReach:"
         yield from (f"  #  - {_entry(one, address)}" for one in inside)
     for one in suggested:
-        if isinstance(one, Remark):
+        if isinstance(one, ServiceRemark):
             yield f"  # {one.service}: {one.text}"
 
 
-def _entry(entry: Entry, address: str) -> str:
+def _entry(entry: SuggestedEntry, address: str) -> str:
     port = entry.port if entry.port.isdigit() else json.dumps(entry.port)
     protocol = "" if entry.protocol == "tcp" else f", protocol: {_scalar(entry.protocol)}"
     return f"{{name: {_scalar(entry.name)}, host: {_scalar(address)}, port: {port}{protocol}}}"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import subprocess
 
-from newt_tunnel.tools.adopt.errors import AdoptError
-from newt_tunnel.tools.adopt.plain_newt import Plain
+from newt_tunnel.tools.adopt import AdoptError
+from newt_tunnel.tools.adopt.compose_newt import ComposeNewt
 
 
-def store(found: Plain, stack: str) -> None:
+def store(found: ComposeNewt, stack: str) -> None:
     """Run ``pulumi config set --secret``. What it says goes to the terminal."""
     if found.secret_key is None:
         raise AdoptError(

@@ -1,4 +1,4 @@
-"""The other services of the compose file, as entries that somebody may want in the allow-list.
+"""The other services of the compose file, as possible entries of the allow-list.
 
 Hints, and no more: what newt must reach is what was entered in Pangolin. newt gets a network of its
 own, so it reaches another container only by a port that is published on the host.
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from newt_tunnel.egress.model import RESERVED_NAMES
 from newt_tunnel.findings import shown
-from newt_tunnel.tools.adopt.compose import Project, Published, Service
+from newt_tunnel.tools.adopt.compose import ComposeProject, ComposeService, Published
 
 #: Of databases and the like, which a tunnel has seldom business with.
 _INSIDE = {
@@ -23,7 +23,7 @@ _PORTS = re.compile(r"[0-9]{1,5}(?:-[0-9]{1,5})?")
 
 
 @dataclass(frozen=True)
-class Entry:
+class SuggestedEntry:
     """A target on the Docker host. ``port`` is one port or a range."""
 
     name: str
@@ -34,27 +34,29 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Remark:
-    """Why a service is no target as it stands."""
+class ServiceRemark:
+    """Why a service is no target as it is."""
 
     service: str
     text: str
 
 
-def suggestions(project: Project, newt: Service) -> Iterator[Entry | Remark]:
+def suggestions(
+    project: ComposeProject, newt: ComposeService
+) -> Iterator[SuggestedEntry | ServiceRemark]:
     """In the order of the file."""
     for service in project.services.values():
         if service is not newt:
             yield from _of(service, newt)
 
 
-def _of(service: Service, newt: Service) -> Iterator[Entry | Remark]:
+def _of(service: ComposeService, newt: ComposeService) -> Iterator[SuggestedEntry | ServiceRemark]:
     name = shown(service.name)
     if service.text("network_mode") == "host":
-        yield Remark(name, "is in the host's network: list the port it listens on")
+        yield ServiceRemark(name, "is in the host's network: list the port it listens on")
         return
     if service.text("network_mode") == f"service:{newt.name}":
-        yield Remark(
+        yield ServiceRemark(
             name, "is in the network of the old newt: give it one, and publish what newt dials"
         )
         return
@@ -62,14 +64,14 @@ def _of(service: Service, newt: Service) -> Iterator[Entry | Remark]:
     usable = [port for port in service.ports if _PORTS.fullmatch(port.host_port or "")]
     reachable = [port for port in usable if not (port.address or "").startswith(_LOOPBACK)]
     for port in reachable:
-        yield Entry(
+        yield SuggestedEntry(
             _entry_name(service, port, alone=len(reachable) == 1),
             port.host_port or "",
             port.protocol,
             port.container_port in _INSIDE or port.host_port in _INSIDE,
         )
     if reachable and shared:
-        yield Remark(
+        yield ServiceRemark(
             name,
             f"shares network {shown(shared[0])} with the old newt, and the new one is alone: a "
             f"target {name} in Pangolin becomes the host's address and the published port",
@@ -77,24 +79,24 @@ def _of(service: Service, newt: Service) -> Iterator[Entry | Remark]:
     if reachable:
         return
     if usable:
-        yield Remark(
+        yield ServiceRemark(
             name,
             "is published on loopback only, where newt does not reach it; if it is a target in "
             "Pangolin, publish it on the host's address",
         )
     elif service.ports:
-        yield Remark(name, "is published on a port of Docker's choice; fix one")
+        yield ServiceRemark(name, "is published on a port of Docker's choice; fix one")
     elif shared:
-        yield Remark(
+        yield ServiceRemark(
             name,
             f"publishes no port; the old newt reaches it by network {shown(shared[0])}, and the "
             "new one is alone: if it is a target in Pangolin, publish that port",
         )
     else:
-        yield Remark(name, "publishes no port, and shares no network with the old newt")
+        yield ServiceRemark(name, "publishes no port, and shares no network with the old newt")
 
 
-def _entry_name(service: Service, port: Published, *, alone: bool) -> str:
+def _entry_name(service: ComposeService, port: Published, *, alone: bool) -> str:
     base = re.sub(r"[^A-Za-z0-9._-]+", "-", service.name).strip("._-")[:40] or "service"
     name = base if alone else f"{base}-{port.host_port}-{port.protocol}"
     return f"{name}-service" if name in RESERVED_NAMES else name

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from newt_tunnel.tools.adopt.errors import AdoptError
+from newt_tunnel.tools.adopt import AdoptError
 
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 _VARIABLE = re.compile(

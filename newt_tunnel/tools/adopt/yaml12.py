@@ -18,7 +18,7 @@ _TAGS = {
 }
 
 
-class _Loader(yaml.SafeLoader):
+class _ComposeLoader(yaml.SafeLoader):
     """The safe loader, less what YAML 1.1 makes of plain text."""
 
     yaml_implicit_resolvers: dict[str | None, list[tuple[str, re.Pattern[str]]]] = {  # noqa: RUF012 # yaml's own form
@@ -30,4 +30,4 @@ class _Loader(yaml.SafeLoader):
 
 def load(text: str) -> Any:
     """The document. Raises ``yaml.YAMLError``."""
-    return yaml.load(text, Loader=_Loader)
+    return yaml.load(text, Loader=_ComposeLoader)

@@ -15,9 +15,9 @@ from pathlib import Path
 from newt_tunnel.egress.model import Pods
 from newt_tunnel.settings.cluster_types import ServiceRef
 from newt_tunnel.settings.stack import AnySettings, KubernetesSettings
-from newt_tunnel.stackfile import openings, revisions, stacks
-from newt_tunnel.stackfile.openings import Opening
-from newt_tunnel.stackfile.untrusted_text import plain
+from newt_tunnel.stackfile import reach_entries, revisions, stacks
+from newt_tunnel.stackfile.reach_entries import ReachEntry
+from newt_tunnel.stackfile.untrusted_text import sanitized
 
 VALID, INVALID, USAGE_ERROR = 0, 1, 2
 _HEAD = ("NAME", "MAY REACH", "PORTS", "BECAUSE OF")
@@ -61,15 +61,15 @@ def _parser() -> argparse.ArgumentParser:
 
 def _failed(message: str, status: int) -> int:
     first, *problems = message.splitlines()
-    lines = (f"check: {plain(first)}", *(f"  {plain(problem)}" for problem in problems))
+    lines = (f"check: {sanitized(first)}", *(f"  {sanitized(problem)}" for problem in problems))
     sys.stderr.write("\n".join(lines) + "\n")
     return status
 
 
 def _report(name: str, loaded: stacks.Stack) -> Iterator[str]:
     settings = loaded.settings
-    allowed, forbidden = openings.allowed(settings), openings.forbidden(settings)
-    yield f"{plain(name)}: valid ({settings.platform.value})"
+    allowed, forbidden = reach_entries.allowed(settings), reach_entries.forbidden(settings)
+    yield f"{sanitized(name)}: valid ({settings.platform.value})"
     yield from _table(_HEAD, allowed)
     if forbidden:
         yield ""
@@ -77,13 +77,13 @@ def _report(name: str, loaded: stacks.Stack) -> Iterator[str]:
     if unchecked := [*_unchecked((*allowed, *forbidden))]:
         yield ""
         yield f"not checked here, but by {_checked_by(settings)}:"
-        yield from (f"  {plain(one)}" for one in unchecked)
+        yield from (f"  {sanitized(one)}" for one in unchecked)
     if loaded.still_to_be_set:
         yield ""
         yield "still to be set:"
         yield from (f"  {problem}" for problem in loaded.still_to_be_set)
     for hint in loaded.hints:
-        yield f"warning: {plain(hint)}"
+        yield f"warning: {sanitized(hint)}"
 
 
 def _checked_by(settings: AnySettings) -> str:
@@ -92,7 +92,7 @@ def _checked_by(settings: AnySettings) -> str:
     return "`pulumi up`, on the Docker host"
 
 
-def _unchecked(all_: Iterable[Opening]) -> Iterator[str]:
+def _unchecked(all_: Iterable[ReachEntry]) -> Iterator[str]:
     """What a place stands for where only the Docker host or the cluster knows."""
     places = dict.fromkeys((one.place, one.where) for one in all_)
     for place, where in places:
@@ -107,7 +107,7 @@ def _unchecked(all_: Iterable[Opening]) -> Iterator[str]:
             yield f"the cluster's own ranges within {one.where}"
 
 
-def _table(head: Sequence[str], found: Iterable[Opening]) -> Iterator[str]:
+def _table(head: Sequence[str], found: Iterable[ReachEntry]) -> Iterator[str]:
     rows = [head, *map(_row, found)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
     for row in rows:
@@ -115,5 +115,5 @@ def _table(head: Sequence[str], found: Iterable[Opening]) -> Iterator[str]:
         yield ("  " + "  ".join(cells)).rstrip()
 
 
-def _row(one: Opening) -> tuple[str, str, str, str]:
-    return plain(one.name), plain(one.where), ", ".join(one.ports_texts), one.origin
+def _row(one: ReachEntry) -> tuple[str, str, str, str]:
+    return sanitized(one.name), sanitized(one.where), ", ".join(one.ports_texts), one.origin

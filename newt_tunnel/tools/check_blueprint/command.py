@@ -20,7 +20,7 @@ from newt_tunnel.settings.files import within
 from newt_tunnel.settings.findings import problems_of
 from newt_tunnel.settings.merging import KEY, Derived
 from newt_tunnel.settings.stack import AnySettings
-from newt_tunnel.stackfile import openings, revisions, stacks
+from newt_tunnel.stackfile import reach_entries, revisions, stacks
 from newt_tunnel.tools.check_blueprint.compare import Comparison, compare
 
 AGREE, DIFFER, CANNOT_TELL = 0, 1, 2
@@ -54,7 +54,7 @@ def main(
         complain(f"{options.stack}: nothing is compared, because {section.file} has problems:")
         _say_all(complain, exposed.problems)
         return CANNOT_TELL
-    found = compare(exposed.entries, openings.allowed(settings))
+    found = compare(exposed.entries, reach_entries.allowed(settings))
     _report(say, options.stack, section, found)
     if exposed.left_out:
         say("not compared:")

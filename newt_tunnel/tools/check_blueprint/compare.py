@@ -1,8 +1,9 @@
 """A blueprint against the cage: what is exposed and not allowed, allowed and not exposed.
 
-Sets decide (``review.regions``), not text: a port in a range, an address in a block. Nothing is
-looked up, so a host name is itself and no address, and a Service may be the pods of its namespace:
-that cannot be told here, and is said so. Leaves out where both come from (``command``).
+Sets decide (``stackfile.reach_sets``), not text: a port in a range, an address in a block. Nothing
+is looked up, so a host name is itself and no address, and a Service may be the pods of its
+namespace: that is not known here, and the line says so. Leaves out where both come from
+(``command``).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from ipaddress import ip_address, summarize_address_range
 from newt_tunnel.egress.model import Pods, PortName, PortRange, destination_text
 from newt_tunnel.settings.cluster_types import ServiceRef
 from newt_tunnel.settings.targets import AnyEntry
-from newt_tunnel.stackfile.openings import Opening, place_text
+from newt_tunnel.stackfile.reach_entries import ReachEntry, place_text
 from newt_tunnel.stackfile.reach_sets import (
     Addresses,
     Box,
@@ -50,11 +51,11 @@ class Comparison:
     unsure: tuple[Line, ...] = ()
 
 
-def compare(exposed: Sequence[AnyEntry], allowed: Sequence[Opening]) -> Comparison:
+def compare(exposed: Sequence[AnyEntry], allowed: Sequence[ReachEntry]) -> Comparison:
     """``exposed`` is everything that the blueprint derives, ``allowed`` all that newt may reach."""
     not_allowed, not_exposed, unsure = [], [], []
-    told: set[str] = set()
-    covering = Cover(box for opening in allowed for box in opening.region)
+    reported: set[str] = set()
+    covering = Cover(box for reach in allowed for box in reach.region)
     for entry in exposed:
         for text in _texts(difference(_region(entry), covering), place=entry.meaning):
             maybe = next((one for one in allowed if _may_be(one, entry)), None)
@@ -62,17 +63,17 @@ def compare(exposed: Sequence[AnyEntry], allowed: Sequence[Opening]) -> Comparis
                 not_allowed.append(Line(entry.key(""), text))
             else:
                 unsure.append(Line(entry.key(""), f"{text} may be {_named(maybe)}"))
-                told.add(_key(maybe))
+                reported.add(_key(maybe))
     dialled = Cover(box for entry in exposed for box in _region(entry))
-    for opening in allowed:
-        if opening.origin in _NEWTS_OWN or _key(opening) in told:
+    for reach in allowed:
+        if reach.origin in _NEWTS_OWN or _key(reach) in reported:
             continue
-        for text in _texts(difference(opening.region, dialled), place=opening.place):
-            one = next((entry for entry in exposed if _may_be(opening, entry)), None)
+        for text in _texts(difference(reach.region, dialled), place=reach.place):
+            one = next((entry for entry in exposed if _may_be(reach, entry)), None)
             if one is None:
-                not_exposed.append(Line(_key(opening), text))
+                not_exposed.append(Line(_key(reach), text))
             else:
-                unsure.append(Line(_key(opening), f"{text} may be {one.key('')}"))
+                unsure.append(Line(_key(reach), f"{text} may be {one.key('')}"))
     return Comparison(*map(tuple, (not_allowed, not_exposed, unsure)))
 
 
@@ -81,24 +82,24 @@ def _region(entry: AnyEntry) -> tuple[Box, ...]:
     return tuple(boxes(entry.meaning, entry.protocol, entry.ranges, names))
 
 
-def _may_be(opening: Opening, entry: AnyEntry) -> bool:
-    """Whether only the cluster knows if ``opening`` is the Service that ``entry`` means."""
+def _may_be(reach: ReachEntry, entry: AnyEntry) -> bool:
+    """Whether only the cluster knows if ``reach`` is the Service that ``entry`` means."""
     service = entry.meaning
     if not isinstance(service, ServiceRef) or all(
-        ports.protocol is not entry.protocol for ports in opening.ports
+        ports.protocol is not entry.protocol for ports in reach.ports
     ):
         return False
-    if isinstance(opening.place, Pods):
-        return opening.place.namespace == service.namespace
-    return opening.place == service and any(ports.names for ports in opening.ports)
+    if isinstance(reach.place, Pods):
+        return reach.place.namespace == service.namespace
+    return reach.place == service and any(ports.names for ports in reach.ports)
 
 
-def _key(opening: Opening) -> str:
-    return f"{opening.origin} {opening.name}"
+def _key(reach: ReachEntry) -> str:
+    return f"{reach.origin} {reach.name}"
 
 
-def _named(opening: Opening) -> str:
-    return f"{_key(opening)} ({place_text(opening.place)} {', '.join(opening.ports_texts)})"
+def _named(reach: ReachEntry) -> str:
+    return f"{_key(reach)} ({place_text(reach.place)} {', '.join(reach.ports_texts)})"
 
 
 def _texts(region: Iterable[Box], *, place: Place) -> Iterator[str]:

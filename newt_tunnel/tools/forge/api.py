@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from http.client import HTTPException
 from typing import Any
 
-from newt_tunnel.tools.forge import event
-from newt_tunnel.tools.forge.errors import ForgeError
+from newt_tunnel.tools.forge import ForgeError, event
 
 SECONDS = 30
 PAGE = 100

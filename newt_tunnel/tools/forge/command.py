@@ -6,8 +6,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from newt_tunnel.tools.forge import ForgeError
 from newt_tunnel.tools.forge.drift import drift
-from newt_tunnel.tools.forge.errors import ForgeError
 from newt_tunnel.tools.forge.pull import preview, review
 
 JOBS = {"review": review, "preview": preview, "drift": drift}

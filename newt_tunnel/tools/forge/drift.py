@@ -11,9 +11,8 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from newt_tunnel.tools.forge import stacks
-from newt_tunnel.tools.forge.engine import KEYS, Stack, can_be_opened
-from newt_tunnel.tools.forge.errors import ForgeError
+from newt_tunnel.tools.forge import ForgeError, stacks
+from newt_tunnel.tools.forge.engine import KEYS, EngineStack, can_be_opened
 from newt_tunnel.tools.forge.report import block, folded, publish
 
 
@@ -29,7 +28,7 @@ def drift(environment: Mapping[str, str] = os.environ) -> int:
 
 def _look(name: str, environment: Mapping[str, str]) -> tuple[bool, str]:
     try:
-        stack = Stack(name, environment)
+        stack = EngineStack(name, environment)
         preview = stack.preview("--expect-no-changes")
         if not preview.ok:
             title = f"{name}: not what was deployed; the proof was not run"

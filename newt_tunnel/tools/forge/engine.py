@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from newt_tunnel.tools.forge import event
-from newt_tunnel.tools.forge.errors import ForgeError
+from newt_tunnel.tools.forge import ForgeError, event
 from newt_tunnel.tools.forge.redaction import Redactor
 from newt_tunnel.tools.forge.stacks import ROOT
 
@@ -36,7 +35,7 @@ class Said:
     text: str
 
 
-class Stack:
+class EngineStack:
     """One stack of this program. Raises ``ForgeError`` when its secrets cannot be read."""
 
     def __init__(self, name: str, environment: Mapping[str, str] = os.environ) -> None:

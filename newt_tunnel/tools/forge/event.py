@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from newt_tunnel.tools.forge.errors import ForgeError
+from newt_tunnel.tools.forge import ForgeError
 
 TOKEN = "FORGE_TOKEN"
 #: Who a job's own token comments as, by the variable that only this forge sets. Forgejo sets

@@ -13,10 +13,9 @@ import sys
 from collections.abc import Mapping
 
 from newt_tunnel.stackfile.untrusted_text import code
-from newt_tunnel.tools.forge import comment, event, stacks
+from newt_tunnel.tools.forge import ForgeError, comment, event, stacks
 from newt_tunnel.tools.forge.api import Forge
-from newt_tunnel.tools.forge.engine import KEYS, Stack, can_be_opened
-from newt_tunnel.tools.forge.errors import ForgeError
+from newt_tunnel.tools.forge.engine import KEYS, EngineStack, can_be_opened
 from newt_tunnel.tools.forge.report import block, folded, log, publish
 from newt_tunnel.tools.forge.stacks import ROOT
 
@@ -115,7 +114,7 @@ def _previewed(pull: event.PullRequest, environment: Mapping[str, str]) -> tuple
     texts = [*gone, f"**Preview** of {', '.join(map(code, found.stacks))}, because {why}:"]
     for name in found.stacks:
         try:
-            said = Stack(name, environment).judged_preview()
+            said = EngineStack(name, environment).judged_preview()
             good, text = said.ok, said.text
         except ForgeError as error:
             good, text = False, str(error)

@@ -1,4 +1,4 @@
-"""Takes secrets out of text that somebody will read.
+"""Replaces known secrets in a text that is published.
 
 Pulumi's engine shows what it knows to be secret as ``[secret]``. This is for what it does not know:
 a provider's error, a traceback, a host that echoes. So the values themselves are looked for, and

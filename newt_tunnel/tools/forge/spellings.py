@@ -1,7 +1,7 @@
-"""How a text may be written by whoever prints it: quoted, escaped, encoded, on several lines.
+"""How a program may write a text: quoted, escaped, encoded, on several lines.
 
 One pattern per text, in which each character may be in any of its spellings. Leaves out what of a
-text is secret (``secrecy``).
+text is secret (``redaction``).
 """
 
 from __future__ import annotations

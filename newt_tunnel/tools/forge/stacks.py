@@ -17,9 +17,9 @@ from newt_tunnel.stackfile.git import Git, RevisionError
 from newt_tunnel.stackfile.layout import LayoutError
 from newt_tunnel.stackfile.repository import NOT_PROGRAM
 from newt_tunnel.stackfile.revisions import Commit, revision, title
-from newt_tunnel.stackfile.untrusted_text import plain
+from newt_tunnel.stackfile.untrusted_text import sanitized
 from newt_tunnel.stackfile.yaml_document import Unreadable
-from newt_tunnel.tools.forge.errors import ForgeError
+from newt_tunnel.tools.forge import ForgeError
 
 ROOT = Path(__file__).parents[3]
 #: Beside stack files in their folder.
@@ -45,7 +45,7 @@ def merge_base(base: str, head: str, root: Path = ROOT) -> str:
     try:
         return Git(root).merge_base(base, head)
     except RevisionError as error:
-        raise ForgeError(plain(str(error))) from None
+        raise ForgeError(sanitized(str(error))) from None
 
 
 def changed(base: str, head: str, root: Path = ROOT) -> Changed:
@@ -61,7 +61,7 @@ def changed(base: str, head: str, root: Path = ROOT) -> Changed:
         prefix = git.prefix() or "."
         paths = [posixpath.relpath(path, prefix) for path in git.changed_paths(base, head)]
     except RevisionError as error:
-        raise ForgeError(plain(str(error))) from None
+        raise ForgeError(sanitized(str(error))) from None
     gone = tuple(sorted({*before.paths} - {*there.paths}))
     files = {path: name for side in (before, there) for name, path in side.paths.items()}
     read = before.others | there.others
@@ -100,17 +100,17 @@ def _of(git: Git, name: str) -> _Stacks:
             raise ForgeError(f"{layout.PROJECT_FILE}: is not there at {title(state)}")
         found = layout.stack_files(state, project)
     except (RevisionError, LayoutError) as error:
-        raise ForgeError(plain(str(error))) from None
+        raise ForgeError(sanitized(str(error))) from None
     for problems in found.unclear.values():
-        raise ForgeError(plain("; ".join(problems)))
+        raise ForgeError(sanitized("; ".join(problems)))
     for file in (*found.odd, *(path for stack, path in found.paths.items() if stack[0] in "-.")):
         raise ForgeError(
-            f"{plain(file)}: is not the file of a stack that Pulumi could have; "
+            f"{sanitized(file)}: is not the file of a stack that Pulumi could have; "
             "use letters, digits, `.`, `_` and `-`"
         )
     if not found.paths:
         raise ForgeError(
-            f"there is no stack file in {plain(project.folder)} at {title(state)}, so there is "
+            f"there is no stack file in {sanitized(project.folder)} at {title(state)}, so there is "
             "nothing to look at; see stackConfigDir in the project file"
         )
     paths = {stack: posixpath.normpath(path) for stack, path in sorted(found.paths.items())}

@@ -1,8 +1,7 @@
-"""How two lists of openings differ: what is new, what is gone, and which entry made it so.
+"""How two lists of entries differ: what is new, what is gone, and which entry made it so.
 
-Sets decide (``regions``): where nothing can be reached that could not be reached before, there is
-nothing to say, however the entries were renamed, moved or cut. An entry is called widened where it
-grew out of one of before.
+Sets decide (``stackfile.reach_sets``): without new reach there is nothing to report, however the
+entries were renamed, moved or cut. An entry is called widened where it grew out of one of before.
 """
 
 from __future__ import annotations
@@ -12,11 +11,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 
 from newt_tunnel.egress.model import DNS_RULE, Pods
-from newt_tunnel.stackfile.openings import Opening
+from newt_tunnel.stackfile.reach_entries import ReachEntry
 from newt_tunnel.stackfile.reach_sets import Cover, Region, difference, meet
 
 
-class Kind(enum.Enum):
+class ChangeKind(enum.Enum):
     ADDED = "added"
     REMOVED = "removed"
     WIDENED = "widened"
@@ -25,57 +24,59 @@ class Kind(enum.Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """``opening`` is the entry as it is now; of what is gone altogether, as it was. ``was`` is what
+    """``entry`` is as it is now, or, of what is gone altogether, as it was. ``was`` is what
     it grew or shrank from. ``region`` is the difference itself, never empty.
     """
 
-    kind: Kind
-    opening: Opening
+    kind: ChangeKind
+    entry: ReachEntry
     region: Region
-    was: Opening | None = None
+    was: ReachEntry | None = None
 
     @property
     def is_partial(self) -> bool:
-        """Whether other entries allowed, or still allow, some of the opening."""
-        return self.was is None and self.region != self.opening.region
+        """Whether other entries allowed, or still allow, a part of this one."""
+        return self.was is None and self.region != self.entry.region
 
 
-def changes(before: Sequence[Opening], after: Sequence[Opening]) -> tuple[Change, ...]:
+def changes(before: Sequence[ReachEntry], after: Sequence[ReachEntry]) -> tuple[Change, ...]:
     """What newt can now also reach, and what no longer, in the order of names."""
-    return (*_openings_grown(before, after), *_openings_shrunk(before, after))
+    return (*_entries_grown(before, after), *_entries_shrunk(before, after))
 
 
-def _openings_grown(before: Sequence[Opening], after: Sequence[Opening]) -> Iterator[Change]:
+def _entries_grown(before: Sequence[ReachEntry], after: Sequence[ReachEntry]) -> Iterator[Change]:
     narrow = Cover(box for one in before if not one.wide for box in one.region)
     everything = _all(before)
-    for opening, was, region in _beyond(
+    for entry, was, region in _beyond(
         after,
         before,
         # A wide block has holes that only the cluster knows, so it covers another wide one only.
         lambda one: everything if one.wide else narrow,
     ):
-        kind = Kind.ADDED if was is None and opening.origin != DNS_RULE else Kind.WIDENED
-        yield Change(kind=kind, opening=opening, region=region, was=was)
+        kind = ChangeKind.ADDED if was is None and entry.origin != DNS_RULE else ChangeKind.WIDENED
+        yield Change(kind=kind, entry=entry, region=region, was=was)
 
 
-def _openings_shrunk(before: Sequence[Opening], after: Sequence[Opening]) -> Iterator[Change]:
+def _entries_shrunk(before: Sequence[ReachEntry], after: Sequence[ReachEntry]) -> Iterator[Change]:
     # With holes or without: what may still be open is not called closed.
     everything = _all(after)
-    for opening, now, region in _beyond(before, after, lambda _: everything):
-        kind = Kind.REMOVED if now is None and opening.origin != DNS_RULE else Kind.NARROWED
+    for entry, now, region in _beyond(before, after, lambda _: everything):
+        kind = (
+            ChangeKind.REMOVED if now is None and entry.origin != DNS_RULE else ChangeKind.NARROWED
+        )
         if now is None:
-            yield Change(kind=kind, opening=opening, region=region)
+            yield Change(kind=kind, entry=entry, region=region)
         else:
-            yield Change(kind=kind, opening=now, region=region, was=opening)
+            yield Change(kind=kind, entry=now, region=region, was=entry)
 
 
-def _all(openings: Iterable[Opening]) -> Cover:
-    return Cover(box for one in openings for box in one.region)
+def _all(entries: Iterable[ReachEntry]) -> Cover:
+    return Cover(box for one in entries for box in one.region)
 
 
 def _beyond(
-    these: Sequence[Opening], those: Sequence[Opening], cover: Callable[[Opening], Cover]
-) -> Iterator[tuple[Opening, Opening | None, Region]]:
+    these: Sequence[ReachEntry], those: Sequence[ReachEntry], cover: Callable[[ReachEntry], Cover]
+) -> Iterator[tuple[ReachEntry, ReachEntry | None, Region]]:
     """Which of ``these`` reach beyond ``those``, each with its relative there and with what."""
     names = {one.name for one in these}
     for one in these:
@@ -84,21 +85,21 @@ def _beyond(
             yield one, _relative(one, names, those), region
 
 
-def _relative(opening: Opening, names: Set[str], those: Iterable[Opening]) -> Opening | None:
+def _relative(entry: ReachEntry, names: Set[str], those: Iterable[ReachEntry]) -> ReachEntry | None:
     """The same entry in the other revision: by its name, or renamed, if it has something in common
     with this one and one of the two holds the other's place.
     """
     near = [
         other
         for other in those
-        if (other.name == opening.name or other.name not in names)
-        and meet(opening.region, other.region)
-        and _are_nested(opening, other)
+        if (other.name == entry.name or other.name not in names)
+        and meet(entry.region, other.region)
+        and _are_nested(entry, other)
     ]
-    return min(near, key=lambda other: (other.name != opening.name, other.sort_key), default=None)
+    return min(near, key=lambda other: (other.name != entry.name, other.sort_key), default=None)
 
 
-def _are_nested(one: Opening, other: Opening) -> bool:
+def _are_nested(one: ReachEntry, other: ReachEntry) -> bool:
     """Blocks that meet always are; pods need not."""
     if not isinstance(one.place, Pods) or not isinstance(other.place, Pods):
         return True

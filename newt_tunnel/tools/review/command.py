@@ -13,7 +13,7 @@ from pathlib import Path
 
 from newt_tunnel.stackfile.git import RevisionError
 from newt_tunnel.stackfile.revisions import states
-from newt_tunnel.stackfile.untrusted_text import plain
+from newt_tunnel.stackfile.untrusted_text import sanitized
 from newt_tunnel.tools.review.edits import edits
 from newt_tunnel.tools.review.markdown import markdown
 from newt_tunnel.tools.review.report import report
@@ -31,14 +31,14 @@ def main(arguments: Sequence[str]) -> int:
         found = review(base, head, frozenset(options.stack))
         ignored = edits(found, options.directory)
     except RevisionError as error:
-        sys.stderr.write(f"review: {plain(str(error))}\n")
+        sys.stderr.write(f"review: {sanitized(str(error))}\n")
         return USAGE
     sys.stdout.write(report(found) if options.json else markdown(found))
     for fault in found.faults:
-        sys.stderr.write(f"review: {plain(str(fault))}\n")
+        sys.stderr.write(f"review: {sanitized(str(fault))}\n")
     for path in ignored:
         sys.stderr.write(
-            f"review: {plain(path)}: differs in the working tree, and this review compares "
+            f"review: {sanitized(path)}: differs in the working tree, and this review compares "
             "commits; to review the working tree, name the base alone\n"
         )
     if found.faults:

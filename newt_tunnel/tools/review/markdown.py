@@ -1,27 +1,27 @@
 """The review as Markdown, for a pull request or a terminal.
 
-Everything that comes from a stack file goes through ``text``. Long lists are cut, what is risky
-first, so that a comment stays one; ``report`` has all of it.
+Everything that comes from a stack file goes through ``stackfile.untrusted_text``. Long lists are
+cut, what is risky first, so that a comment stays one; ``report`` has all of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from newt_tunnel.stackfile.openings import Opening
+from newt_tunnel.stackfile.reach_entries import ReachEntry
 from newt_tunnel.stackfile.revisions import title
 from newt_tunnel.stackfile.untrusted_text import code, prose
-from newt_tunnel.tools.review.changes import Change, Kind
+from newt_tunnel.tools.review.changes import Change, ChangeKind
 from newt_tunnel.tools.review.picture import picture
-from newt_tunnel.tools.review.safeguards import Effect, Guard
+from newt_tunnel.tools.review.safeguards import Effect, SafeguardChange
 from newt_tunnel.tools.review.stack_reviews import Review, Risky, StackReview
 
 _MOST = 40
 _HEADINGS = (
-    (Kind.ADDED, None, "newt can now also reach"),
-    (Kind.REMOVED, None, "no longer"),
-    (Kind.WIDENED, Effect.LOOSER, "widened"),
-    (Kind.NARROWED, Effect.TIGHTER, "narrowed"),
+    (ChangeKind.ADDED, None, "newt can now also reach"),
+    (ChangeKind.REMOVED, None, "no longer"),
+    (ChangeKind.WIDENED, Effect.LOOSER, "widened"),
+    (ChangeKind.NARROWED, Effect.TIGHTER, "narrowed"),
     (None, Effect.MOVED, "moved"),
 )
 #: What every entry is from, unless it is said.
@@ -95,24 +95,24 @@ def _changes(changes: tuple[Risky, ...]) -> Iterator[str]:
 
 
 def _change(change: Change) -> str:
-    opening, was = change.opening, change.was
-    text = f"{code(opening.name)}: "
+    entry, was = change.entry, change.was
+    text = f"{code(entry.name)}: "
     if was is not None:
-        before = f"{code(was.name)}: " if was.name != opening.name else ""
+        before = f"{code(was.name)}: " if was.name != entry.name else ""
         text += f"{before}{_what(was)} → "
-    text += _what(opening)
+    text += _what(entry)
     if change.is_partial:
         text += ", of which other entries allow a part"
-    if opening.origin not in (_USUAL_ORIGIN, opening.name):
-        text += f", from {code(opening.origin)}"
-    return text + _reason(opening.reason)
+    if entry.origin not in (_USUAL_ORIGIN, entry.name):
+        text += f", from {code(entry.origin)}"
+    return text + _reason(entry.reason)
 
 
-def _what(opening: Opening) -> str:
-    return f"{code(opening.where)}, {code(', '.join(opening.ports_texts))}"
+def _what(entry: ReachEntry) -> str:
+    return f"{code(entry.where)}, {code(', '.join(entry.ports_texts))}"
 
 
-def _guard(guard: Guard) -> str:
+def _guard(guard: SafeguardChange) -> str:
     text = f"- {code(guard.key)}: {code(guard.before)} → {code(guard.after)}: {guard.meaning}"
     return text + _reason(guard.reason)
 
@@ -128,7 +128,9 @@ def _cut(problems: tuple[str, ...]) -> Iterable[str]:
 
 def _picture(stack: StackReview) -> Iterator[str]:
     new = {
-        one.change.opening for one in stack.changes if one.change.kind in (Kind.ADDED, Kind.WIDENED)
+        one.change.entry
+        for one in stack.changes
+        if one.change.kind in (ChangeKind.ADDED, ChangeKind.WIDENED)
     }
     yield "<details><summary>Everything newt may reach afterwards</summary>"
     yield "\n".join(("```mermaid", *picture(stack.name, stack.reach, new), "```"))

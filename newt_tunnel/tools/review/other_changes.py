@@ -1,8 +1,8 @@
 """Every other change of a stack file, so that none goes by unseen: secrets, what other providers
-read, and each setting that neither ``guards`` nor reach speaks of.
+read, and each setting that neither ``safeguards`` nor ``changes`` reports.
 
-A new setting is told without a line here. What is not told is listed with its reason; a test walks
-all keys. Of a secret only that it changed can be known, and no value is shown or kept.
+A new setting is reported without a line here. What is not reported is listed with its reason; a
+test walks all keys. Of a secret only that it changed can be known, and no value is shown or kept.
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ from collections.abc import Iterable, Iterator, Mapping
 from newt_tunnel.settings import secrets
 from newt_tunnel.stackfile.layout import Project
 from newt_tunnel.stackfile.stacks import Stack
-from newt_tunnel.tools.review.safeguard_settings import KEYS as WEIGHED
-from newt_tunnel.tools.review.safeguards import NOT_THERE, Effect, Guard
+from newt_tunnel.tools.review.safeguard_settings import KEYS as SAFEGUARD_KEYS
+from newt_tunnel.tools.review.safeguards import NOT_THERE, Effect, SafeguardChange
 
 #: Compared as reach, whatever is written there.
 REACH = (
     *("egress", "mustNotReach", "dns", "pangolin.addresses", "pangolin.ports"),
     *("blueprint.file", "blueprint.site", "blueprint.allPorts"),
 )
-#: Not told, and why.
-UNTOLD: Mapping[str, str] = {
+#: What is not reported, and why.
+NOT_REPORTED: Mapping[str, str] = {
     "docker.firewall": "both kinds hold the same rules, which property tests say",
     "egress[].name": "whatever it is called, what it opens is compared",
     "egress[].reason": "a remark, which is shown with its entry",
     "kubernetes.chart.version": "a version that moves on; the proof judges what it installs",
     "newt.health": "whether Docker or the cluster can see that newt works",
-    "reasons": "remarks; each stands where its setting is told",
+    "reasons": "remarks; each is shown where its setting is reported",
 }
 _MEANINGS: Mapping[str, str] = {
     "newt.environment": "newt runs with another variable; its documentation says what it does",
@@ -46,7 +46,7 @@ _OTHER_PROVIDER = "another provider's setting, which this review does not judge"
 _THERE, _OTHER_VALUE = "(not shown)", "(not shown, another value)"
 
 
-def others(before: Stack | None, after: Stack) -> tuple[Guard, ...]:
+def other_changes(before: Stack | None, after: Stack) -> tuple[SafeguardChange, ...]:
     """All such changes; of a new stack none, and of one on another platform what both have."""
     if before is None:
         return ()
@@ -66,19 +66,19 @@ def project_notes(before: Project | None, after: Project | None) -> tuple[str, .
     )
 
 
-def is_told_elsewhere(key: str) -> bool:
-    """By ``guards``, or as reach."""
-    return key in WEIGHED or _is_below(key, (*REACH, "newt.unknownEnvironment"))
+def is_reported_elsewhere(key: str) -> bool:
+    """By ``safeguards``, or as reach."""
+    return key in SAFEGUARD_KEYS or _is_below(key, (*REACH, "newt.unknownEnvironment"))
 
 
-def _settings(before: Stack, after: Stack) -> Iterator[Guard]:
+def _settings(before: Stack, after: Stack) -> Iterator[SafeguardChange]:
     old, new = _written(before), _written(after)
     if before.settings.platform is not after.settings.platform:
         common = old.keys() & new.keys()
         old, new = ({key: one[key] for key in common} for one in (old, new))
     for key in _changed(old, new):
-        if not is_told_elsewhere(key) and not _is_below(key, UNTOLD):
-            yield Guard(
+        if not is_reported_elsewhere(key) and not _is_below(key, NOT_REPORTED):
+            yield SafeguardChange(
                 key=key,
                 before=_shown(old.get(key)),
                 after=_shown(new.get(key)),
@@ -88,11 +88,11 @@ def _settings(before: Stack, after: Stack) -> Iterator[Guard]:
             )
 
 
-def _hidden(before: Stack, after: Stack) -> Iterator[Guard]:
+def _hidden(before: Stack, after: Stack) -> Iterator[SafeguardChange]:
     """Of what must not be shown: only whether it is there, and the same."""
     for old, new in ((before.secrets, after.secrets), (before.around, after.around)):
         for key in _changed(old, new):
-            yield Guard(
+            yield SafeguardChange(
                 key=key,
                 before=_THERE if key in old else NOT_THERE,
                 after=NOT_THERE if key not in new else _OTHER_VALUE if key in old else _THERE,

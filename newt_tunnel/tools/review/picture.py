@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Set
 
-from newt_tunnel.stackfile.openings import Opening
+from newt_tunnel.stackfile.reach_entries import ReachEntry
 from newt_tunnel.stackfile.untrusted_text import mermaid
 
 #: More is no picture.
 _MOST = 40
 
 
-def picture(stack: str, reach: tuple[Opening, ...], new: Set[Opening]) -> Iterator[str]:
+def picture(stack: str, reach: tuple[ReachEntry, ...], new: Set[ReachEntry]) -> Iterator[str]:
     """The lines of a flow chart; what is ``new`` is drawn bold, and is there in any case."""
     yield "flowchart LR"
     yield f'  newt(["newt of {mermaid(stack)}"])'

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from newt_tunnel.stackfile.openings import Opening
+from newt_tunnel.stackfile.reach_entries import ReachEntry
 from newt_tunnel.stackfile.revisions import State
-from newt_tunnel.tools.review.changes import Kind
-from newt_tunnel.tools.review.safeguards import Effect, Guard
-from newt_tunnel.tools.review.set_text import pieces
-from newt_tunnel.tools.review.stack_reviews import Fault, Review, Risky, StackReview
+from newt_tunnel.tools.review.changes import ChangeKind
+from newt_tunnel.tools.review.region_text import describe_region
+from newt_tunnel.tools.review.safeguards import Effect, SafeguardChange
+from newt_tunnel.tools.review.stack_reviews import LoadFailure, Review, Risky, StackReview
 
 
 def report(review: Review) -> str:
@@ -36,12 +36,12 @@ def _stack(stack: StackReview) -> dict[str, Any]:
         "file": stack.file,
         "platform": loaded.settings.platform.value if loaded else None,
         "status": _status(stack),
-        **{kind.value: [_change(one) for one in stack.of(kind)] for kind in Kind},
+        **{kind.value: [_change(one) for one in stack.of(kind)] for kind in ChangeKind},
         **{effect.value: [_guard(one) for one in stack.with_effect(effect)] for effect in Effect},
         "hints": list(stack.hints),
         "doubts": list(stack.doubts),
         "problems": [_fault(fault) for fault in stack.faults],
-        "reach": [_opening(one) for one in stack.reach],
+        "reach": [_reach_entry(one) for one in stack.reach],
     }
 
 
@@ -53,7 +53,7 @@ def _status(stack: StackReview) -> str:
     return "unchanged" if stack.is_unchanged else "changed"
 
 
-def _opening(one: Opening) -> dict[str, Any]:
+def _reach_entry(one: ReachEntry) -> dict[str, Any]:
     return {
         "name": one.name,
         "where": one.where,
@@ -66,17 +66,17 @@ def _opening(one: Opening) -> dict[str, Any]:
 def _change(one: Risky) -> dict[str, Any]:
     change = one.change
     return {
-        **_opening(change.opening),
-        "was": _opening(change.was) if change.was else None,
+        **_reach_entry(change.entry),
+        "was": _reach_entry(change.was) if change.was else None,
         "difference": [
             {"where": list(piece.where), "ports": list(piece.ports)}
-            for piece in pieces(change.region)
+            for piece in describe_region(change.region)
         ],
         "risks": list(one.risks),
     }
 
 
-def _guard(one: Guard) -> dict[str, Any]:
+def _guard(one: SafeguardChange) -> dict[str, Any]:
     return {
         "key": one.key,
         "before": one.before,
@@ -86,5 +86,5 @@ def _guard(one: Guard) -> dict[str, Any]:
     }
 
 
-def _fault(fault: Fault) -> dict[str, Any]:
+def _fault(fault: LoadFailure) -> dict[str, Any]:
     return {**_state(fault.state), "file": fault.file, "problems": list(fault.problems)}

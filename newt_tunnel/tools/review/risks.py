@@ -14,7 +14,7 @@ from newt_tunnel.egress.model import DNS_RULE, PANGOLIN_RULE, Pods
 from newt_tunnel.egress.networks import is_inside
 from newt_tunnel.settings import addresses, variables
 from newt_tunnel.settings.cluster_types import ServiceRef
-from newt_tunnel.stackfile.openings import Opening
+from newt_tunnel.stackfile.reach_entries import ReachEntry
 from newt_tunnel.stackfile.reach_sets import OTHER, TCP, Box, Region, meet
 from newt_tunnel.tools.review.changes import Change
 
@@ -43,7 +43,7 @@ _SENSITIVE_PORTS: tuple[tuple[str, tuple[int, ...]], ...] = (
     ("a hypervisor (Proxmox)", (8006,)),
     ("a router's management (RouterOS)", (8291, 8728, 8729)),
 )
-#: More of them at once are told by their number.
+#: Of more of them only the number is reported.
 _NAMED_AT_ONCE = 4
 _TELLING_WORDS: tuple[tuple[str, str], ...] = (
     (
@@ -67,17 +67,17 @@ _API_SERVICE = ServiceRef("default", "kubernetes")
 
 
 def risks(
-    change: Change, *, was_forbidden: Iterable[Opening] = (), host: IPv4Address | None = None
+    change: Change, *, was_forbidden: Iterable[ReachEntry] = (), host: IPv4Address | None = None
 ) -> tuple[str, ...]:
     """Of what a change opens. ``was_forbidden`` is ``mustNotReach`` before it; ``host`` is the
     Docker host. What newt needs anyway, its server and its resolvers, is judged by size alone.
     """
-    opening, region = change.opening, change.region
-    found = [*_forbidden(region, was_forbidden), *_size(opening, region)]
-    if opening.name == DNS_RULE:
-        found += _public_resolver(opening)
-    elif opening.name != PANGOLIN_RULE:
-        found += [*_ports(region), *_place(opening, host), *_words(opening)]
+    entry, region = change.entry, change.region
+    found = [*_forbidden(region, was_forbidden), *_size(entry, region)]
+    if entry.name == DNS_RULE:
+        found += _public_resolver(entry)
+    elif entry.name != PANGOLIN_RULE:
+        found += [*_ports(region), *_place(entry, host), *_words(entry)]
     return tuple(dict.fromkeys(found))
 
 
@@ -88,18 +88,18 @@ def of_unknown_variable(name: str) -> str:
     return "newt documents no such variable, so what it does is not known"
 
 
-def _forbidden(region: Region, was_forbidden: Iterable[Opening]) -> Iterator[str]:
+def _forbidden(region: Region, was_forbidden: Iterable[ReachEntry]) -> Iterator[str]:
     for one in was_forbidden:
         if meet(region, one.region):
             yield f"stood in mustNotReach until now, as {one.name}"
 
 
-def _size(opening: Opening, region: Region) -> Iterator[str]:
-    place = opening.place
+def _size(entry: ReachEntry, region: Region) -> Iterator[str]:
+    place = entry.place
     if isinstance(place, IPv4Network | IPv6Network) and place.prefixlen < place.max_prefixlen:
         if place.prefixlen == 0:
             yield "every address there is"
-        elif opening.wide or addresses.is_wide(place):
+        elif entry.wide or addresses.is_wide(place):
             yield "a whole network or more"
         else:
             yield f"{place.num_addresses} addresses"
@@ -135,8 +135,8 @@ def _holds(box: Box, ports: Iterable[int]) -> bool:
     return any(box.first <= port <= box.last for port in ports)
 
 
-def _place(opening: Opening, host: IPv4Address | None) -> Iterator[str]:
-    place = opening.place
+def _place(entry: ReachEntry, host: IPv4Address | None) -> Iterator[str]:
+    place = entry.place
     if isinstance(place, Pods | ServiceRef) and place.namespace in _SYSTEM_NAMESPACES:
         yield f"in namespace {place.namespace}, which belongs to the cluster"
     if place == _API_SERVICE:
@@ -160,8 +160,8 @@ def _is_like_a_router(place: IPv4Network | IPv6Network) -> bool:
     )
 
 
-def _public_resolver(opening: Opening) -> Iterator[str]:
-    place = opening.place
+def _public_resolver(entry: ReachEntry) -> Iterator[str]:
+    place = entry.place
     if not isinstance(place, IPv4Network | IPv6Network):
         return
     if place.prefixlen == 0:
@@ -170,15 +170,15 @@ def _public_resolver(opening: Opening) -> Iterator[str]:
         yield "a public resolver, which carries data out"
 
 
-def _words(opening: Opening) -> Iterator[str]:
+def _words(entry: ReachEntry) -> Iterator[str]:
     """What people called it."""
-    place = opening.place
-    texts = [opening.name]
+    place = entry.place
+    texts = [entry.name]
     if isinstance(place, Pods):
         texts += [place.namespace, *(value for _, value in place.labels)]
     else:
         texts.append(str(place))
-    texts += [name for ports in opening.ports for name in ports.names]
+    texts += [name for ports in entry.ports for name in ports.names]
     said = " ".join(texts).lower()
     for words, what in _TELLING:
         if words.search(said):

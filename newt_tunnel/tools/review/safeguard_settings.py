@@ -1,4 +1,4 @@
-"""Which values of a setting hold newt more or less tightly, and what each direction means."""
+"""Settings whose values confine newt more or less, and what each direction means."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _cluster(read: Callable[[KubernetesSettings], object]) -> Callable[[AnySetti
 
 
 def _image_source(settings: AnySettings) -> str:
-    """Without tag and digest: that a version moves on is nobody's reach."""
+    """Without tag and digest: a new version changes no reach."""
     image = settings.newt.image.partition("@")[0]
     return image.rpartition(":")[0]
 

@@ -1,7 +1,7 @@
-"""What else keeps newt in, beside the allow-list: settings that make the cage weaker or stronger.
+"""Changes of settings that weaken or strengthen the cage, apart from the allow-list.
 
-Compares values, each by what ``weights`` says of it. Leaves out reach (``compare``) and settings
-whose values have no order (``others``).
+Compares values by the rows of ``safeguard_settings``. Leaves out reach (``changes``) and settings
+whose values have no order (``other_changes``).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from newt_tunnel.settings.stack import AnySettings
-from newt_tunnel.stackfile.openings import Opening, allowed, forbidden
+from newt_tunnel.stackfile.reach_entries import ReachEntry, allowed, forbidden
 from newt_tunnel.stackfile.reach_sets import Cover, difference, meet
 from newt_tunnel.tools.review.risks import of_unknown_variable
 from newt_tunnel.tools.review.safeguard_settings import SETTINGS, Setting
@@ -22,12 +22,12 @@ NOT_THERE = "(none)"
 class Effect(enum.Enum):
     LOOSER = "looser"
     TIGHTER = "tighter"
-    #: Neither: newt runs somewhere else, or asks somebody else.
+    #: Neither: newt runs elsewhere, or asks another server.
     MOVED = "moved"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Guard:
+class SafeguardChange:
     """One setting that changed. ``meaning`` is what the new value does."""
 
     key: str
@@ -39,7 +39,9 @@ class Guard:
     reason: str | None = None
 
 
-def guards(before: AnySettings | None, after: AnySettings) -> tuple[Guard, ...]:
+def safeguard_changes(
+    before: AnySettings | None, after: AnySettings
+) -> tuple[SafeguardChange, ...]:
     """Every such change; of a new stack everything that is weaker than it could be."""
     if before is None:
         return (*_settings_changed(None, after), *_unknown_variables({}, after))
@@ -51,7 +53,7 @@ def guards(before: AnySettings | None, after: AnySettings) -> tuple[Guard, ...]:
     )
 
 
-def _settings_changed(before: AnySettings | None, after: AnySettings) -> Iterator[Guard]:
+def _settings_changed(before: AnySettings | None, after: AnySettings) -> Iterator[SafeguardChange]:
     for setting in SETTINGS:
         old = None if before is None else setting.read(before)
         new = setting.read(after)
@@ -59,7 +61,7 @@ def _settings_changed(before: AnySettings | None, after: AnySettings) -> Iterato
             continue
         effect = _effect(setting, old, new)
         if effect is not None:
-            yield Guard(
+            yield SafeguardChange(
                 key=setting.key,
                 before=NOT_THERE if old is None else _text(old),
                 after=_text(new),
@@ -79,13 +81,13 @@ def _effect(setting: Setting, old: object, new: object) -> Effect | None:
     return Effect.TIGHTER if now < was else None
 
 
-def _unknown_variables(before: Mapping[str, str], after: AnySettings) -> Iterator[Guard]:
+def _unknown_variables(before: Mapping[str, str], after: AnySettings) -> Iterator[SafeguardChange]:
     """Without the values: any of them may be a secret."""
     now = after.newt.unknown_environment
     for name in sorted({*before, *now}):
         if before.get(name) == now.get(name):
             continue
-        yield Guard(
+        yield SafeguardChange(
             key=f"newt.unknownEnvironment.{name}",
             before="set" if name in before else NOT_THERE,
             after=NOT_THERE if name not in now else "another value" if name in before else "set",
@@ -94,7 +96,9 @@ def _unknown_variables(before: Mapping[str, str], after: AnySettings) -> Iterato
         )
 
 
-def _wide(before: tuple[Opening, ...], after: tuple[Opening, ...]) -> Iterator[Guard]:
+def _wide(
+    before: tuple[ReachEntry, ...], after: tuple[ReachEntry, ...]
+) -> Iterator[SafeguardChange]:
     """Blocks of before, whole or in part, of which only the cluster knows what ``wide`` makes of
     them. What ``wide`` opens depends on the cluster, so set arithmetic cannot show it.
     """
@@ -102,9 +106,9 @@ def _wide(before: tuple[Opening, ...], after: tuple[Opening, ...]) -> Iterator[G
     wide = _cover(tuple(one for one in before if one.wide))
     for one in after:
         new = difference(one.region, wide) if one.wide else ()
-        # What lay in no block before is told as reach.
+        # What lay in no block before is reported as reach.
         if meet(new, narrow):
-            yield Guard(
+            yield SafeguardChange(
                 key=f"egress {one.name} wide",
                 before="false",
                 after="true",
@@ -113,13 +117,13 @@ def _wide(before: tuple[Opening, ...], after: tuple[Opening, ...]) -> Iterator[G
             )
 
 
-def _tried(before: AnySettings, after: AnySettings) -> Iterator[Guard]:
-    """What the proof tries in vain. What becomes or was allowed is told as reach."""
+def _tried(before: AnySettings, after: AnySettings) -> Iterator[SafeguardChange]:
+    """What the proof tries in vain. What becomes or was allowed is reported as reach."""
     old, new = forbidden(before), forbidden(after)
     still, already = _cover(new, allowed(after)), _cover(old, allowed(before))
     for one in old:
         if difference(one.region, still):
-            yield Guard(
+            yield SafeguardChange(
                 key="mustNotReach",
                 before=_entry(one),
                 after=NOT_THERE,
@@ -129,7 +133,7 @@ def _tried(before: AnySettings, after: AnySettings) -> Iterator[Guard]:
             )
     for one in new:
         if difference(one.region, already):
-            yield Guard(
+            yield SafeguardChange(
                 key="mustNotReach",
                 before=NOT_THERE,
                 after=_entry(one),
@@ -138,11 +142,11 @@ def _tried(before: AnySettings, after: AnySettings) -> Iterator[Guard]:
             )
 
 
-def _cover(*lists: tuple[Opening, ...]) -> Cover:
-    return Cover(box for openings in lists for one in openings for box in one.region)
+def _cover(*lists: tuple[ReachEntry, ...]) -> Cover:
+    return Cover(box for entries in lists for one in entries for box in one.region)
 
 
-def _entry(one: Opening) -> str:
+def _entry(one: ReachEntry) -> str:
     return f"{one.name}: {one.where} {', '.join(one.ports_texts)}"
 
 

@@ -13,13 +13,13 @@ from newt_tunnel.stackfile import layout, stacks
 from newt_tunnel.stackfile.checkout import Reading
 from newt_tunnel.stackfile.git import RevisionError
 from newt_tunnel.stackfile.layout import PROJECT_FILE, LayoutError, Project
-from newt_tunnel.stackfile.openings import Opening, allowed, forbidden
+from newt_tunnel.stackfile.reach_entries import ReachEntry, allowed, forbidden
 from newt_tunnel.stackfile.revisions import State, title
 from newt_tunnel.stackfile.stacks import Stack, Unloadable
-from newt_tunnel.tools.review.changes import Change, Kind, changes
-from newt_tunnel.tools.review.other_changes import others, project_notes
+from newt_tunnel.tools.review.changes import Change, ChangeKind, changes
+from newt_tunnel.tools.review.other_changes import other_changes, project_notes
 from newt_tunnel.tools.review.risks import risks
-from newt_tunnel.tools.review.safeguards import Effect, Guard, guards
+from newt_tunnel.tools.review.safeguards import Effect, SafeguardChange, safeguard_changes
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Risky:
 
 
 @dataclass(frozen=True)
-class Fault:
+class LoadFailure:
     """A file that does not load in one of the states."""
 
     state: State
@@ -54,26 +54,26 @@ class StackReview:
     file: str
     before: Stack | None
     after: Stack | None
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[LoadFailure, ...] = ()
     changes: tuple[Risky, ...] = ()
-    guards: tuple[Guard, ...] = ()
+    safeguards: tuple[SafeguardChange, ...] = ()
     #: Where a checkout may hold another text than the one that was read.
     doubts: tuple[str, ...] = ()
     #: Everything newt may reach after the change.
-    reach: tuple[Opening, ...] = ()
+    reach: tuple[ReachEntry, ...] = ()
 
-    def of(self, kind: Kind) -> tuple[Risky, ...]:
+    def of(self, kind: ChangeKind) -> tuple[Risky, ...]:
         return tuple(one for one in self.changes if one.change.kind is kind)
 
-    def with_effect(self, effect: Effect) -> tuple[Guard, ...]:
-        return tuple(one for one in self.guards if one.effect is effect)
+    def with_effect(self, effect: Effect) -> tuple[SafeguardChange, ...]:
+        return tuple(one for one in self.safeguards if one.effect is effect)
 
     @property
     def is_unchanged(self) -> bool:
-        """Nothing to tell, and not because there is nothing to compare."""
+        """Nothing to report, although there is something to compare."""
         known = self.before.hints if self.before else ()
-        told = self.faults or self.changes or self.guards or self.doubts or self.is_gone
-        return not told and self.hints == known
+        reported = self.faults or self.changes or self.safeguards or self.doubts or self.is_gone
+        return not reported and self.hints == known
 
     @property
     def is_gone(self) -> bool:
@@ -89,7 +89,9 @@ class StackReview:
         """Whether newt can reach anything that it could not, or is held less tightly, or that
         cannot be told.
         """
-        grown = any(one.change.kind in (Kind.ADDED, Kind.WIDENED) for one in self.changes)
+        grown = any(
+            one.change.kind in (ChangeKind.ADDED, ChangeKind.WIDENED) for one in self.changes
+        )
         return grown or bool(self.with_effect(Effect.LOOSER) or self.doubts) or self.is_gone
 
 
@@ -103,7 +105,7 @@ class Review:
     notes: tuple[str, ...] = field(default=())
 
     @property
-    def faults(self) -> tuple[Fault, ...]:
+    def faults(self) -> tuple[LoadFailure, ...]:
         return tuple(fault for stack in self.stacks for fault in stack.faults)
 
     @property
@@ -186,7 +188,7 @@ def _side(state: State) -> _Side:
 def _compared(name: str, before: _Side, after: _Side) -> StackReview:
     sides = ((before, *before.stack(name)), (after, *after.stack(name)))
     faults = tuple(
-        Fault(side.state, side.file(name) or name, found.problems)
+        LoadFailure(side.state, side.file(name) or name, found.problems)
         for side, found, _ in sides
         if isinstance(found, Unloadable)
     )
@@ -213,12 +215,15 @@ def _compared(name: str, before: _Side, after: _Side) -> StackReview:
             Risky(
                 change,
                 risks(change, was_forbidden=never, host=host)
-                if change.kind in (Kind.ADDED, Kind.WIDENED)
+                if change.kind in (ChangeKind.ADDED, ChangeKind.WIDENED)
                 else (),
             )
             for change in changes(was, whole.reach)
         ),
-        guards=(*guards(old.settings if old else None, new.settings), *others(old, new))
+        safeguards=(
+            *safeguard_changes(old.settings if old else None, new.settings),
+            *other_changes(old, new),
+        )
         if new
         else (),
     )

@@ -1,4 +1,4 @@
-"""What newt tried and was refused, in the words of the policy model, whoever remembers it."""
+"""What newt tried and was refused, in the words of the policy model."""
 
 from __future__ import annotations
 

@@ -13,8 +13,15 @@ from newt_tunnel.egress.model import Address, Pods
 from newt_tunnel.settings.cluster_types import ServiceRef
 from newt_tunnel.settings.stack import KubernetesSettings
 from newt_tunnel.settings.targets import Target
+from newt_tunnel.tools.suggest.assessment import (
+    OFFERED,
+    Advice,
+    Assessment,
+    has_port,
+    no_target,
+    outside,
+)
 from newt_tunnel.tools.suggest.attempts import Attempt
-from newt_tunnel.tools.suggest.judging import OFFERED, Advice, Verdict, has_port, no_target, outside
 
 _SYSTEM = "kube-system"
 
@@ -40,7 +47,7 @@ class Cluster:
 
     settings: KubernetesSettings
 
-    def verdict_on(self, attempt: Attempt) -> Verdict:
+    def verdict_on(self, attempt: Attempt) -> Assessment:
         if any(means(entry, attempt) for entry in self.settings.egress):
             return Advice.ALLOWED, "the stack file allows it by now"
         never = next(self._never(attempt), None)

@@ -27,10 +27,10 @@ from newt_tunnel.settings.files import expanded, within
 from newt_tunnel.settings.stack import Settings
 from newt_tunnel.stackfile import revisions, stacks, yaml_document
 from newt_tunnel.tools.suggest import hubble, used
+from newt_tunnel.tools.suggest.assessment import DockerHost, RefusedTarget, grouped
 from newt_tunnel.tools.suggest.attempts import NotUnderstoodError, of_host
 from newt_tunnel.tools.suggest.cluster import EXPLANATION, Cluster
 from newt_tunnel.tools.suggest.entries import lines
-from newt_tunnel.tools.suggest.judging import DockerHost, Judged, grouped
 from newt_tunnel.tools.suggest.naming import Names
 
 LISTED, NOTHING_TO_READ = 0, 2
@@ -92,12 +92,12 @@ def main(
             if options.flows:
                 raise _NothingToReadError("--flows is for clusters; a Docker host is asked itself")
             owner = f"{project.name}/{options.stack}"
-            judged, names = _of_host(settings, owner, exposures, look)
+            targets, names = _of_host(settings, owner, exposures, look)
             since = " within a day, or since its rules were loaded"
         elif options.flows:
             namespace, now = settings.kubernetes.namespace, datetime.now(UTC)
             flows = [*_read(options.flows)]
-            judged = grouped(hubble.attempts(flows, namespace, now), Cluster(settings).verdict_on)
+            targets = grouped(hubble.attempts(flows, namespace, now), Cluster(settings).verdict_on)
             use = [*used.lines(settings, hubble.connections(flows, namespace, now))]
             names, since = Names(settings, exposures=exposures), ", as far as the flows tell"
         else:
@@ -110,7 +110,7 @@ def main(
     for line in use:
         say(line)
     say(_WARNING.format(stack=options.stack, since=since).rstrip())
-    for line in lines(judged, names) if judged else ("# Nothing.",):
+    for line in lines(targets, names) if targets else ("# Nothing.",):
         say(line)
     return LISTED
 
@@ -152,7 +152,7 @@ def _read(path: str) -> Iterable[str]:
 
 def _of_host(
     settings: Settings, owner: str, exposures: Sequence[Exposure], look: Look
-) -> tuple[list[Judged], Names]:
+) -> tuple[list[RefusedTarget], Names]:
     docker = settings.docker
     if not docker.log_drops:
         raise _NothingToReadError(

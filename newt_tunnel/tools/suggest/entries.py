@@ -1,4 +1,4 @@
-"""Judged attempts as lines to paste below ``newt-tunnel:egress``.
+"""Refused targets as lines to paste below ``newt-tunnel:egress``.
 
 All of it is YAML, because all the rest are comments.
 """
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 import yaml
 
 from newt_tunnel.egress.model import Pods, Protocol
-from newt_tunnel.tools.suggest.judging import Advice, Judged
+from newt_tunnel.tools.suggest.assessment import Advice, RefusedTarget
 from newt_tunnel.tools.suggest.naming import Names
 
 _ITEM = "    - "
@@ -18,12 +18,12 @@ _LONGEST_LINE = 10_000
 _HOURS_FROM, _MINUTES_FROM = 7200, 120
 
 
-def lines(judged: Iterable[Judged], names: Names) -> Iterator[str]:
-    """What may be pasted, then what is commented out, then what is only told."""
-    found = [*judged]
+def lines(refused: Iterable[RefusedTarget], names: Names) -> Iterator[str]:
+    """What may be pasted, then what is commented out, then what is only listed."""
+    found = [*refused]
     offered = [one for one in found if one.advice is Advice.OFFERED]
     doubted = [one for one in found if one.advice is Advice.DOUBTED]
-    told = [one for one in found if one.advice in (Advice.NEVER, Advice.ALLOWED)]
+    listed = [one for one in found if one.advice in (Advice.NEVER, Advice.ALLOWED)]
     if offered:
         yield "# Below newt-tunnel:egress, those that you know newt needs:"
     for one in offered:
@@ -32,41 +32,41 @@ def lines(judged: Iterable[Judged], names: Names) -> Iterator[str]:
         yield "# Read the reason before you take one of these in:"
     for one in doubted:
         yield f"#   - {_entry(one, names)} # {_often(one)}; {one.reason}"
-    if told:
+    if listed:
         yield "# Not offered:"
-    for one in told:
+    for one in listed:
         yield f"#   {_target(one)}: {one.reason} ({_often(one)})"
 
 
-def _entry(judged: Judged, names: Names) -> str:
-    entry: dict[str, object] = {"name": names.name(judged)}
-    destination = judged.destination
+def _entry(target: RefusedTarget, names: Names) -> str:
+    entry: dict[str, object] = {"name": names.name(target)}
+    destination = target.destination
     if isinstance(destination, Pods):
         entry["namespace"] = destination.namespace
         if destination.labels:
             entry["labels"] = dict(destination.labels)
     else:
-        entry["host"] = names.place(judged)
-    entry["port"] = judged.ports[0] if len(judged.ports) == 1 else [*judged.ports]
-    if judged.protocol is not Protocol.TCP:
-        entry["protocol"] = judged.protocol.value.upper()
+        entry["host"] = names.place(target)
+    entry["port"] = target.ports[0] if len(target.ports) == 1 else [*target.ports]
+    if target.protocol is not Protocol.TCP:
+        entry["protocol"] = target.protocol.value.upper()
     return yaml.safe_dump(
         entry, default_flow_style=True, sort_keys=False, width=_LONGEST_LINE
     ).rstrip()
 
 
-def _target(judged: Judged) -> str:
-    ports = ",".join(map(str, judged.ports))
-    return f"{judged.destination} {ports}/{judged.protocol.value}"
+def _target(target: RefusedTarget) -> str:
+    ports = ",".join(map(str, target.ports))
+    return f"{target.destination} {ports}/{target.protocol.value}"
 
 
-def _often(judged: Judged) -> str:
-    packets = f"{judged.packets} packet{'' if judged.packets == 1 else 's'}"
-    return f"{'at least ' if judged.at_least else ''}{packets}, the last {ago(judged.ago)} ago"
+def _often(target: RefusedTarget) -> str:
+    packets = f"{target.packets} packet{'' if target.packets == 1 else 's'}"
+    return f"{'at least ' if target.at_least else ''}{packets}, the last {ago(target.ago)} ago"
 
 
 def ago(seconds: int) -> str:
-    """As much of it as somebody wants to know."""
+    """In the largest unit that fits."""
     if seconds < _MINUTES_FROM:
         return f"{seconds} s"
     if seconds < _HOURS_FROM:

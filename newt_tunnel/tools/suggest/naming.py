@@ -15,8 +15,8 @@ from newt_tunnel.egress.model import HostName, Pods, destination_text
 from newt_tunnel.settings.entries import Entry, candidates
 from newt_tunnel.settings.stack import AnySettings
 from newt_tunnel.settings.targets import Target
+from newt_tunnel.tools.suggest.assessment import RefusedTarget
 from newt_tunnel.tools.suggest.attempts import TELLING_LABELS
-from newt_tunnel.tools.suggest.judging import Judged
 
 
 @dataclass
@@ -35,36 +35,36 @@ class Names:
         entries = (*self.settings.egress, *self.settings.must_not_reach)
         self._used = {entry.name for entry in entries} | Entry.reserved | Target.reserved
 
-    def place(self, judged: Judged) -> str:
+    def place(self, target: RefusedTarget) -> str:
         """The address; or its name, where the stack knows one that means this address alone."""
-        destination = judged.destination
+        destination = target.destination
         for name, addresses in self.resolution.items():
             if list(addresses) == [destination]:
                 return name
         return str(destination)
 
-    def name(self, judged: Judged) -> str:
-        base = next(self._known(judged))
-        short = {"host": base, "port": _port(judged), "protocol": judged.protocol.value}
+    def name(self, target: RefusedTarget) -> str:
+        base = next(self._known(target))
+        short = {"host": base, "port": _port(target), "protocol": target.protocol.value}
         name = next(name for name in candidates(short, alone=True) if name not in self._used)
         self._used.add(name)
         return name
 
-    def _known(self, judged: Judged) -> Iterator[str]:
+    def _known(self, target: RefusedTarget) -> Iterator[str]:
         """From what fits best to what always does."""
-        place, destination = self.place(judged), str(judged.destination)
+        place, destination = self.place(target), str(target.destination)
         exposed = [one for one in self.exposures if one.host.lower() in (place, destination)]
         for one in exposed:
-            if any(port in ports for port in judged.ports for ports in one.ports):
+            if any(port in ports for port in target.ports for ports in one.ports):
                 yield one.resource
         yield from (one.resource for one in exposed)
         for entry in self.settings.egress:
             if _place_of(entry) in (place, destination):
                 yield entry.name
-        if isinstance(judged.destination, Pods):
-            labels = dict(judged.destination.labels)
+        if isinstance(target.destination, Pods):
+            labels = dict(target.destination.labels)
             yield from (labels[key] for key in TELLING_LABELS if key in labels)
-            yield judged.destination.namespace
+            yield target.destination.namespace
         yield place
 
 
@@ -75,5 +75,5 @@ def _place_of(entry: Entry | Target) -> str | None:
     return str(meaning) if isinstance(meaning, str) else None
 
 
-def _port(judged: Judged) -> str:
-    return str(judged.ports[0])
+def _port(target: RefusedTarget) -> str:
+    return str(target.ports[0])

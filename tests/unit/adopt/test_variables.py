@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from newt_tunnel.tools.adopt.errors import AdoptError
+from newt_tunnel.tools.adopt import AdoptError
 from newt_tunnel.tools.adopt.variables import read, substitute
 
 KNOWN = {"SET": "value", "EMPTY": ""}

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from newt_tunnel.egress.decide_packet import Direction, Packet, decide
 from newt_tunnel.settings.policy import cage, policy
-from newt_tunnel.stackfile.openings import allowed
+from newt_tunnel.stackfile.reach_entries import allowed
 from newt_tunnel.tools.check_blueprint.command import AGREE, CANNOT_TELL, DIFFER, main
 from newt_tunnel.tools.check_blueprint.compare import Comparison, compare
 from tests.unit.blueprint.given import STACKS, judged, private, public, text_of

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from newt_tunnel.stackfile.repository import BESIDE_PROGRAM, NOT_PROGRAM, PROGRAM
-from newt_tunnel.tools.forge.errors import ForgeError
+from newt_tunnel.tools.forge import ForgeError
 from newt_tunnel.tools.forge.stacks import Changed, all_stacks, changed
 from tests.unit.forge.checkout import PROJECT, Checkout
 
@@ -160,5 +160,8 @@ def test_all_that_the_program_is_made_of_touches_every_stack(checkout: Checkout,
 
 @pytest.mark.parametrize("name", NOT_PROGRAM)
 def test_what_no_stack_is_made_of_touches_none(checkout: Checkout, name: str) -> None:
-    path = name if (checkout.folder / name).is_file() else f"{name}/new-file"
-    assert touched(checkout, **{path: "another"}).stacks == ()
+    if (checkout.folder / name).is_file():
+        changes = {name: f"{(checkout.folder / name).read_text()}# another line\n"}
+    else:
+        changes = {f"{name}/new-file": ""}
+    assert touched(checkout, **changes).stacks == ()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from policies.rules import RULES, Level
+from policies.rules import RULES, RuleLevel
 from tests.unit.policies.judging import (
     Data,
     after,
@@ -83,7 +83,7 @@ CASE = pytest.mark.parametrize(
 
 
 def test_every_advisory_rule_that_a_reason_silences_has_a_case() -> None:
-    advisory = {rule.name for rule in RULES if rule.level is Level.ADVISORY}
+    advisory = {rule.name for rule in RULES if rule.level is RuleLevel.ADVISORY}
     assert {rule for rule, *_ in CASES.values()} == advisory - {"confinement-is-known"}
 
 

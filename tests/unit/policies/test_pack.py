@@ -16,7 +16,7 @@ import yaml
 from pulumi_policy.proxy import unknown_checking_proxy
 
 from policies.rules import RULES
-from policies.view import Finding, Resource
+from policies.view import Resource, Violation
 from tests.unit.components.recording import UNKNOWN
 from tests.unit.policies.judging import Data, changed, everything
 from tests.unit.policies.recorder import NAMES, REPOSITORY, recorded
@@ -122,7 +122,9 @@ def test_a_value_that_a_preview_does_not_know_hides_no_other(policies: list[sdk.
 
 def test_a_finding_is_one_line_whatever_the_value() -> None:
     resource = Resource(type="a:b:C", name="web", urn="urn", properties={})
-    line = str(Finding(resource=resource, property="a", value="x\n\x1b[2J" * 99, remedy="mend it"))
+    line = str(
+        Violation(resource=resource, property="a", value="x\n\x1b[2J" * 99, remedy="mend it")
+    )
     assert line.isprintable()
     assert len(line) < 200
     assert line.endswith("...: mend it")

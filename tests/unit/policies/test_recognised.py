@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from newt_tunnel.cluster.pod import GATE, PROBE
-from policies.newts import newts
+from policies.newt_resources import find_newts
 from tests.unit.policies.judging import (
     Data,
     after,
@@ -26,7 +26,7 @@ OTHER = "registry.lan/mirror/tunnel:1"
 
 
 def recognised(data: Data) -> list[str]:
-    return [one.name for one in newts(together(data))]
+    return [one.name for one in find_newts(together(data))]
 
 
 def pod(kind: str = "core/v1:Pod", **spec: Any) -> dict[str, Any]:

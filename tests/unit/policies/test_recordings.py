@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from policies.rules import RULES, Level
+from policies.rules import RULES, RuleLevel
 from tests.unit.components.nas import NEWT_SECRET
 from tests.unit.components.recording import UNKNOWN
 from tests.unit.policies import recorder
@@ -37,7 +37,7 @@ def test_an_example_breaks_no_rule_but_for_its_image_without_a_digest(
 ) -> None:
     found = findings(rule, recorder.recorded(name))
     if rule.name == "image-has-digest":
-        assert rule.level is Level.ADVISORY
+        assert rule.level is RuleLevel.ADVISORY
         (line,) = found
         assert "fosrl/newt:1.16.0: has no digest" in line
     else:

@@ -39,7 +39,7 @@ class State:
             if path.startswith(start) and "/" not in path.removeprefix(start)
         )
 
-    def is_plain(self, path: str) -> bool:
+    def is_regular_file(self, path: str) -> bool:
         return path in self.files
 
     def attributes(self, _paths: Sequence[str], /) -> Mapping[str, Mapping[str, str]]:

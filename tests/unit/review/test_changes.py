@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from newt_tunnel.tools.review.changes import Kind
+from newt_tunnel.tools.review.changes import ChangeKind
 from tests.unit.review.changing import stack_review, told
 
 _LAN = {"name": "lan", "cidr": "10.0.7.0/24", "port": 80}
@@ -49,7 +49,7 @@ def test_a_port_that_becomes_a_range_is_widened() -> None:
 
 def test_a_range_that_moves_is_widened_on_one_side_and_narrowed_on_the_other() -> None:
     found = stack_review(_with({**_ONE, "port": "81-90"}), _with({**_ONE, "port": "80-89"}))
-    assert [one.change.kind for one in found.changes] == [Kind.WIDENED, Kind.NARROWED]
+    assert [one.change.kind for one in found.changes] == [ChangeKind.WIDENED, ChangeKind.NARROWED]
 
 
 def test_another_host_under_the_same_name_is_one_more_and_one_less() -> None:
@@ -161,7 +161,7 @@ def test_other_labels_are_other_pods() -> None:
     kinds = [
         one.change.kind for one in stack_review(_with(other), _with(_PODS), "k3s-home").changes
     ]
-    assert kinds == [Kind.ADDED, Kind.REMOVED]
+    assert kinds == [ChangeKind.ADDED, ChangeKind.REMOVED]
 
 
 def test_a_namespace_beside_some_of_its_pods_says_that_a_part_was_allowed() -> None:
@@ -202,4 +202,7 @@ def test_a_wide_block_does_not_hide_a_new_entry_in_one_of_its_holes() -> None:
 
 def test_dns_any_in_a_cluster_is_everywhere_in_both_families() -> None:
     found = stack_review({"dns": "any"}, stack="k3s-home")
-    assert {one.change.opening.where for one in found.of(Kind.WIDENED)} == {"0.0.0.0/0", "::/0"}
+    assert {one.change.entry.where for one in found.of(ChangeKind.WIDENED)} == {
+        "0.0.0.0/0",
+        "::/0",
+    }

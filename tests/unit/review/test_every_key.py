@@ -11,7 +11,7 @@ import pytest
 
 from newt_tunnel.settings.stack import MODELS, KubernetesSettings, Settings
 from newt_tunnel.settings.table import rows
-from newt_tunnel.tools.review.other_changes import UNTOLD
+from newt_tunnel.tools.review.other_changes import NOT_REPORTED
 from newt_tunnel.tools.review.safeguards import Effect
 from newt_tunnel.tools.review.stack_reviews import StackReview, review
 from tests.unit.review.changing import stack_file, stack_review, state
@@ -166,20 +166,20 @@ def test_every_key_has_a_change_below(platform: str) -> None:
 )
 def test_a_change_of_each_key_is_reported_or_listed_with_a_reason(platform: str, key: str) -> None:
     stack = _of(platform, key)
-    is_listed = any(key == one or key.startswith(f"{one}.") for one in UNTOLD)
+    is_listed = any(key == one or key.startswith(f"{one}.") for one in NOT_REPORTED)
     assert stack.is_unchanged == is_listed, (
         f"{key}: a change of it is {'not ' * stack.is_unchanged}reported, and it is "
         f"{'not ' * (not is_listed)}in review.others.UNTOLD"
     )
     if not key.startswith(("egress", "reasons")):
-        told = [one for one in stack.guards if f"{one.key}.".startswith(f"{key}.")]
-        told += [one for one in stack.guards if key.startswith(f"{one.key}.")]
-        assert is_listed or told or stack.changes, stack.guards
+        told = [one for one in stack.safeguards if f"{one.key}.".startswith(f"{key}.")]
+        told += [one for one in stack.safeguards if key.startswith(f"{one.key}.")]
+        assert is_listed or told or stack.changes, stack.safeguards
 
 
 def test_what_is_listed_is_a_key_and_has_a_reason() -> None:
     keys = {row.key for model in (Settings, KubernetesSettings) for row in rows(model)}
-    for key, reason in UNTOLD.items():
+    for key, reason in NOT_REPORTED.items():
         assert any(one == key or one.startswith(f"{key}.") for one in keys), key
         assert len(reason.split()) > 3, key
 
@@ -189,7 +189,7 @@ def test_another_platform_is_reported_as_one_change() -> None:
         state("base", {"nas": stack_file(shipped())}),
         state("head", {"nas": stack_file(shipped("k3s-home"))}),
     )
-    guards = found.stacks[0].guards
+    guards = found.stacks[0].safeguards
     assert [one.key for one in guards if one.effect is Effect.MOVED] == ["platform"]
 
 
@@ -212,7 +212,7 @@ def test_another_kubeconfig_is_reported_with_what_it_means(
     if after is ABSENT:
         changes |= {"kubernetes.context": "k3s-home"}
     stack = stack_review(changes, tree, "k3s-home")
-    [guard] = [one for one in stack.guards if one.key == "kubeconfig"]
+    [guard] = [one for one in stack.safeguards if one.key == "kubeconfig"]
     assert (guard.before, guard.after) == shown
     assert guard.meaning == "newt may run in another cluster, and with other rights"
     assert "v1:" not in repr(stack)
@@ -221,12 +221,12 @@ def test_another_kubeconfig_is_reported_with_what_it_means(
 def test_a_variable_of_newt_is_reported_with_its_values() -> None:
     before = {"newt.environment": {"MTU": 1280, "PING_TIMEOUT": "5s"}}
     stack = stack_review({"newt.environment": {"MTU": 1400, "PING_INTERVAL": "3s"}}, before)
-    assert [(one.key, one.before, one.after) for one in stack.guards] == [
+    assert [(one.key, one.before, one.after) for one in stack.safeguards] == [
         ("newt.environment.MTU", "1280", "1400"),
         ("newt.environment.PING_INTERVAL", "(none)", "3s"),
         ("newt.environment.PING_TIMEOUT", "5s", "(none)"),
     ]
-    assert all("newt runs with another variable" in one.meaning for one in stack.guards)
+    assert all("newt runs with another variable" in one.meaning for one in stack.safeguards)
 
 
 @pytest.mark.parametrize(
@@ -247,7 +247,7 @@ def test_wide_is_reported_together_with_any_other_change_of_the_entry(
     narrow = {"name": "lan", "cidr": "10.0.0.0/16", "port": "80-90"}
     before = {"egress": [narrow], "mustNotReach": []}
     stack = stack_review({"egress": [{"name": "lan", **entry}]}, before, "k3s-home")
-    [guard] = stack.guards
+    [guard] = stack.safeguards
     assert (guard.key, guard.effect) == (f"egress {entry.get('name', 'lan')} wide", Effect.LOOSER)
     assert stack.is_widened
 
@@ -256,7 +256,7 @@ def test_wide_that_was_there_already_is_no_change() -> None:
     wide = {"name": "lan", "cidr": "10.0.0.0/16", "port": "80-90", "wide": True}
     before = {"egress": [wide], "mustNotReach": []}
     stack = stack_review({"egress": [{**wide, "cidr": "10.0.0.0/17"}]}, before, "k3s-home")
-    assert not stack.guards
+    assert not stack.safeguards
     assert not stack.is_widened
 
 
@@ -276,7 +276,7 @@ def test_what_pulumi_itself_reads_from_the_file_is_reported(
         state("base", {"nas": stack_file(shipped())}),
         state("head", {"nas": stack_file(shipped(), **others)}),
     )
-    [guard] = found.stacks[0].guards
+    [guard] = found.stacks[0].safeguards
     assert (guard.key, guard.before, guard.after) == (key, "(none)", "(not shown)")
 
 
@@ -285,6 +285,6 @@ def test_what_other_providers_read_is_reported_and_not_shown() -> None:
     other = f"{text}  docker:host: tcp://evil.example.com\n"
     assert "config:\n" in text
     found = review(state("base", {"nas": text}), state("head", {"nas": other}))
-    [guard] = found.stacks[0].guards
+    [guard] = found.stacks[0].safeguards
     assert (guard.key, guard.after) == ("docker:host", "(not shown)")
     assert "evil.example.com" not in repr(found.stacks)

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newt_tunnel.egress.model import Protocol
-from newt_tunnel.stackfile.openings import Opening, Ports
-from newt_tunnel.stackfile.untrusted_text import code, mermaid, plain, prose
+from newt_tunnel.stackfile.reach_entries import Ports, ReachEntry
+from newt_tunnel.stackfile.untrusted_text import code, mermaid, prose, sanitized
 from newt_tunnel.tools.review.markdown import markdown
 from newt_tunnel.tools.review.picture import picture
 from newt_tunnel.tools.review.stack_reviews import review
@@ -54,7 +54,7 @@ def test_prose_has_no_markup_and_calls_nobody(text: str) -> None:
 
 
 def test_text_is_cut() -> None:
-    assert len(plain("a" * 10_000)) < 600
+    assert len(sanitized("a" * 10_000)) < 600
     assert len(mermaid("a" * 10_000)) < 600
 
 
@@ -73,7 +73,7 @@ def test_a_hostile_file_name_and_value_stay_in_their_code_spans() -> None:
 
 
 def test_a_picture_of_hostile_text_is_one_line_per_target() -> None:
-    one = Opening(
+    one = ReachEntry(
         name=_NASTY,
         place=_NASTY,  # type: ignore[arg-type]
         ports=(Ports(Protocol.TCP, (), (_NASTY,)),),

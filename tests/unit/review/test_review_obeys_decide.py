@@ -12,9 +12,9 @@ from newt_tunnel.egress import decide_connection
 from newt_tunnel.egress.decide_connection import Answer, Connection, PeerPod
 from newt_tunnel.egress.decide_packet import Packet, decide
 from newt_tunnel.egress.rules import Policy, Rule
-from newt_tunnel.stackfile.openings import of_rules
+from newt_tunnel.stackfile.reach_entries import of_rules
 from newt_tunnel.stackfile.reach_sets import OTHER, TCP, UDP, Addresses, Box, Opaque, SomePods
-from newt_tunnel.tools.review.changes import Change, Kind, changes
+from newt_tunnel.tools.review.changes import Change, ChangeKind, changes
 from tests.unit.egress.cases import CAGE
 from tests.unit.egress.strategies import RESOLUTION, bounded, policy_of
 from tests.unit.review.strategies import (
@@ -27,7 +27,7 @@ from tests.unit.review.strategies import (
     pairs,
 )
 
-_GROWN = (Kind.ADDED, Kind.WIDENED)
+_GROWN = (ChangeKind.ADDED, ChangeKind.WIDENED)
 _ANSWERS = tuple(address for answers in RESOLUTION.values() for address in answers)
 Holds = Callable[[Box], bool]
 
@@ -162,6 +162,6 @@ def test_a_change_is_never_empty_and_lies_in_its_entry(data: st.DataObject) -> N
     pair = data.draw(pairs(data.draw(st.sampled_from((on_docker, in_cluster)))))
     for one in _changes(pair):
         assert one.region
-        owner = one.was if one.kind is Kind.NARROWED and one.was else one.opening
+        owner = one.was if one.kind is ChangeKind.NARROWED and one.was else one.entry
         for box in one.region:
             assert any(box.common(whole) == box for whole in owner.region)

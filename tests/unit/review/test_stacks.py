@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from newt_tunnel.stackfile.git import RevisionError
-from newt_tunnel.tools.review.changes import Kind
+from newt_tunnel.tools.review.changes import ChangeKind
 from newt_tunnel.tools.review.stack_reviews import Review, review
 from tests.unit.cluster.home import looked_up
 from tests.unit.review.changing import State, stack_file, stack_review, state
@@ -64,8 +64,8 @@ def test_a_host_key_that_each_checkout_adds_is_not_asked_for() -> None:
 
 def test_a_list_that_is_written_as_json_text_is_read_as_the_program_reads_it() -> None:
     listed = '[{"name": "one", "host": "10.0.7.5", "port": 80}]'
-    changes = _review(_nas({"egress": []}), _nas({"egress": listed})).stacks[0].of(Kind.ADDED)
-    assert [one.change.opening.name for one in changes] == ["one"]
+    changes = _review(_nas({"egress": []}), _nas({"egress": listed})).stacks[0].of(ChangeKind.ADDED)
+    assert [one.change.entry.name for one in changes] == ["one"]
 
 
 def test_words_that_only_python_takes_for_something_else_are_text() -> None:
@@ -74,7 +74,7 @@ def test_words_that_only_python_takes_for_something_else_are_text() -> None:
     text = tree + "  newt-tunnel:proof: off\n"
     text = text.replace("  newt-tunnel:proof: enforce\n", "")
     stack = _review(tree, text).stacks[0]
-    assert [(one.key, one.after) for one in stack.guards] == [("proof", "off")]
+    assert [(one.key, one.after) for one in stack.safeguards] == [("proof", "off")]
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_a_key_without_a_project_is_the_projects_own_as_the_engine_takes_it() ->
     tree = {key: value for key, value in shipped().items() if key != "proof"}
     before, after = stack_file(shipped()), stack_file(tree) + "  proof: warn\n"
     stack = _review(before, after).stacks[0]
-    assert [(one.key, one.after) for one in stack.guards] == [("proof", "warn")]
+    assert [(one.key, one.after) for one in stack.safeguards] == [("proof", "warn")]
 
 
 def test_all_problems_of_a_file_are_told_as_the_program_tells_them() -> None:
@@ -120,7 +120,7 @@ def test_a_value_for_all_stacks_counts_where_the_stack_has_none(config: str) -> 
     files = {"Pulumi.yaml": f"{_PROJECT}{config}\n"}
     before = state("base", {"nas": stack_file(tree)})
     [stack] = review(before, state("head", {"nas": stack_file(tree)}, **files)).stacks
-    assert [(one.key, one.after) for one in stack.guards] == [("proof", "off")]
+    assert [(one.key, one.after) for one in stack.safeguards] == [("proof", "off")]
     # The stack's own value wins.
     [stack] = review(before, state("head", {"nas": _nas()}, **files)).stacks
     assert stack.is_unchanged
@@ -146,9 +146,9 @@ def test_the_blueprint_is_that_of_the_same_revision() -> None:
     after = state("head", {"nas": tree}, **{name: blueprint.replace("8080", "9090")})
     [stack] = review(before, after).stacks
     assert not stack.faults, stack.faults
-    [added] = stack.of(Kind.ADDED)
-    assert added.change.opening.ports_texts == ("9090/tcp",)
-    assert added.change.opening.origin.startswith("blueprint.public-resources.wiki")
+    [added] = stack.of(ChangeKind.ADDED)
+    assert added.change.entry.ports_texts == ("9090/tcp",)
+    assert added.change.entry.origin.startswith("blueprint.public-resources.wiki")
     [missing] = review(before, state("head", {"nas": tree})).faults
     assert "does not exist" in missing.problems[0]
 
@@ -156,12 +156,14 @@ def test_the_blueprint_is_that_of_the_same_revision() -> None:
 def test_a_new_stack_is_new_as_a_whole_and_one_that_is_gone_gone() -> None:
     nothing, there = state("base", {}), state("head", {"nas": _nas({"proof": "warn"})})
     [new] = review(nothing, there).stacks
-    names = {one.change.opening.name for one in new.of(Kind.ADDED)}
+    names = {one.change.entry.name for one in new.of(ChangeKind.ADDED)}
     assert {"gitea", "jellyfin", "pangolin", "printer"} <= names
-    assert ("proof", "(none)", "warn") in [(one.key, one.before, one.after) for one in new.guards]
+    assert ("proof", "(none)", "warn") in [
+        (one.key, one.before, one.after) for one in new.safeguards
+    ]
     assert new.is_widened
     [gone] = review(there, nothing).stacks
-    assert {one.change.opening.name for one in gone.of(Kind.REMOVED)} == names
+    assert {one.change.entry.name for one in gone.of(ChangeKind.REMOVED)} == names
     assert gone.is_widened, "what is deployed stays, and no file says any more what it may reach"
 
 
@@ -169,9 +171,9 @@ def test_another_platform_is_told_and_compared_all_the_same() -> None:
     k3s = stack_file(shipped("k3s-home"))
     stack = _review(_nas(), k3s).stacks[0]
     assert ("platform", "docker", "kubernetes") in [
-        (one.key, one.before, one.after) for one in stack.guards
+        (one.key, one.before, one.after) for one in stack.safeguards
     ]
-    assert "homeassistant" in {one.change.opening.name for one in stack.of(Kind.ADDED)}
+    assert "homeassistant" in {one.change.entry.name for one in stack.of(ChangeKind.ADDED)}
 
 
 def test_a_stack_that_is_nowhere_and_a_project_that_is_none_are_told() -> None:

@@ -24,9 +24,9 @@ from newt_tunnel.egress.model import HostName, Pods, Protocol
 from newt_tunnel.settings.addresses import is_private
 from newt_tunnel.settings.load import judge
 from newt_tunnel.settings.policy import cage, policy
+from newt_tunnel.tools.suggest.assessment import Advice, DockerHost, RefusedTarget, grouped
 from newt_tunnel.tools.suggest.attempts import Attempt, NotUnderstoodError, of_host
 from newt_tunnel.tools.suggest.command import LISTED, NOTHING_TO_READ, command, main
-from newt_tunnel.tools.suggest.judging import Advice, DockerHost, Judged, grouped
 from tests.unit.egress.strategies import bounded
 from tests.unit.host.program import NEWT_EGRESS, shell_function
 from tests.unit.settings.example import (
@@ -577,7 +577,10 @@ def test_pods_are_told_by_namespace_and_labels() -> None:
         packets=1,
         ago=0,
     )
-    assert str(Judged(attempts=(attempt,), advice=Advice.OFFERED).destination) == "wiki/app=wiki"
+    assert (
+        str(RefusedTarget(attempts=(attempt,), advice=Advice.OFFERED).destination)
+        == "wiki/app=wiki"
+    )
 
 
 def test_the_command_says_how_it_is_used() -> None:

@@ -1,4 +1,4 @@
-"""What the plain newt of a compose file says, in keys of the stack file, and what is refused of it.
+"""The newt of a compose file, in keys of the stack file, and what is refused of it.
 
 ``settings`` judges the values; this says only where each one goes. Variables that neither have a
 key nor are known to be harmless stay behind: any of them may be a secret.
@@ -15,16 +15,15 @@ from newt_tunnel.settings import secrets
 from newt_tunnel.settings.facts import log_level
 from newt_tunnel.settings.load import judge
 from newt_tunnel.settings.variables import BY_FLAG
-from newt_tunnel.tools.adopt import flags
-from newt_tunnel.tools.adopt.compose import Project, Service
-from newt_tunnel.tools.adopt.errors import AdoptError
+from newt_tunnel.tools.adopt import AdoptError, flags
+from newt_tunnel.tools.adopt.compose import ComposeProject, ComposeService
 from newt_tunnel.tools.adopt.refusals import CARRIED, IDENTITY, Refusal, refusals
 
 ADDRESS = "docker.address"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plain:
+class ComposeNewt:
     """``keys`` are dotted keys of the stack file with values that ``settings`` accepts."""
 
     service: str
@@ -35,7 +34,7 @@ class Plain:
     secret: str = field(repr=False)
 
 
-def find(project: Project, wanted: str | None = None) -> Service:
+def find(project: ComposeProject, wanted: str | None = None) -> ComposeService:
     """The newt among the services. Raises ``AdoptError`` where it is not clear."""
     if wanted is not None:
         if wanted not in project.services:
@@ -53,14 +52,16 @@ def find(project: Project, wanted: str | None = None) -> Service:
     raise AdoptError(f"several services look like newt; say which by --service: {names}")
 
 
-def plain(project: Project, service: Service, *, address: str | None = None) -> Plain:
+def compose_newt(
+    project: ComposeProject, service: ComposeService, *, address: str | None = None
+) -> ComposeNewt:
     """What the stack takes over of ``service``. ``address`` is the Docker host's."""
     said, refused = flags.variables(service)
     refused += refusals(service, said)
     keys = dict(_keys(service, project, said))
     if address:
         keys[ADDRESS] = address
-    keys, objections = _judged(keys)
+    keys, objections = _validated(keys)
     for one in objections:
         # Not of the old set-up, but of this command.
         if address and one.what == f"{ADDRESS}: {address}":
@@ -77,7 +78,7 @@ def plain(project: Project, service: Service, *, address: str | None = None) -> 
         for problem in secrets.kept_from_logs({key}, log_level(tree(keys))):
             refused.append(Refusal(f"{problem.key}: {problem.value}", problem.remedy))
             del keys[problem.key]
-    return Plain(
+    return ComposeNewt(
         service=service.name,
         keys=keys,
         refused=tuple(dict.fromkeys(refused)),
@@ -86,7 +87,7 @@ def plain(project: Project, service: Service, *, address: str | None = None) -> 
     )
 
 
-def _is_newt(service: Service) -> bool:
+def _is_newt(service: ComposeService) -> bool:
     repository = service.text("image").partition("@")[0].rpartition("/")[2].partition(":")[0]
     if repository == "newt" or service.environment.keys() & IDENTITY:
         return True
@@ -98,7 +99,7 @@ def _is_newt(service: Service) -> bool:
 
 
 def _keys(
-    service: Service, project: Project, said: Mapping[str, str]
+    service: ComposeService, project: ComposeProject, said: Mapping[str, str]
 ) -> Iterator[tuple[str, object]]:
     if endpoint := said.get("PANGOLIN_ENDPOINT"):
         yield "pangolin.endpoint", endpoint.rstrip("/")
@@ -122,7 +123,7 @@ def _keys(
     yield from _place(service, project)
 
 
-def _place(service: Service, project: Project) -> Iterator[tuple[str, object]]:
+def _place(service: ComposeService, project: ComposeProject) -> Iterator[tuple[str, object]]:
     """The same network and address as before, where they were fixed."""
     for network, how in service.networks.items():
         for subnet in project.subnets.get(network, ())[:1]:
@@ -132,7 +133,7 @@ def _place(service: Service, project: Project) -> Iterator[tuple[str, object]]:
             return
 
 
-def _extra_hosts(service: Service, endpoint: str) -> list[str]:
+def _extra_hosts(service: ComposeService, endpoint: str) -> list[str]:
     host = endpoint.partition("://")[2].partition("/")[0].partition(":")[0]
     written = service.tree.get("extra_hosts")
     pairs = (
@@ -147,7 +148,7 @@ def _extra_hosts(service: Service, endpoint: str) -> list[str]:
     return [address for name, address in pairs if name == host]
 
 
-def _judged(keys: Mapping[str, object]) -> tuple[dict[str, object], list[Refusal]]:
+def _validated(keys: Mapping[str, object]) -> tuple[dict[str, object], list[Refusal]]:
     """What ``settings`` accepts, and its objections to the rest. What is not there yet is no
     objection.
     """

@@ -1,4 +1,4 @@
-"""Which resources are a newt: ours, and one that somebody wrote by hand.
+"""Which resources are a newt: ours, and those written by hand.
 
 By image, by chart, by what its command line starts, or by the variables that only newt has. A pod
 that runs our own gate or proof in newt's image is none.
@@ -46,8 +46,8 @@ _OURS = tuple(["/bin/sh", "-c", script] for script in (GATE, PROBE))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Program:
-    """What one container runs, whoever starts it."""
+class NewtProgram:
+    """What one container runs."""
 
     #: Empty for a Docker container.
     place: str
@@ -64,7 +64,7 @@ class Program:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pods:
+class PodShape:
     """Pods of one shape. ``labels`` are those that are known; ``all_labels`` says that these are
     all. ``cluster`` is the provider.
     """
@@ -108,7 +108,7 @@ def is_service_or_workload(resource: Resource) -> bool:
     return resource.type != CONTAINER and bool(programs(resource))
 
 
-def newts(resources: list[Resource]) -> list[Resource]:
+def find_newts(resources: list[Resource]) -> list[Resource]:
     """Without the charts whose pods are resources of their own."""
     rendered = {one.parent.urn for one in resources if one.parent is not None}
     return [
@@ -118,7 +118,7 @@ def newts(resources: list[Resource]) -> list[Resource]:
     ]
 
 
-def programs(resource: Resource) -> list[Program]:
+def programs(resource: Resource) -> list[NewtProgram]:
     """The programs of a container, a service or a workload that are newt."""
     patch = is_patch(resource)
     return [
@@ -126,10 +126,10 @@ def programs(resource: Resource) -> list[Program]:
     ]
 
 
-def _all_programs(resource: Resource) -> Iterator[Program]:
+def _all_programs(resource: Resource) -> Iterator[NewtProgram]:
     if resource.type == CONTAINER:
         written = (v.partition("=") for v in items(resource.at("envs")) if isinstance(v, str))
-        yield Program(
+        yield NewtProgram(
             place="",
             image=resource.at("image"),
             variables={name: value for name, _, value in written},
@@ -138,7 +138,7 @@ def _all_programs(resource: Resource) -> Iterator[Program]:
         )
     elif resource.type == SERVICE:
         spec = resource.at(*SERVICE_SPEC)
-        yield Program(
+        yield NewtProgram(
             place=".".join(SERVICE_SPEC),
             image=at(spec, "image"),
             variables=mapping(at(spec, "env")),
@@ -155,7 +155,7 @@ def _all_programs(resource: Resource) -> Iterator[Program]:
                 for one in items(at(container, "env"))
                 if (name := text(at(one, "name")))
             }
-            yield Program(
+            yield NewtProgram(
                 place=f"{place}[{index}]",
                 name=at(container, "name"),
                 image=at(container, "image"),
@@ -164,7 +164,7 @@ def _all_programs(resource: Resource) -> Iterator[Program]:
             )
 
 
-def _is_newt(program: Program) -> bool:
+def _is_newt(program: NewtProgram) -> bool:
     if not _OWN_VARIABLES.isdisjoint(program.variables):
         return True
     words = [word for part in program.words.values() for word in part]
@@ -185,16 +185,18 @@ def _starts_newt(words: list[Any]) -> bool:
     return is_command or is_started or in_shell
 
 
-def pods_of(newt: Resource) -> Iterator[Pods]:
+def pods_of(newt: Resource) -> Iterator[PodShape]:
     """The pods of a newt in a cluster, by what a policy can select."""
     if is_release(newt):
         namespace = newt.at("namespace") or _default_namespace(newt)
         for labels in charts.labels_of_pods(newt):
-            yield Pods(cluster=newt.provider, namespace=namespace, labels=labels, all_labels=False)
+            yield PodShape(
+                cluster=newt.provider, namespace=namespace, labels=labels, all_labels=False
+            )
         return
     path = pod_path(newt)
     given = newt.at(*path, "metadata", "labels") if path is not None else None
-    yield Pods(
+    yield PodShape(
         cluster=newt.provider,
         namespace=namespace_of(newt),
         labels=given if given is UNKNOWN else mapping(given),

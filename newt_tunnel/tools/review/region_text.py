@@ -11,14 +11,14 @@ from newt_tunnel.stackfile.reach_sets import OTHER, Addresses, Extent, Region, S
 
 
 @dataclass(frozen=True)
-class Piece:
+class RegionText:
     """Places that have the same ports."""
 
     where: tuple[str, ...]
     ports: tuple[str, ...]
 
 
-def pieces(region: Region) -> tuple[Piece, ...]:
+def describe_region(region: Region) -> tuple[RegionText, ...]:
     """In a fixed order, whatever the order of the boxes."""
     by_extent: dict[Extent, dict[str, list[tuple[int, int]]]] = {}
     for box in region:
@@ -27,7 +27,9 @@ def pieces(region: Region) -> tuple[Piece, ...]:
     for extent, lines in by_extent.items():
         ports = tuple(text for line, spans in sorted(lines.items()) for text in _ports(line, spans))
         by_ports.setdefault(ports, []).append(extent)
-    found = (Piece(tuple(sorted(_where(extents))), ports) for ports, extents in by_ports.items())
+    found = (
+        RegionText(tuple(sorted(_where(extents))), ports) for ports, extents in by_ports.items()
+    )
     return tuple(sorted(found, key=lambda piece: (piece.where, piece.ports)))
 
 

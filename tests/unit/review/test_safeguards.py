@@ -34,10 +34,10 @@ def test_a_weaker_setting_is_a_widening_and_the_way_back_a_narrowing(
     key: str, strong: Any, weak: Any, stack: str
 ) -> None:
     found = stack_review({key: weak}, {key: strong}, stack)
-    assert [(one.key, one.effect) for one in found.guards] == [(key, Effect.LOOSER)]
+    assert [(one.key, one.effect) for one in found.safeguards] == [(key, Effect.LOOSER)]
     assert found.is_widened
     back = stack_review({key: strong}, {key: weak}, stack)
-    assert [(one.key, one.effect) for one in back.guards] == [(key, Effect.TIGHTER)]
+    assert [(one.key, one.effect) for one in back.safeguards] == [(key, Effect.TIGHTER)]
     assert not back.is_widened
 
 
@@ -56,7 +56,7 @@ def test_what_weakens_nothing_is_not_told(key: str, before: Any, after: Any) -> 
 
 def test_another_stranger_is_no_better_than_the_first() -> None:
     found = stack_review({"newt.image": "b/newt:1"}, {"newt.image": "a/newt:1"})
-    assert [one.effect for one in found.guards] == [Effect.LOOSER]
+    assert [one.effect for one in found.safeguards] == [Effect.LOOSER]
 
 
 def test_a_weaker_setting_is_told_with_its_reason() -> None:
@@ -90,23 +90,23 @@ def test_a_variable_that_newt_does_not_document_is_a_risk(stack: str) -> None:
     one, other = {f"{key}.NEWT_NEW": "x"}, {f"{key}.NEWT_NEW": "y"}
     for before, after in ((without, one), (one, other)):
         found = stack_review(after, before, stack)
-        assert [(guard.key, guard.effect) for guard in found.guards] == [
+        assert [(guard.key, guard.effect) for guard in found.safeguards] == [
             (f"{key}.NEWT_NEW", Effect.LOOSER)
         ]
         assert found.is_widened
-        assert "what it does is not known" in found.guards[0].meaning
-        assert {found.guards[0].before, found.guards[0].after} & {"x", "y"} == set(), (
+        assert "what it does is not known" in found.safeguards[0].meaning
+        assert {found.safeguards[0].before, found.safeguards[0].after} & {"x", "y"} == set(), (
             "the value may be a secret"
         )
     found = stack_review(without, one, stack)
-    assert [guard.effect for guard in found.guards] == [Effect.TIGHTER]
+    assert [guard.effect for guard in found.safeguards] == [Effect.TIGHTER]
     assert stack_review(one, one, stack).is_unchanged
 
 
 def test_an_unknown_variable_of_a_new_stack_is_a_risk() -> None:
     stacks = {"nas": stack_file(stack({"newt.unknownEnvironment.HTTPS_PROXY": "10.0.1.5:3128"}))}
     (found,) = review(state("before", {}), state("after", stacks)).stacks
-    (guard,) = [one for one in found.guards if "PROXY" in one.key]
+    (guard,) = [one for one in found.safeguards if "PROXY" in one.key]
     assert guard.effect is Effect.LOOSER
     assert "reaches what the proxy reaches" in guard.meaning
 
@@ -125,4 +125,4 @@ def test_where_newt_runs_and_whom_it_obeys_is_told_as_moved() -> None:
 def test_another_host_key_is_told() -> None:
     other = HOST_KEY[:-4] + "AAAA"
     found = stack_review({"docker.hostKey": other}, {"docker.hostKey": HOST_KEY})
-    assert [one.key for one in found.guards] == ["docker.hostKey"]
+    assert [one.key for one in found.safeguards] == ["docker.hostKey"]

@@ -1,6 +1,6 @@
-"""No secret of newt where others read it.
+"""Secrets of newt in places where others read them.
 
-What is judged is where a secret ends up. Whether Pulumi stores it encrypted is hidden from a pack
+The rules judge where a secret ends up. Whether Pulumi stores it encrypted is hidden from a pack
 in Python, and the program's own look at the stack file sees to that.
 """
 
@@ -12,9 +12,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from policies import charts, newts
+from policies import charts, newt_resources
 from policies.kinds import COMMANDS, CONFIGS, SECRETS
-from policies.view import Finding, Resource, at, items, leaves, text
+from policies.view import Resource, Violation, at, items, leaves, text
 
 _CREDENTIALS = re.compile(
     r"(?i)(.*[_-])?(secret|password|passwd|token|provisioning_?key|private_?key)|newtSecret"
@@ -41,17 +41,17 @@ _WHERE_IT_BELONGS = (
 )
 
 
-def plain_secrets(resource: Resource) -> Iterator[Finding]:
+def secrets_in_the_clear(resource: Resource) -> Iterator[Violation]:
     """Credentials where `docker inspect`, `kubectl describe`, `helm get values`, a list of
     processes or a log shows them. The value is never repeated.
     """
     for name in dict.fromkeys(_exposed(resource)):
-        yield Finding(
+        yield Violation(
             resource=resource, property=name, value="(not shown)", remedy=_WHERE_IT_BELONGS
         )
 
 
-def copied_secrets(resources: list[Resource]) -> Iterator[Finding]:
+def copied_secrets(resources: list[Resource]) -> Iterator[Violation]:
     """newt's own secret in another resource, whatever it is called there."""
     known = {secret for one in resources for secret in _secrets_in(one)}
     spellings = [*known, *(base64.b64encode(one.encode()).decode() for one in known)]
@@ -65,7 +65,7 @@ def copied_secrets(resources: list[Resource]) -> Iterator[Finding]:
             if in_place and resource.type not in CONFIGS:
                 continue
             if isinstance(value, str) and any(one in value for one in spellings):
-                yield Finding(
+                yield Violation(
                     resource=resource, property=path, value="(not shown)", remedy=_WHERE_IT_BELONGS
                 )
 
@@ -106,7 +106,7 @@ def _exposed(resource: Resource) -> Iterator[str]:
         for path, key, value in leaves(resource.at("environment"), "environment"):
             if text(value) and _CREDENTIALS.fullmatch(key):
                 yield path
-    for program in newts.programs(resource):
+    for program in newt_resources.programs(resource):
         for name, value in program.variables.items():
             if text(value) and _CREDENTIALS.fullmatch(name):
                 yield program.at(program.variables_key, name)

@@ -21,7 +21,7 @@ from newt_tunnel.tools.suggest.attempts import Attempt
 
 #: The second is DNS over TLS and QUIC: both carry data out past the list.
 _ASKS_FOR_NAMES = (DNS_PORT, 853)
-#: Ports of one target that more than a service has: somebody looks around.
+#: More ports of one target than a service has: a scan.
 _MANY_PORTS = 8
 
 _METADATA6 = IPv6Address("fd00:ec2::254")
@@ -48,7 +48,7 @@ class Advice(enum.Enum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judged:
+class RefusedTarget:
     """Attempts at one destination that belong into one entry. ``reason`` is empty where nothing
     speaks against it.
     """
@@ -83,28 +83,30 @@ class Judged:
         return min(attempt.ago for attempt in self.attempts)
 
 
-Verdict = tuple[Advice, str]
-OFFERED: Verdict = (Advice.OFFERED, "")
+Assessment = tuple[Advice, str]
+OFFERED: Assessment = (Advice.OFFERED, "")
 
 
-def grouped(attempts: Iterable[Attempt], verdict_on: Callable[[Attempt], Verdict]) -> list[Judged]:
-    """One ``Judged`` per destination, protocol and verdict; those tried last come first."""
-    groups: dict[tuple[str, Protocol, Verdict], list[Attempt]] = {}
+def grouped(
+    attempts: Iterable[Attempt], verdict_on: Callable[[Attempt], Assessment]
+) -> list[RefusedTarget]:
+    """One ``RefusedTarget`` per destination, protocol and verdict; those tried last come first."""
+    groups: dict[tuple[str, Protocol, Assessment], list[Attempt]] = {}
     for attempt in attempts:
         key = (str(attempt.destination), attempt.protocol, verdict_on(attempt))
         groups.setdefault(key, []).append(attempt)
     found = [
-        Judged(attempts=tuple(group), advice=advice, reason=reason)
+        RefusedTarget(attempts=tuple(group), advice=advice, reason=reason)
         for (_, _, (advice, reason)), group in groups.items()
     ]
-    return sorted(map(_scans_doubted, found), key=lambda judged: judged.ago)
+    return sorted(map(_scans_doubted, found), key=lambda target: target.ago)
 
 
-def _scans_doubted(judged: Judged) -> Judged:
-    if judged.advice is not Advice.OFFERED or len(judged.ports) <= _MANY_PORTS:
-        return judged
-    reason = f"{len(judged.ports)} ports of it were tried, as by somebody who looks around"
-    return replace(judged, advice=Advice.DOUBTED, reason=reason)
+def _scans_doubted(target: RefusedTarget) -> RefusedTarget:
+    if target.advice is not Advice.OFFERED or len(target.ports) <= _MANY_PORTS:
+        return target
+    reason = f"{len(target.ports)} ports of it were tried, as by somebody who looks around"
+    return replace(target, advice=Advice.DOUBTED, reason=reason)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +120,7 @@ class DockerHost:
     ssh_port: int
     resolution: Resolution
 
-    def verdict_on(self, attempt: Attempt) -> Verdict:
+    def verdict_on(self, attempt: Attempt) -> Assessment:
         address = attempt.destination
         if not isinstance(address, IPv4Address):
             raise TypeError(f"{address}: a Docker host remembers IPv4 addresses only")

@@ -1,7 +1,8 @@
-"""What a stack file opens, as it is written there: one opening per name and place.
+"""What a stack file lets newt reach, as it is written there: one entry per name and place.
 
 The same for both platforms, before any look-up; ``settings.policy`` makes the rules. Leaves out how
-two lists of openings differ (``compare``) and what else keeps newt in (``guards``).
+two lists of entries differ (``review.changes``) and what else confines newt
+(``review.safeguards``).
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ class Ports:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Opening:
+class ReachEntry:
     """``origin`` is the key that opens it, without its place in a list. ``wide``: the cluster cuts
     holes into the block, which only it knows.
     """
@@ -96,7 +97,7 @@ def place_text(place: Place) -> str:
     return destination_text(place)
 
 
-def allowed(settings: AnySettings) -> tuple[Opening, ...]:
+def allowed(settings: AnySettings) -> tuple[ReachEntry, ...]:
     """Everything newt may reach."""
     why_dns = settings.reasons.given().get("dns")
     return tuple(
@@ -104,7 +105,7 @@ def allowed(settings: AnySettings) -> tuple[Opening, ...]:
     )
 
 
-def _allowed(settings: AnySettings) -> tuple[Opening, ...]:
+def _allowed(settings: AnySettings) -> tuple[ReachEntry, ...]:
     if isinstance(settings, Settings):
         return of_rules(policy(settings).allowed)
     pangolin = settings.pangolin
@@ -119,21 +120,21 @@ def _allowed(settings: AnySettings) -> tuple[Opening, ...]:
     )
 
 
-def forbidden(settings: AnySettings) -> tuple[Opening, ...]:
+def forbidden(settings: AnySettings) -> tuple[ReachEntry, ...]:
     """What the proof tries in vain."""
     if isinstance(settings, Settings):
         return of_rules(policy(settings).forbidden)
     return _merged(_of_target("mustNotReach", target) for target in settings.must_not_reach)
 
 
-def of_rules(rules: Iterable[Rule]) -> tuple[Opening, ...]:
+def of_rules(rules: Iterable[Rule]) -> tuple[ReachEntry, ...]:
     return _merged(map(_of_rule, rules))
 
 
-def _of_rule(rule: Rule) -> Opening:
+def _of_rule(rule: Rule) -> ReachEntry:
     place = rule.destination
     assert not isinstance(place, WideBlock), "holes are known only after a look into the cluster"
-    return Opening(
+    return ReachEntry(
         name=rule.name,
         place=place,
         ports=(Ports(rule.protocol, rule.ports),),
@@ -142,8 +143,8 @@ def _of_rule(rule: Rule) -> Opening:
     )
 
 
-def _of_target(origin: str, target: Target) -> Opening:
-    return Opening(
+def _of_target(origin: str, target: Target) -> ReachEntry:
+    return ReachEntry(
         name=target.name,
         place=target.meaning,
         ports=(Ports(target.protocol, target.ranges, target.port_names),),
@@ -157,7 +158,7 @@ def _without_place(origin: str) -> str:
     return origin.partition("[")[0]
 
 
-def _cluster_dns(settings: KubernetesSettings) -> Iterator[Opening]:
+def _cluster_dns(settings: KubernetesSettings) -> Iterator[ReachEntry]:
     dns = settings.dns
     yield from (_of_rule(rule) for rule in dns_rules(dns))
     pods = settings.kubernetes.cluster_dns
@@ -168,7 +169,7 @@ def _cluster_dns(settings: KubernetesSettings) -> Iterator[Opening]:
         places.append((Pods(pods.namespace, pods.labels), pods.port))
     for place, port in places:
         for protocol in _TRANSPORTS:
-            yield Opening(
+            yield ReachEntry(
                 name=DNS_RULE,
                 place=place,
                 ports=(Ports(protocol, (PortRange.single(port),)),),
@@ -176,14 +177,14 @@ def _cluster_dns(settings: KubernetesSettings) -> Iterator[Opening]:
             )
 
 
-def _merged(openings: Iterable[Opening]) -> tuple[Opening, ...]:
-    """One opening where the same name opens the same place for several protocols."""
-    by_place: dict[tuple[str, str, Place, str | None, bool], list[Opening]] = {}
-    for one in openings:
+def _merged(entries: Iterable[ReachEntry]) -> tuple[ReachEntry, ...]:
+    """One entry where a name has the same place with several protocols."""
+    by_place: dict[tuple[str, str, Place, str | None, bool], list[ReachEntry]] = {}
+    for one in entries:
         key = (one.origin, one.name, one.place, one.reason, one.wide)
         by_place.setdefault(key, []).append(one)
     found = (
-        Opening(
+        ReachEntry(
             name=name,
             place=place,
             ports=tuple(
