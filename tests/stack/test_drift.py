@@ -82,7 +82,7 @@ def test_rules_of_an_update_that_lost_its_connection_are_narrowed_by_the_reverte
             text=True,
         )
         wait_until(lambda: "loaded" in on_nas(lab, "ls /run"), "the rules are loaded", 60)
-        for pid in on_nas(lab, "pgrep -f 'sshd: root@notty'").split():
+        for pid in on_nas(lab, "pgrep -f 'sshd: admin@notty'").split():
             on_nas(lab, f"kill {pid}", check=False)
         printed, _ = update.communicate(timeout=120)
         assert update.returncode != 0, f"the update must notice the lost connection:\n{printed}"
