@@ -12,7 +12,7 @@ JOBS ?= 5
 CACHE := $(or $(NEWT_TUNNEL_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/newt-tunnel)
 # Each `pulumi up` lists what is installed; the pip that comes with Python 3.11 takes twice as long.
 PIP := pip==26.3
-SHELL_SCRIPTS = newt_tunnel/tools/forge/install newt_tunnel/cluster/newt-gate newt_tunnel/cluster/newt-probe $(shell find tests .ci -name '*.sh') .ci/run
+SHELL_SCRIPTS = newt_tunnel/tools/forge/install newt_tunnel/cluster/pod/newt-gate newt_tunnel/cluster/pod/newt-probe $(shell find tests .ci -name '*.sh') .ci/run
 
 # A value as one word of the shell.
 quoted = '$(subst ','\'',$(1))'
@@ -97,6 +97,10 @@ evidence: $(VENV)/.ready ## attack and faults, and write what was found into doc
 golden: $(VENV)/.ready ## rewrite the golden files from what is rendered and declared now; read the diff
 	@$(PYTHON) -m pytest tests/unit/egress -q --update-golden
 	@$(PYTHON) -m tests.unit.policies.recorder
+
+.PHONY: check
+check: $(VENV)/.ready ## whether the stack files are valid and what they would allow: all, or STACK=nas
+	@$(PYTHON) -m newt_tunnel check $(if $(filter-out file,$(origin STACK)),-- $(call quoted,$(STACK)))
 
 .PHONY: check-blueprint
 check-blueprint: $(VENV)/.ready ## whether STACK's cage fits its Pangolin blueprint, or BLUEPRINT=path

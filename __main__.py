@@ -2,10 +2,10 @@
 
 import pulumi
 
-from components import interrupted, tunnel_for
+from components import interrupt, tunnel_for
 from newt_tunnel.settings.load import load
 
-interrupted.say_nothing()
+interrupt.hide_traceback()
 tunnel = tunnel_for("newt-tunnel", *load())
 
 pulumi.export("reach", tunnel.reach)

@@ -1,5 +1,5 @@
 """The look at the cluster before anything is declared: what is behind the names of the stack file,
-and whether what the last update made is there as it was made.
+and whether what the last update made is there as it was expected.
 """
 
 from __future__ import annotations
@@ -10,16 +10,15 @@ from typing import Any
 
 import pulumi
 
+from components.chart_values import INSTANCE, INSTANCE_LABEL, POD_LABELS, RELEASE
 from components.egress_policy import DENIED, DENY, POLICY, RESTRICTED
-from components.newt_release import CLAIM, INSTANCE, INSTANCE_LABEL, POD_LABELS, RELEASE
-from components.recorded import recorded
+from components.newt_release import CLAIM
+from components.repair import Repair
+from components.stack_state import last_update
 from newt_tunnel import cluster
-from newt_tunnel.cluster import Lookup, Owned
-from newt_tunnel.cluster.difference import Difference, Made
-from newt_tunnel.cluster.existing import NAMESPACE, NETWORK_POLICY
-from newt_tunnel.cluster.limits import policy_too_large
+from newt_tunnel.cluster import NAMESPACE, NETWORK_POLICY, Difference, Expected, Lookup, Owned
 from newt_tunnel.egress import network_policy
-from newt_tunnel.egress.model import Policy
+from newt_tunnel.egress.rules import Policy
 from newt_tunnel.settings.load import kubeconfig
 from newt_tunnel.settings.stack import KubernetesSettings, Proof
 
@@ -27,19 +26,13 @@ from newt_tunnel.settings.stack import KubernetesSettings, Proof
 @dataclass(frozen=True, kw_only=True)
 class Look:
     lookup: Lookup
-    #: See ``cluster.drift``; None for a stack that nothing ever happened to.
-    generation: str | None
-    #: Of what nothing changes but its own loss.
-    secret_generation: str | None
-    claim_generation: str | None
     #: Spec of the namespace-wide deny.
     denied: Any
-    #: Names of objects that must be made anew: an update in place needs an object that is there.
-    replaced: frozenset[str]
+    repair: Repair
 
 
 def look(name: str, settings: KubernetesSettings, owner: str, resource: pulumi.Resource) -> Look:
-    """Look, and say what was found. A preview may do without a cluster; an update not."""
+    """Look, and report what was found. A preview may do without a cluster; an update not."""
     try:
         lookup = cluster.survey(settings, kubeconfig())
     except cluster.ClusterError as error:
@@ -53,19 +46,19 @@ def look(name: str, settings: KubernetesSettings, owner: str, resource: pulumi.R
     if (snapshot := lookup.snapshot) is not None:
         denied = cluster.deny_as_there(snapshot, DENY)
         own = {DENY: denied, POLICY: rendered(lookup.policy)}
-        state = recorded(settings.kubernetes.namespace)
-        made = _made(name, settings, owner, own, is_proved=state.is_proved)
+        state = last_update(settings.kubernetes.namespace)
+        expected = _expected(name, settings, owner, own, is_proved=state.is_proved)
         digest = cluster.deployed_digest(snapshot, state.digest, INSTANCE_LABEL)
         findings += cluster.existing_objects(
             snapshot,
-            made.namespace,
+            expected.namespace,
             [
                 Owned(
                     kind=NAMESPACE,
                     name=settings.kubernetes.control_namespace,
                     resource=f"{name}-proof-control",
                 ),
-                Owned(kind=NAMESPACE, name=made.namespace, resource=f"{name}-egress-namespace"),
+                Owned(kind=NAMESPACE, name=expected.namespace, resource=f"{name}-egress-namespace"),
                 Owned(kind=NETWORK_POLICY, name=POLICY, resource=f"{name}-egress-policy"),
                 Owned(kind=NETWORK_POLICY, name=DENY, resource=f"{name}-egress-deny"),
             ],
@@ -74,19 +67,19 @@ def look(name: str, settings: KubernetesSettings, owner: str, resource: pulumi.R
         )
         if lookup.policy is not None:
             annotations = network_policy.annotations_of(lookup.policy, INSTANCE)
-            findings += policy_too_large(own[POLICY], annotations)
+            findings += cluster.policy_too_large(own[POLICY], annotations)
         findings += cluster.foreign_access(snapshot, POD_LABELS, own)
         if digest is None:
             findings += cluster.changed_by_hand(snapshot, own)
         elif lookup.policy is not None:
-            differences = cluster.differences(snapshot, made, digest)
+            differences = cluster.differences(snapshot, expected, digest)
         findings += [one.finding for one in differences]
-        generation = cluster.generation(snapshot, made, differences, datetime.now(UTC))
-        secret_generation = cluster.own_generation(snapshot.installed.secrets, made.secret)
+        generation = cluster.generation(snapshot, expected, differences, datetime.now(UTC))
+        secret_generation = cluster.own_generation(snapshot.installed.secrets, expected.secret)
         claim_generation = cluster.own_generation(snapshot.installed.claims, CLAIM)
         if any(one.name == DENY and not one.is_missing for one in differences):
             denied = network_policy.deny_in_words()
-    _tell(findings, resource)
+    _report(findings, resource)
     replaced = frozenset(
         one.name
         for one in differences
@@ -96,11 +89,14 @@ def look(name: str, settings: KubernetesSettings, owner: str, resource: pulumi.R
     )
     return Look(
         lookup=lookup,
-        generation=generation,
-        secret_generation=generation if secret_name(name) in replaced else secret_generation,
-        claim_generation=generation if CLAIM in replaced else claim_generation,
-        replaced=replaced,
         denied=denied,
+        repair=Repair(
+            known=lookup.policy is not None,
+            generation=generation,
+            secret_generation=generation if secret_name(name) in replaced else secret_generation,
+            claim_generation=generation if CLAIM in replaced else claim_generation,
+            replaced=replaced,
+        ),
     )
 
 
@@ -113,17 +109,17 @@ def rendered(policy: Policy | None) -> Any:
     return network_policy.newt_policy(policy, INSTANCE) if policy else DENIED
 
 
-def _made(
+def _expected(
     name: str,
     settings: KubernetesSettings,
     owner: str,
     policies: dict[str, Any],
     *,
     is_proved: bool,
-) -> Made:
+) -> Expected:
     kubernetes = settings.kubernetes
     has_control = is_proved and settings.proof is not Proof.OFF
-    return Made(
+    return Expected(
         owner=owner,
         namespace=kubernetes.namespace,
         control_namespace=kubernetes.control_namespace if has_control else None,
@@ -138,16 +134,16 @@ def _made(
     )
 
 
-def _tell(findings: list[cluster.Finding], resource: pulumi.Resource) -> None:
+def _report(findings: list[cluster.Finding], resource: pulumi.Resource) -> None:
     errors = [str(finding) for finding in findings if finding.level is cluster.Level.ERROR]
     if errors:
         raise pulumi.RunError("\n".join(errors))
     is_preview = pulumi.runtime.is_dry_run()
-    tell = {
+    log = {
         cluster.Level.INFO: pulumi.log.info,
         cluster.Level.WARNING: pulumi.log.warn,
         # A preview shows the danger; the update that follows removes it.
         cluster.Level.DRIFT: pulumi.log.error if is_preview else pulumi.log.warn,
     }
     for finding in findings:
-        tell[finding.level](str(finding), resource=resource)
+        log[finding.level](str(finding), resource=resource)

@@ -1,7 +1,7 @@
 """What an update left: the measured table for the stack's outputs, and whether newt is confined.
 
 Runs in an ``apply``, where an exception that the engine does not know ends in a traceback: what the
-world did is a ``RunError``, one sentence.
+world did is a ``RunError``, a message.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 
 import pulumi
 
-from components.newt_release import INSTANCE_LABEL, RELEASE
+from components.chart_values import INSTANCE_LABEL, RELEASE
 from newt_tunnel import cluster
-from newt_tunnel.egress import proof
+from newt_tunnel.egress import proof_table
 from newt_tunnel.settings.load import kubeconfig
 from newt_tunnel.settings.stack import KubernetesSettings
 
@@ -27,13 +27,15 @@ def confirm(
 
     def look(_: object) -> None:
         try:
-            said = cluster.confirm_confined(settings, kubeconfig(), INSTANCE_LABEL, marks, RELEASE)
+            problems = cluster.confirm_confined(
+                settings, kubeconfig(), INSTANCE_LABEL, marks, RELEASE
+            )
         except cluster.ClusterError as error:
             raise pulumi.RunError(str(error)) from None
-        for sentence in said:
-            pulumi.log.warn(sentence, resource=resource)
+        for problem in problems:
+            pulumi.log.warn(problem, resource=resource)
 
-    # The look before has told a preview all that there is.
+    # A preview has reported all that there is in the look before.
     if not pulumi.runtime.is_dry_run():
         status.apply(look)
 
@@ -51,7 +53,7 @@ def results(
             own, control = cluster.job_logs(
                 settings, kubeconfig(), tuple(zip(namespaces, names, strict=True))
             )
-            table = proof.with_control(proof.parse(own), proof.parse(control))
+            table = proof_table.with_control(proof_table.parse(own), proof_table.parse(control))
         except (cluster.ClusterError, ValueError) as error:
             text = f"the table of the proof cannot be read: {error}"
             if not pulumi.runtime.is_dry_run():
@@ -71,7 +73,7 @@ def results(
                     f"{result.expected}, {result.verdict.value} ({result.evidence})",
                     resource=resource,
                 )
-        measurement = proof.measurement(own)
+        measurement = proof_table.measurement(own)
         return [result.as_row() | measurement for result in table]
 
     return jobs.apply(rows)

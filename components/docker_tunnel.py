@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
-
 import pulumi
 
-from components import advice
 from components.egress_firewall import EgressFirewall, EgressFirewallArgs
 from components.egress_proof import EgressProof, EgressProofArgs
 from components.newt_container import CONTAINER, NETWORK, NewtContainer, NewtContainerArgs
-from components.pasted import folded
+from components.newt_credentials import Credentials
+from components.policy_pack_facts import policy_pack_facts
+from components.shell_commands import folded
 from newt_tunnel.docker_host.payload import PROGRAM_PATH, Declaration
 from newt_tunnel.docker_host.ssh import SshHost
-from newt_tunnel.egress import limits, proof, reach
+from newt_tunnel.egress import limits, proof_plan, reach
 from newt_tunnel.egress.cage import Cage, Hook
 from newt_tunnel.settings import policy as settings_policy
 from newt_tunnel.settings.dns import Dns
@@ -21,12 +20,12 @@ from newt_tunnel.settings.docker import Persistence
 from newt_tunnel.settings.secrets import Secrets
 from newt_tunnel.settings.stack import Settings
 
-#: What Docker's resolver asks for a newt that may ask anybody; newt's own default.
-PUBLIC_RESOLVER = str(proof.FOREIGN_RESOLVER)
+#: What Docker's resolver asks for a newt that may ask any resolver; newt's own default.
+PUBLIC_RESOLVER = str(proof_plan.FOREIGN_RESOLVER)
 
 
 class DockerTunnel(pulumi.ComponentResource):
-    """newt on a Docker host, confined. The outputs are the stack's outputs; see the README."""
+    """newt on a Docker host, confined. Its outputs are the stack's (docs/configuration.md)."""
 
     reach: list[dict[str, str]]
     host: str
@@ -80,23 +79,11 @@ class DockerTunnel(pulumi.ComponentResource):
                 cage=cage,
                 owner=owner,
                 endpoint=str(settings.pangolin.endpoint),
-                image=settings.newt.image,
-                after=[firewall],
-                credentials=_credentials(settings, secrets),
-                provisioning=secrets.newt_provisioning_key is not None,
-                generation=firewall.generation,
-                stored_credentials=firewall.stored_credentials,
-                held=firewall.held,
+                newt=settings.newt,
+                credentials=Credentials.of(settings, secrets),
+                firewall=firewall,
                 dns=_resolvers(settings.dns, cage),
                 hosts=_hosts(settings),
-                capabilities=[capability.value for capability in settings.newt.capabilities],
-                clients=settings.newt.clients,
-                ssh=settings.newt.ssh,
-                log_level=settings.newt.log_level.value,
-                health=settings.newt.health,
-                environment=settings.newt.variables,
-                memory=settings.newt.resources.memory,
-                cpus=settings.newt.resources.cpus,
                 restart_by_docker=persistence
                 in (Persistence.SYSTEMD, Persistence.NETFILTER_PERSISTENT),
                 private_key=secrets.ssh_private_key,
@@ -107,12 +94,11 @@ class DockerTunnel(pulumi.ComponentResource):
             f"{name}-proof",
             EgressProofArgs(
                 host=host,
-                plan=proof.plan(policy, cage, ssh_port=host.port),
+                plan=proof_plan.plan(policy, cage, ssh_port=host.port),
                 mode=settings.proof.value,
                 arrangement=declaration.arrangement,
-                generation=firewall.generation,
-                container_id=newt.container_id,
-                after=[firewall, newt],
+                firewall=firewall,
+                newt=newt,
                 private_key=secrets.ssh_private_key,
             ),
             opts=pulumi.ResourceOptions(parent=self),
@@ -129,21 +115,10 @@ class DockerTunnel(pulumi.ComponentResource):
                 "host": self.host,
                 "firewall": self.firewall,
                 "verify": self.verify,
-                # For the policy pack: outputs make no resource of anybody's run again.
-                **advice.facts(settings),
+                # For the policy pack: outputs make no resource run again.
+                **policy_pack_facts(settings),
             }
         )
-
-
-def _credentials(settings: Settings, secrets: Secrets) -> pulumi.Output[str]:
-    """newt's configuration file. Only the secret part is unknown to the model."""
-    if secrets.newt_provisioning_key is not None:
-        parts = pulumi.Output.all(provisioningKey=secrets.newt_provisioning_key)
-    else:
-        parts = pulumi.Output.all(id=settings.newt_id, secret=secrets.newt_secret)
-    endpoint = {"endpoint": str(settings.pangolin.endpoint)}
-    document = parts.apply(lambda known: json.dumps(known | endpoint, sort_keys=True))
-    return pulumi.Output.secret(document)
 
 
 def _resolvers(dns: Dns, cage: Cage) -> list[str]:

@@ -37,9 +37,9 @@ class EgressFirewall(pulumi.ComponentResource):
     """
 
     arrangement: pulumi.Output[dict[str, str]]
-    #: See ``host.state``; None when a preview could not reach the host.
+    #: See ``docker_host.state``; None when a preview could not reach the host.
     generation: str | None
-    #: What the host says of newt's credentials (``host.credentials``).
+    #: What the host says of newt's credentials (``docker_host.credentials``).
     stored_credentials: str
     #: Whether newt is stopped, or will be, until a proof finds its cage shut.
     held: bool = False
@@ -59,8 +59,8 @@ class EgressFirewall(pulumi.ComponentResource):
             add_previous_output_in_env=False,
             opts=pulumi.ResourceOptions(
                 parent=self,
-                # Without a word from the host nothing is known about drift; what the state holds
-                # stands.
+                # Without an answer from the host nothing is known about drift, and the rules stay
+                # as the state holds them.
                 ignore_changes=["create"] if self.generation is None else [],
             ),
         )

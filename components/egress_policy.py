@@ -1,32 +1,27 @@
-"""newt's namespace and the NetworkPolicies in it: what newt may reach, and nothing for anybody
-else.
+"""newt's namespace and the NetworkPolicies in it: what newt may reach, and nothing for other pods.
 
-Owns how they are put back when the look at the cluster found them missing or changed: the engine
-believes them to be as it left them, and an update of the official plugin starts with reading the
-live object, so it fails where there is none (pulumi-kubernetes, provider/pkg/await/await.go,
-``Update``). What is missing is replaced: a delete takes "not found" for done (``Deletion``), and a
-create posts. Leaves the content of the policy to ``egress.network_policy``. Whether a cluster
-enforces it is found by ``policy_proof``.
+What a look at the cluster found missing or changed is put back as ``repair`` says. Leaves the
+content of the policy to ``egress.network_policy``. Whether a cluster enforces it is found by
+``policy_proof``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from newt_tunnel.cluster import GENERATION_ANNOTATION, OWNER
+from components.repair import FORCED, Repair
+from newt_tunnel.cluster import OWNER
 from newt_tunnel.egress.network_policy import deny_all, rendered
 
 POLICY = "newt-tunnel-netpol"
 DENY = "newt-tunnel-deny"
 DENIED: Any = deny_all()
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
-#: Ours by its owner's mark: what somebody else wrote into a policy gives way, and is no conflict.
-FORCED = {"pulumi.com/patchForce": "true"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,25 +36,7 @@ class EgressPolicyArgs:
     annotations: Mapping[str, str]
     #: The namespace-wide deny; see ``egress.network_policy.deny_in_words``.
     denied: Any
-    #: False when the cluster could not be read: then nothing is known of the look-ups, and what
-    #: the state holds stands.
-    known: bool
-    #: See ``cluster.drift``, and the names of the policies that must be made anew.
-    generation: str | None = None
-    replaced: Collection[str] = ()
-
-
-def generation_of(generation: str | None) -> dict[str, str]:
-    """The annotations of an object that is to be put right, and of all that follows from it."""
-    return {} if generation is None else {GENERATION_ANNOTATION: generation}
-
-
-def put_back(opts: pulumi.ResourceOptions, *, replaced: bool) -> pulumi.ResourceOptions:
-    """``opts`` for an object that a new generation replaces, and not just updates."""
-    if replaced:
-        opts.replace_on_changes = ["metadata.annotations"]
-        opts.delete_before_replace = True
-    return opts
+    repair: Repair
 
 
 class EgressPolicy(pulumi.ComponentResource):
@@ -71,19 +48,20 @@ class EgressPolicy(pulumi.ComponentResource):
         super().__init__("newt-tunnel:kubernetes:EgressPolicy", name, None, opts)
         # An import has no parent; the alias lets it become ours.
         adoptable = [pulumi.Alias(parent=pulumi.ROOT_STACK_RESOURCE)]
-        marks = {OWNER: args.owner, **generation_of(args.generation)}
-        # The namespace of a stack that nothing ever happened to has no such annotation.
-        forced = FORCED if args.generation else {}
-        unknown = [] if args.known else ["metadata.annotations"]
+        repair = args.repair
+        marks = {OWNER: args.owner, **repair.annotations}
         namespace = kubernetes.core.v1.Namespace(
             f"{name}-namespace",
             metadata={
                 "name": args.namespace,
                 "labels": RESTRICTED,
-                "annotations": {**marks, **forced},
+                "annotations": {OWNER: args.owner, **repair.forced_annotations},
             },
             opts=pulumi.ResourceOptions(
-                parent=self, provider=args.provider, aliases=adoptable, ignore_changes=unknown
+                parent=self,
+                provider=args.provider,
+                aliases=adoptable,
+                ignore_changes=repair.ignored("metadata.annotations"),
             ),
         )
         deny = kubernetes.networking.v1.NetworkPolicy(
@@ -94,17 +72,17 @@ class EgressPolicy(pulumi.ComponentResource):
                 "annotations": {**marks, **FORCED, **rendered(args.denied)},
             },
             spec=args.denied,
-            opts=put_back(
+            opts=repair.options(
                 pulumi.ResourceOptions(
                     parent=self,
                     provider=args.provider,
                     aliases=adoptable,
                     depends_on=[namespace],
-                    ignore_changes=[] if args.known else ["spec", *unknown],
+                    ignore_changes=repair.ignored("spec", "metadata.annotations"),
                     # It can only narrow, and goes with the namespace, after the last pod.
                     retain_on_delete=True,
                 ),
-                replaced=DENY in args.replaced,
+                DENY,
             ),
         )
         kubernetes.networking.v1.NetworkPolicy(
@@ -115,7 +93,7 @@ class EgressPolicy(pulumi.ComponentResource):
                 "annotations": {**marks, **FORCED, **args.annotations},
             },
             spec=args.spec,
-            opts=put_back(
+            opts=repair.options(
                 pulumi.ResourceOptions(
                     parent=self,
                     provider=args.provider,
@@ -123,9 +101,9 @@ class EgressPolicy(pulumi.ComponentResource):
                     # Never the first policy in the namespace: a moment without the deny is one too
                     # many.
                     depends_on=[deny],
-                    ignore_changes=[] if args.known else ["spec", *unknown],
+                    ignore_changes=repair.ignored("spec", "metadata.annotations"),
                 ),
-                replaced=POLICY in args.replaced,
+                POLICY,
             ),
         )
         self.register_outputs({"namespace": args.namespace})

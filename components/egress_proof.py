@@ -2,22 +2,24 @@
 namespace.
 
 Owns when the proof runs: after newt is in place, and again whenever the plan or the container
-changes. The plan comes from ``egress.proof``, the trying is done by ``newt-proof``.
+changes. The plan comes from ``egress.proof_plan``, the trying is done by ``newt-proof``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
 from pulumi_command import remote
 
+from components.apply_errors import as_run_error
 from components.connection import connection
-from components.sentences import told
+from components.egress_firewall import EgressFirewall
+from components.newt_container import NewtContainer
 from newt_tunnel.docker_host.programs import PROOF
 from newt_tunnel.docker_host.ssh import SshHost
-from newt_tunnel.egress.proof import Probe, measurement, parse, render
+from newt_tunnel.egress.proof_plan import Probe, render
+from newt_tunnel.egress.proof_table import measurement, parse
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,22 +29,20 @@ class EgressProofArgs:
     plan: tuple[Probe, ...]
     #: The arrangement under which the plan is tried, in a line: another one must be proved anew.
     arrangement: str
-    #: Of the firewall: rules that had to be loaded again must be proved again. None: not known.
-    generation: str | None
+    #: Rules that had to be loaded again must be proved again.
+    firewall: EgressFirewall
+    #: A new container is a new thing to prove.
+    newt: NewtContainer
     #: ``enforce`` stops newt and fails the update when the cage is open; ``warn`` says so; ``off``
     #: tries nothing.
     mode: str
-    #: A new container is a new thing to prove.
-    container_id: pulumi.Input[str]
-    #: What must stand before anything is tried.
-    after: Sequence[pulumi.Resource]
     # credentials; None leaves the choice of a key to the ssh agent
     private_key: pulumi.Input[str] | None = None
 
 
 class EgressProof(pulumi.ComponentResource):
-    """The measured table. ``results`` is a list of rows; see ``egress.proof.Result``, and
-    ``egress.proof.measurement`` for what else is in each.
+    """The measured table. ``results`` is a list of rows; see ``egress.proof_table.Result``, and
+    ``egress.proof_table.measurement`` for what else is in each.
     """
 
     results: pulumi.Output[list[dict[str, str]]]
@@ -51,23 +51,24 @@ class EgressProof(pulumi.ComponentResource):
         self, name: str, args: EgressProofArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("newt-tunnel:docker:EgressProof", name, None, opts)
+        generation = args.firewall.generation
         command = remote.Command(
             f"{name}-probes",
             connection=connection(args.host, args.private_key),
             create=args.host.as_root(f"sh -s -- {args.mode}"),
             stdin=_script(args),
             # Safe here: nothing is deleted, so a replacement is just another run.
-            triggers=[args.container_id, args.generation or "unknown"],
+            triggers=[args.newt.container_id, generation or "unknown"],
             add_previous_output_in_env=False,
             opts=pulumi.ResourceOptions(
                 parent=self,
-                depends_on=[*args.after],
-                ignore_changes=["triggers"] if args.generation is None else [],
+                depends_on=[args.firewall, args.newt],
+                ignore_changes=["triggers"] if generation is None else [],
             ),
         )
         self.results = command.stdout.apply(
             # After a proof that found a hole the engine keeps the output of the one before.
-            told(
+            as_run_error(
                 f"the table of the proof on {args.host.address} cannot be read",
                 lambda table: [result.as_row() | measurement(table) for result in parse(table)],
             )

@@ -5,28 +5,25 @@ from __future__ import annotations
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from components import advice, cluster_results
-from components.cluster_look import look, rendered, secret_name
-from components.egress_policy import DENY, POLICY, EgressPolicy, EgressPolicyArgs, generation_of
-from components.newt_release import (
-    CLAIM,
-    INSTANCE,
-    POD_LABELS,
-    NewtRelease,
-    NewtReleaseArgs,
-)
-from components.pasted import folded
+from components import cluster_results
+from components.chart_values import INSTANCE, POD_LABELS, Gate
+from components.cluster_look import look, rendered
+from components.egress_policy import DENY, POLICY, EgressPolicy, EgressPolicyArgs
+from components.newt_release import NewtRelease, NewtReleaseArgs
+from components.policy_pack_facts import policy_pack_facts
 from components.policy_proof import PolicyProof, PolicyProofArgs
+from components.shell_commands import folded
 from newt_tunnel.egress import network_policy, reach
 from newt_tunnel.egress.cluster_proof import Contact
-from newt_tunnel.egress.model import PANGOLIN_RULE, Policy, Protocol
+from newt_tunnel.egress.model import PANGOLIN_RULE, Protocol
 from newt_tunnel.egress.network_policy import DIGEST_ANNOTATION
+from newt_tunnel.egress.rules import Policy
 from newt_tunnel.settings.secrets import Secrets
 from newt_tunnel.settings.stack import KubernetesSettings, Proof
 
 
 class KubernetesTunnel(pulumi.ComponentResource):
-    """newt in a cluster, confined. The outputs are the stack's outputs; see the README."""
+    """newt in a cluster, confined. Its outputs are the stack's (docs/configuration.md)."""
 
     reach: list[dict[str, str]]
     host: str
@@ -45,9 +42,8 @@ class KubernetesTunnel(pulumi.ComponentResource):
         owner = f"{pulumi.get_project()}/{pulumi.get_stack()}"
         namespace = settings.kubernetes.namespace
         found = look(name, settings, owner, self)
-        lookup, generation = found.lookup, found.generation
+        lookup, repair = found.lookup, found.repair
         policy = lookup.policy
-        known = policy is not None
         provider = kubernetes.Provider(
             f"{name}-cluster",
             kubeconfig=secrets.kubeconfig,
@@ -60,20 +56,17 @@ class KubernetesTunnel(pulumi.ComponentResource):
                 provider=provider,
                 namespace=namespace,
                 owner=owner,
-                # Without a look nothing is guessed: nothing may be reached, and what the state
-                # holds stands.
+                # Without a look nothing is guessed: nothing may be reached, and the resource stays
+                # as the state holds it.
                 spec=rendered(policy),
                 annotations=network_policy.annotations_of(policy, INSTANCE) if policy else {},
                 denied=found.denied,
-                known=known,
-                generation=generation,
-                replaced=found.replaced,
+                repair=repair,
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
         before_newt: list[pulumi.Resource] = [confinement]
         digest = network_policy.digest(policy) if policy else ""
-        image = settings.newt.image
         measured = None
         if settings.proof is not Proof.OFF:
             measured = PolicyProof(
@@ -83,7 +76,7 @@ class KubernetesTunnel(pulumi.ComponentResource):
                     namespace=namespace,
                     control_namespace=settings.kubernetes.control_namespace,
                     owner=owner,
-                    image=image,
+                    image=settings.newt.image,
                     labels=POD_LABELS,
                     digest=digest,
                     plan=lookup.probes,
@@ -91,8 +84,7 @@ class KubernetesTunnel(pulumi.ComponentResource):
                     mode=settings.proof.value,
                     node_access_accepted=settings.kubernetes.accept_node_access,
                     after=[confinement],
-                    known=known,
-                    generation=generation,
+                    repair=repair,
                 ),
                 opts=pulumi.ResourceOptions(parent=self),
             )
@@ -102,37 +94,23 @@ class KubernetesTunnel(pulumi.ComponentResource):
             NewtReleaseArgs(
                 provider=provider,
                 namespace=namespace,
-                chart=settings.kubernetes.chart,
-                image=image,
                 endpoint=str(settings.pangolin.endpoint),
                 newt_id=settings.newt_id,
                 newt_secret=secrets.newt_secret or "",
                 digest=digest,
-                pangolin=_servers(policy, settings),
-                canary=_dialled(lookup.gate_canary),
-                storage_size=_storage_size(settings),
-                storage_class=settings.kubernetes.storage.storage_class,
-                clients=settings.newt.clients,
-                ssh=settings.newt.ssh,
-                log_level=settings.newt.log_level.value,
-                health=settings.newt.health,
-                environment=settings.newt.variables,
-                memory=settings.newt.resources.memory,
-                cpus=settings.newt.resources.cpus,
+                gate=Gate(pangolin=_servers(policy, settings), canary=_dialled(lookup.gate_canary)),
                 after=before_newt,
-                known=known,
-                generation=generation,
-                secret_generation=found.secret_generation,
-                claim_generation=found.claim_generation,
-                lost_secret=secret_name(name) in found.replaced,
-                lost_claim=CLAIM in found.replaced,
+                repair=repair,
+                chart=settings.kubernetes.chart,
+                newt=settings.newt,
+                storage=settings.kubernetes.storage,
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.reach = [row.as_dict() for row in reach.report(policy)] if policy else []
         self.host = settings.kubernetes.context or "kubeconfig"
         self.firewall = {"policy": POLICY, "deny": DENY, "namespace": namespace, "digest": digest}
-        marks = {DIGEST_ANNOTATION: digest, **generation_of(generation)}
+        marks = {DIGEST_ANNOTATION: digest, **repair.annotations}
         cluster_results.confirm(settings, release.status, marks, self)
         self.proof = (
             pulumi.Output.from_input([])
@@ -148,15 +126,10 @@ class KubernetesTunnel(pulumi.ComponentResource):
                 "host": self.host,
                 "firewall": self.firewall,
                 "verify": self.verify,
-                # For the policy pack: outputs make no resource of anybody's run again.
-                **advice.facts(settings),
+                # For the policy pack: outputs make no resource run again.
+                **policy_pack_facts(settings),
             }
         )
-
-
-def _storage_size(settings: KubernetesSettings) -> str | None:
-    storage = settings.kubernetes.storage
-    return storage.size if storage.enabled else None
 
 
 def _dialled(contact: Contact | None) -> str:

@@ -2,7 +2,7 @@
 
 Enforcement cannot be read from the API, only tried. The plan comes from ``egress``, the trying is
 done by ``newt-probe``. The control runs in a namespace of its own, where no policy of ours
-holds, and tells what is blocked from what nobody answers.
+is in force: it separates what is blocked from what does not answer.
 """
 
 from __future__ import annotations
@@ -14,17 +14,18 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from components.egress_policy import FORCED, RESTRICTED, generation_of
+from components.egress_policy import RESTRICTED
 from components.pods import POD_SECURITY, TMP_VOLUME, shell_container
+from components.repair import Repair
 from newt_tunnel.cluster import OWNER
-from newt_tunnel.cluster.pod_programs import PROBE
+from newt_tunnel.cluster.pod import PROBE
 from newt_tunnel.egress import cluster_proof
 from newt_tunnel.egress.enforcers import EXEMPTIBLE, EXEMPTION
 from newt_tunnel.egress.network_policy import DIGEST_ANNOTATION
-from newt_tunnel.egress.proof import Probe
+from newt_tunnel.egress.proof_plan import Probe
 
 SECONDS = 180
-#: What the table is called after in a stack that nothing ever happened to.
+#: The table's generation in a stack that was never repaired.
 FIRST = "first"
 #: MiB: twice what the probes take that newt-probe makes at once (AT_ONCE).
 MEMORY = 96
@@ -50,10 +51,8 @@ class PolicyProofArgs:
     #: Whether an enforcer may exempt newt's own node and the API server.
     node_access_accepted: bool = False
     after: Sequence[pulumi.Resource]
-    #: False when the cluster could not be read: then what the state holds stands.
-    known: bool = True
-    #: See ``cluster.drift``: what had to be put back is proved anew.
-    generation: str | None = None
+    #: What had to be put back is proved anew.
+    repair: Repair
 
 
 class PolicyProof(pulumi.ComponentResource):
@@ -73,14 +72,13 @@ class PolicyProof(pulumi.ComponentResource):
                 "labels": RESTRICTED,
                 "annotations": {
                     OWNER: args.owner,
-                    **generation_of(args.generation),
-                    **(FORCED if args.generation else {}),
+                    **args.repair.forced_annotations,
                 },
             },
             opts=pulumi.ResourceOptions(
                 parent=self,
                 provider=args.provider,
-                ignore_changes=[] if args.known else ["metadata.annotations"],
+                ignore_changes=args.repair.ignored("metadata.annotations"),
             ),
         )
         control = self._job(f"{name}-controlling", args, "control", [control_namespace])
@@ -107,7 +105,7 @@ class PolicyProof(pulumi.ComponentResource):
                 "labels": {**args.labels} if is_newt else {},
                 "annotations": {
                     DIGEST_ANNOTATION: args.digest,
-                    **generation_of(args.generation),
+                    **args.repair.annotations,
                 },
             },
             "spec": self._pod(args, role),
@@ -121,7 +119,7 @@ class PolicyProof(pulumi.ComponentResource):
                 parent=self,
                 provider=args.provider,
                 depends_on=[*after],
-                ignore_changes=[] if args.known else ["spec"],
+                ignore_changes=args.repair.ignored("spec"),
                 custom_timeouts=pulumi.CustomTimeouts(create=f"{SECONDS + 30}s"),
             ),
         )
@@ -136,7 +134,7 @@ class PolicyProof(pulumi.ComponentResource):
                 "CANARY": "" if role == "newt" else args.canary,
                 "EXEMPTIBLE": " ".join(EXEMPTIBLE),
                 "EXEMPTION": EXEMPTION,
-                "GENERATION": args.generation or FIRST,
+                "GENERATION": args.repair.generation or FIRST,
                 "MODE": args.mode,
                 "PLAN": cluster_proof.render(args.plan),
                 "ROLE": role,

@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Iterator
 from typing import Any
 
-from newt_tunnel.settings.dual_stack import is_wide
+from newt_tunnel.settings.addresses import is_wide
 from policies import newts
 from policies.fit import Fit
 from policies.kinds import CONTAINER, NETWORK_POLICY, SERVICE, SERVICE_SPEC

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from newt_tunnel.cluster.pod_programs import GATE, PROBE
+from newt_tunnel.cluster.pod import GATE, PROBE
 from policies import charts
 from policies.charts import PROGRAMS, is_release
 from policies.kinds import CHARTS, CONTAINER, IMAGES, SERVICE, SERVICE_SPEC, is_patch, pod_path

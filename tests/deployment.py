@@ -17,16 +17,12 @@ from typing import Any
 
 import yaml
 
+from newt_tunnel.stackfile.repository import PROGRAM
 from tests import cache
 from tests.lab import Lab
 from tests.lab.workstation import Workstation
 
 REPOSITORY = Path(__file__).parents[1]
-PROGRAM = (
-    "Pulumi.yaml",
-    "__main__.py",
-    *("components", "newt_tunnel", "policies", "stacks"),
-)
 TODAY = tuple(REPOSITORY / name for name in PROGRAM)
 PROJECT = "newt-tunnel"
 #: A hanging engine must not hang the tests.

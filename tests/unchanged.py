@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from newt_tunnel.stackfile.repository import PROGRAM
 from tests import cache
 
 REPOSITORY = Path(__file__).parents[1]
@@ -80,8 +81,7 @@ STACKS = Group(
         *("tests/engine/test_policy_pack.py", "tests/engine/test_which_files_are_read.py"),
     ),
     decides=(
-        *("Makefile", "Pulumi.yaml", "__main__.py", "components", "newt_tunnel", "policies"),
-        *("stacks", "tests/unit/settings/example.py"),
+        *(*PROGRAM, "Makefile", "tests/unit/settings/example.py"),
         *("tests/attack", "tests/cluster", "tests/demo", "tests/deployment.py", "tests/engine"),
         *("tests/faults", "tests/host", "tests/lab", "tests/stack", "tests/standins"),
         *("tests/unit/egress/cases.py", "tests/unit/egress/cluster_cases.py"),

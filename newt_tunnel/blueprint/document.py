@@ -16,7 +16,7 @@ from collections.abc import Iterator
 
 import yaml
 
-from newt_tunnel.blueprint.faults import Fault, Unusable
+from newt_tunnel.blueprint.unusable import Unusable
 
 #: Far more than a site with hundreds of resources needs, and read in a moment.
 MAX_CHARACTERS = 256 * 1024
@@ -44,12 +44,10 @@ def parse(text: str) -> Tree:
     """The document as a map. Raises ``Unusable``, with the line, where it is none."""
     if len(text) > MAX_CHARACTERS:
         raise Unusable(
-            Fault(
-                "",
-                None,
-                f"has {len(text)} characters, more than the {MAX_CHARACTERS} that are read; is it "
-                "the right file?",
-            )
+            "",
+            None,
+            f"has {len(text)} characters, more than the {MAX_CHARACTERS} that are read; is it "
+            "the right file?",
         )
     if found := _PLACEHOLDER.search(text):
         shown = _SHOWN_PLACEHOLDER.fullmatch(found[0])
@@ -168,4 +166,4 @@ def _at(event: yaml.Event, remedy: str) -> Unusable:
 
 
 def _unusable(line: int, remedy: str) -> Unusable:
-    return Unusable(Fault("", None, f"line {line + 1}: {remedy}"))
+    return Unusable("", None, f"line {line + 1}: {remedy}")

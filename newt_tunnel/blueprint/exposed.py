@@ -5,8 +5,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
-from newt_tunnel.blueprint.faults import Fault
 from newt_tunnel.egress.model import PortRange, Protocol
+from newt_tunnel.findings import Finding
 
 PUBLIC = "public-resources"
 PRIVATE = "private-resources"
@@ -45,18 +45,11 @@ class Exposure:
 
 
 @dataclass(frozen=True)
-class Note:
-    """What was left out, and why; ``is_warning`` where that is probably not meant."""
-
-    where: str
-    text: str
-    is_warning: bool = False
-
-
-@dataclass(frozen=True)
 class Found:
-    """Everything there is to say about a blueprint. With a fault the exposures are incomplete."""
+    """What a blueprint exposes, and what was left out (``notes``). With a fault the exposures are
+    incomplete.
+    """
 
     exposures: tuple[Exposure, ...] = ()
-    notes: tuple[Note, ...] = ()
-    faults: tuple[Fault, ...] = ()
+    notes: tuple[Finding, ...] = ()
+    faults: tuple[Finding, ...] = ()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping
 
-from newt_tunnel.blueprint.faults import MISSING, Fault, Unusable
+from newt_tunnel.blueprint.unusable import Unusable
 from newt_tunnel.egress.model import ALL_PORTS, PortRange
+from newt_tunnel.findings import MISSING
 
 #: "Every port", which is also the default of a private resource.
 EVERY_PORT = "*"
@@ -35,7 +36,7 @@ class Fields:
         """``value`` replaces what is written."""
         written = self._values.get(key)
         shown = value if value is not None else MISSING if written is None else written
-        return Unusable(Fault(f"{self.where}.{key}", shown, remedy))
+        return Unusable(f"{self.where}.{key}", shown, remedy)
 
     def text(self, key: str, remedy: str) -> str:
         value = self._values.get(key)
@@ -97,7 +98,7 @@ class Fields:
                 continue
             where = f"{self.where}.{key}[{index}]"
             if not isinstance(item, dict):
-                raise Unusable(Fault(where, item, "is not a map; write its keys below the `-`"))
+                raise Unusable(where, item, "is not a map; write its keys below the `-`")
             yield Fields(where, item)
 
     def items(self, key: str) -> list[object]:
@@ -124,12 +125,10 @@ def resource_name(section: str, key: str) -> str:
     """The key of a resource, which becomes the name of a rule."""
     if not _RESOURCE.fullmatch(key):
         raise Unusable(
-            Fault(
-                section,
-                key,
-                "is no key that can name a rule; use up to 63 letters, digits, `-`, `.` and `_`, a "
-                "letter or digit first and last",
-            )
+            section,
+            key,
+            "is no key that can name a rule; use up to 63 letters, digits, `-`, `.` and `_`, a "
+            "letter or digit first and last",
         )
     return key
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Set
 
-from newt_tunnel.blueprint.exposed import Exposure, Note, Via
-from newt_tunnel.blueprint.faults import Unusable
+from newt_tunnel.blueprint.exposed import Exposure, Via
 from newt_tunnel.blueprint.fields import EVERY_PORT, Fields
 from newt_tunnel.blueprint.public import AUTH_DAEMONS, DAEMON_STAYS_SHUT, INFERENCE, SERVED_BY_NEWT
 from newt_tunnel.blueprint.sites import Site, none_ours
+from newt_tunnel.blueprint.unusable import Unusable
 from newt_tunnel.egress.model import ALL_PORTS, PortRange, Protocol
+from newt_tunnel.findings import Finding, info, warning
 
 _SSH_PORT = PortRange.single(22)
 _REFUSED = {
@@ -24,10 +25,10 @@ _MODES = ("host", "cidr", "http", "ssh", *_REFUSED)
 
 def exposures(
     resource: str, fields: Fields, site: Site, all_ports: Set[str]
-) -> Iterator[Exposure | Note | Unusable]:
+) -> Iterator[Exposure | Finding | Unusable]:
     """Everything ``fields`` exposes. ``all_ports`` are the resources whose ``*`` is meant."""
     if not fields.switch("enabled", default=True):
-        yield Note(fields.where, "skipped: it has enabled: false")
+        yield info(fields.where, "skipped: it has enabled: false")
         return
     if other := none_ours(fields, site):
         yield other
@@ -42,10 +43,10 @@ def exposures(
     if mode == "ssh":
         # Without a destination Pangolin, too, takes it for newt's own.
         if daemon_mode == "native" or (daemon is None and "destination" not in fields):
-            yield Note(fields.where, SERVED_BY_NEWT)
+            yield info(fields.where, SERVED_BY_NEWT)
             return
         if daemon_mode == "remote" and daemon:
-            yield Note(daemon.where, DAEMON_STAYS_SHUT, is_warning=True)
+            yield warning(daemon.where, DAEMON_STAYS_SHUT)
     host = fields.text(
         "destination",
         "write the block, like 10.0.1.0/28" if mode == "cidr" else "write the address or name",

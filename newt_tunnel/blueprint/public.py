@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from newt_tunnel.blueprint.exposed import Exposure, Note, Via
-from newt_tunnel.blueprint.faults import Unusable
+from newt_tunnel.blueprint.exposed import Exposure, Via
 from newt_tunnel.blueprint.fields import Fields
 from newt_tunnel.blueprint.sites import Site, not_ours
+from newt_tunnel.blueprint.unusable import Unusable
 from newt_tunnel.egress.model import Protocol
+from newt_tunnel.findings import Finding, info, warning
 
 _PROTOCOLS = {
     "http": Protocol.TCP,
@@ -31,10 +32,10 @@ DAEMON_STAYS_SHUT = (
 )
 
 
-def exposures(resource: str, fields: Fields, site: Site) -> Iterator[Exposure | Note | Unusable]:
+def exposures(resource: str, fields: Fields, site: Site) -> Iterator[Exposure | Finding | Unusable]:
     """Everything ``fields`` exposes; a damaged target does not hide the others."""
     if not fields.switch("enabled", default=True):
-        yield Note(fields.where, "skipped: it has enabled: false")
+        yield info(fields.where, "skipped: it has enabled: false")
         return
     # Pangolin, too, goes by the new name where both are written.
     mode_key = "mode" if "mode" in fields else "protocol"
@@ -49,20 +50,20 @@ def exposures(resource: str, fields: Fields, site: Site) -> Iterator[Exposure | 
         )
         return
     if mode == "ssh" and daemon_mode == "native":
-        yield Note(fields.where, SERVED_BY_NEWT)
+        yield info(fields.where, SERVED_BY_NEWT)
         return
     if mode == "ssh" and daemon_mode == "remote" and daemon:
-        yield Note(daemon.where, DAEMON_STAYS_SHUT, is_warning=True)
+        yield warning(daemon.where, DAEMON_STAYS_SHUT)
     for target in fields.sections("targets"):
         yield from _target(resource, target, mode, site)
 
 
 def _target(
     resource: str, target: Fields, mode: str | None, site: Site
-) -> Iterator[Exposure | Note | Unusable]:
+) -> Iterator[Exposure | Finding | Unusable]:
     try:
         if not target.switch("enabled", default=True):
-            yield Note(target.where, "skipped: it has enabled: false")
+            yield info(target.where, "skipped: it has enabled: false")
             return
         if other := not_ours(target, site):
             yield other

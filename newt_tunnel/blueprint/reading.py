@@ -9,16 +9,17 @@ from collections.abc import Callable, Iterator, Set
 
 from newt_tunnel.blueprint import private, public
 from newt_tunnel.blueprint.document import Tree, parse
-from newt_tunnel.blueprint.exposed import PRIVATE, PUBLIC, Exposure, Found, Note
-from newt_tunnel.blueprint.faults import MISSING, Fault, Unusable
+from newt_tunnel.blueprint.exposed import PRIVATE, PUBLIC, Exposure, Found
 from newt_tunnel.blueprint.fields import Fields, resource_name
 from newt_tunnel.blueprint.sites import Site
+from newt_tunnel.blueprint.unusable import Unusable
+from newt_tunnel.findings import MISSING, Finding, warning
 
 #: Sections, each with the name it had before.
 _OLD_NAMES = {PUBLIC: "proxy-resources", PRIVATE: "client-resources"}
 _WITHOUT_TARGETS = ("public-policies", "sites")
 
-_Item = Exposure | Note | Unusable
+_Item = Exposure | Finding | Unusable
 _Reader = Callable[[str, Fields], Iterator[_Item]]
 
 
@@ -41,7 +42,7 @@ def read(text: str, *, site: str | None = None, all_ports: Set[str] = frozenset(
     items += _unused(all_ports, tree)
     return Found(
         exposures=tuple(item for item in items if isinstance(item, Exposure)),
-        notes=tuple(item for item in items if isinstance(item, Note)),
+        notes=tuple(item for item in items if isinstance(item, Finding)),
         faults=tuple(item.fault for item in items if isinstance(item, Unusable)),
     )
 
@@ -52,13 +53,11 @@ def _section(tree: Tree, section: str, reader: _Reader) -> Iterator[_Item]:
         if resources is None:
             continue
         if not isinstance(resources, dict):
-            yield Unusable(Fault(name, resources, "is not a map; write the resources below it"))
+            yield Unusable(name, resources, "is not a map; write the resources below it")
             continue
         for key, values in resources.items():
             if name != section and isinstance(new, dict) and key in new:
-                yield Unusable(
-                    Fault(f"{name}.{key}", None, f"is in {section} too; keep one of the two")
-                )
+                yield Unusable(f"{name}.{key}", None, f"is in {section} too; keep one of the two")
                 continue
             yield from _resource(name, key, values, reader)
 
@@ -69,19 +68,17 @@ def _resource(section: str, key: str, values: object, reader: _Reader) -> Iterat
         where = f"{section}.{name}"
         if not isinstance(values, dict):
             written = MISSING if values is None else values
-            raise Unusable(Fault(where, written, "is not a map; write the resource's keys below"))
+            raise Unusable(where, written, "is not a map; write the resource's keys below")
         yield from reader(name, Fields(where, values))
     except Unusable as problem:
         yield problem
 
 
-def _unknown_sections(tree: Tree) -> Iterator[Note]:
+def _unknown_sections(tree: Tree) -> Iterator[Finding]:
     known = (*_OLD_NAMES, *_OLD_NAMES.values(), *_WITHOUT_TARGETS)
     if any(key not in known for key in tree):
         # Not by its name, which may be anything.
-        yield Note(
-            "", f"a section is unknown and ignored; known are {', '.join(known)}", is_warning=True
-        )
+        yield warning("", f"a section is unknown and ignored; known are {', '.join(known)}")
 
 
 def _unused(all_ports: Set[str], tree: Tree) -> Iterator[Unusable]:
@@ -101,4 +98,4 @@ def _unused(all_ports: Set[str], tree: Tree) -> Iterator[Unusable]:
             remedy = 'has no ports "*" in the blueprint; take it out'
         else:
             continue
-        yield Unusable(Fault("allPorts", name, remedy))
+        yield Unusable("allPorts", name, remedy)

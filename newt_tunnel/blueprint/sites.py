@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from newt_tunnel.blueprint.exposed import Note
-from newt_tunnel.blueprint.faults import MISSING, Fault, Unusable
 from newt_tunnel.blueprint.fields import Fields
+from newt_tunnel.blueprint.unusable import Unusable
+from newt_tunnel.findings import MISSING, Finding, info
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 
@@ -24,17 +24,15 @@ class Site:
     def owns(self, name: str, where: str) -> bool:
         if self.name is None:
             raise Unusable(
-                Fault(
-                    where,
-                    name,
-                    "is a site, and the stack does not say which is its own; write its identifier "
-                    "as the stack's blueprint.site",
-                )
+                where,
+                name,
+                "is a site, and the stack does not say which is its own; write its identifier "
+                "as the stack's blueprint.site",
             )
         return name == self.name
 
 
-def not_ours(target: Fields, site: Site) -> Note | None:
+def not_ours(target: Fields, site: Site) -> Finding | None:
     """Of a target, which has one site at most."""
     if "site" not in target:
         return None
@@ -43,7 +41,7 @@ def not_ours(target: Fields, site: Site) -> Note | None:
     return None if site.owns(name, where) else _skipped(target.where, [name])
 
 
-def none_ours(resource: Fields, site: Site) -> Note | None:
+def none_ours(resource: Fields, site: Site) -> Finding | None:
     """Of a private resource, which may have several."""
     names = [
         _identifier(name, f"{resource.where}.sites[{index}]")
@@ -59,14 +57,12 @@ def _identifier(value: object, where: str) -> str:
     # What is skipped is named in logs: nothing but an identifier gets there.
     if not isinstance(value, str) or not _IDENTIFIER.fullmatch(value):
         raise Unusable(
-            Fault(
-                where,
-                MISSING if value is None else value,
-                "is not the identifier of a site; copy it from Pangolin, and write it as text",
-            )
+            where,
+            MISSING if value is None else value,
+            "is not the identifier of a site; copy it from Pangolin, and write it as text",
         )
     return value
 
 
-def _skipped(where: str, names: list[str]) -> Note:
-    return Note(where, f"skipped: it belongs to another site, {', '.join(names)}")
+def _skipped(where: str, names: list[str]) -> Finding:
+    return info(where, f"skipped: it belongs to another site, {', '.join(names)}")

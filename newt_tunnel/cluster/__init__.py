@@ -1,43 +1,54 @@
-"""Looking into a Kubernetes cluster: what is behind the names of the stack file.
+"""A Kubernetes cluster: what is behind the names of the stack file, and what is there already.
 
-``survey`` reads and looks up; ``reader`` is the only module that talks to the cluster, ``names``
-the only one that asks for DNS, and everything else is pure. Changes nothing anywhere, and imports
-no Pulumi.
+Changes nothing in a cluster, and imports no Pulumi. Four rooms, and ``survey`` that goes through
+the first two::
+
+    reading ─┬─► lookup ─► survey
+             └─► state
+
+- ``reading`` asks the API server and the resolver, and makes plain values of the answers.
+- ``lookup`` follows every entry to what a policy can say.
+- ``state`` compares what is there with what an update makes, before an update and after it.
+- ``pod`` holds the shell programs that run in pods: the gate and the probe.
+
+``findings`` and ``text`` word what all of them have to say.
 """
 
-from newt_tunnel.cluster.after_update import Unconfined, confirm_confined, job_logs
-from newt_tunnel.cluster.difference import Difference, Made
-from newt_tunnel.cluster.drift import (
+from newt_tunnel.cluster.findings import Finding, Level
+from newt_tunnel.cluster.lookup.limits import policy_too_large
+from newt_tunnel.cluster.lookup.look_up import Lookup
+from newt_tunnel.cluster.reading.client import ClusterError, ClusterUnreachable, ClusterUnreadable
+from newt_tunnel.cluster.state.after_update import Unconfined, confirm_confined, job_logs
+from newt_tunnel.cluster.state.drift import deny_as_there, deployed_digest, differences
+from newt_tunnel.cluster.state.expected import (
+    NAMESPACE,
+    NETWORK_POLICY,
+    OWNER,
+    Difference,
+    Expected,
+)
+from newt_tunnel.cluster.state.foreign import Owned, existing_objects, foreign_access
+from newt_tunnel.cluster.state.generation import (
     GENERATION_ANNOTATION,
-    deny_as_there,
-    deployed_digest,
-    differences,
     generation,
     own_generation,
 )
-from newt_tunnel.cluster.errors import ClusterError, ClusterUnreachable, ClusterUnreadable
-from newt_tunnel.cluster.existing import (
-    OWNER,
-    Owned,
-    changed_by_hand,
-    existing_objects,
-    foreign_access,
-)
-from newt_tunnel.cluster.findings import Finding, Level
-from newt_tunnel.cluster.lookup import Lookup
+from newt_tunnel.cluster.state.policy_changes import changed_by_hand
 from newt_tunnel.cluster.survey import survey, unread, unresolved
 
 __all__ = [
     "GENERATION_ANNOTATION",
+    "NAMESPACE",
+    "NETWORK_POLICY",
     "OWNER",
     "ClusterError",
     "ClusterUnreachable",
     "ClusterUnreadable",
     "Difference",
+    "Expected",
     "Finding",
     "Level",
     "Lookup",
-    "Made",
     "Owned",
     "Unconfined",
     "changed_by_hand",
@@ -50,6 +61,7 @@ __all__ = [
     "generation",
     "job_logs",
     "own_generation",
+    "policy_too_large",
     "survey",
     "unread",
     "unresolved",

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from newt_tunnel.docker_host.programs import EGRESS
 from newt_tunnel.egress import iptables, nftables
 from newt_tunnel.egress.cage import REMEMBERED_DROPS, Cage, Firewall
-from newt_tunnel.egress.model import Policy, Rule
 from newt_tunnel.egress.placeholders import address_text
 from newt_tunnel.egress.registry import NOT_PUBLIC
+from newt_tunnel.egress.rules import Policy, Rule
 
 PROGRAM_PATH = "/usr/local/sbin/newt-egress"
 

@@ -1,6 +1,6 @@
 """The plan of the proof in a cluster: what a pod under newt's own policy tries.
 
-The vocabulary, the table and its reading are ``proof``'s. Leaves out where things can be dialled
+A probe is ``proof_plan``'s, the table ``proof_table``'s. Leaves out where things can be dialled
 (a Service's address, a pod's): that is looked up in the cluster, and comes in as contacts.
 """
 
@@ -15,13 +15,11 @@ from newt_tunnel.egress.model import (
     DNS_PORT,
     Address,
     Pods,
-    Policy,
     Protocol,
-    Rule,
     WideBlock,
     destination_text,
 )
-from newt_tunnel.egress.proof import (
+from newt_tunnel.egress.proof_plan import (
     FOREIGN_RESOLVER,
     HTTP_PORT,
     METADATA,
@@ -30,6 +28,7 @@ from newt_tunnel.egress.proof import (
     forbidden_probes,
     known_addresses,
 )
+from newt_tunnel.egress.rules import Policy, Rule
 
 KUBELET_PORT = 10250
 #: Stands for the node that the pod runs on, which only the pod knows.

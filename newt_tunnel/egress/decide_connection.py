@@ -11,16 +11,8 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from newt_tunnel.egress.model import (
-    Address,
-    HostName,
-    Labels,
-    Pods,
-    Policy,
-    Protocol,
-    Rule,
-    WideBlock,
-)
+from newt_tunnel.egress.model import Address, HostName, Labels, Pods, Protocol, WideBlock
+from newt_tunnel.egress.rules import Policy, Rule
 
 #: Transports that a rule can name a port of.
 _WITH_PORTS = ("tcp", "udp", "sctp")
@@ -35,7 +27,7 @@ class Answer(enum.Enum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pod:
+class PeerPod:
     """The pod at the other end. ``port_names`` are its containers' named ports: name and protocol
     to number.
     """
@@ -64,11 +56,11 @@ class Connection:
     destination: Address
     protocol: str
     port: int | None = None
-    peer: Pod | Peer | None = None
+    peer: PeerPod | Peer | None = None
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ConnectionVerdict:
     """``rule`` names the allowing rule, else None; ``reason`` is a sentence for people."""
 
     answer: Answer
@@ -76,35 +68,35 @@ class Verdict:
     rule: str | None = None
 
 
-def decide(policy: Policy, connection: Connection) -> Verdict:
+def decide(policy: Policy, connection: Connection) -> ConnectionVerdict:
     """Say what becomes of ``connection``, and why. Total: every connection gets a verdict."""
     if connection.peer is Peer.NEWT_ITSELF:
-        return Verdict(Answer.ALLOWED, "a pod always reaches itself")
+        return ConnectionVerdict(Answer.ALLOWED, "a pod always reaches itself")
     by_address = None
     for rule in policy.allowed:
         if not _fits_port(rule, connection):
             continue
         if isinstance(rule.destination, Pods):
-            if isinstance(connection.peer, Pod) and connection.peer.is_one_of(rule.destination):
-                return Verdict(Answer.ALLOWED, f"{rule.origin} allows it", rule.name)
+            if isinstance(connection.peer, PeerPod) and connection.peer.is_one_of(rule.destination):
+                return ConnectionVerdict(Answer.ALLOWED, f"{rule.origin} allows it", rule.name)
         elif _covers(rule, connection.destination):
-            if not isinstance(connection.peer, Pod):
-                return Verdict(Answer.ALLOWED, f"{rule.origin} allows it", rule.name)
+            if not isinstance(connection.peer, PeerPod):
+                return ConnectionVerdict(Answer.ALLOWED, f"{rule.origin} allows it", rule.name)
             by_address = by_address or rule
     if by_address is not None:
-        return Verdict(
+        return ConnectionVerdict(
             Answer.UP_TO_ENFORCER,
             f"{by_address.origin} names the address of a pod, and blocks are meant for what is "
             "outside the cluster",
             by_address.name,
         )
     if connection.peer is Peer.OWN_NODE:
-        return Verdict(Answer.UP_TO_ENFORCER, "a pod and its own node may always talk")
+        return ConnectionVerdict(Answer.UP_TO_ENFORCER, "a pod and its own node may always talk")
     if connection.protocol not in _WITH_PORTS:
-        return Verdict(
+        return ConnectionVerdict(
             Answer.UP_TO_ENFORCER, "policies are defined for TCP, UDP and SCTP, not for the rest"
         )
-    return Verdict(Answer.DENIED, "not in the allow-list")
+    return ConnectionVerdict(Answer.DENIED, "not in the allow-list")
 
 
 def _fits_port(rule: Rule, connection: Connection) -> bool:
@@ -115,7 +107,7 @@ def _fits_port(rule: Rule, connection: Connection) -> bool:
     if any(connection.port in ports for ports in rule.numbers):
         return True
     # A name that no pod had yet is looked up in the very pod that is dialled.
-    names = connection.peer.port_names if isinstance(connection.peer, Pod) else {}
+    names = connection.peer.port_names if isinstance(connection.peer, PeerPod) else {}
     return any(
         names.get((named.name, connection.protocol)) == connection.port
         for named in rule.port_names

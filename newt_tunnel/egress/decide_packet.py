@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address
 
 from newt_tunnel.egress.cage import Cage, Firewall, Hook
-from newt_tunnel.egress.model import HostName, Policy, Protocol, Rule
+from newt_tunnel.egress.model import HostName, Protocol
+from newt_tunnel.egress.rules import Policy, Rule
 
 #: Answers for the host names of a policy; a name without an answer matches nothing.
 Resolution = Mapping[HostName, Sequence[IPv4Address]]
@@ -59,7 +60,7 @@ class Packet:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class PacketVerdict:
     """``rule`` names the allowing rule, else None; ``reason`` is a sentence for people."""
 
     allowed: bool
@@ -69,30 +70,30 @@ class Verdict:
 
 def decide(
     policy: Policy, cage: Cage, packet: Packet, resolution: Resolution | None = None
-) -> Verdict:
+) -> PacketVerdict:
     """Say whether ``packet`` passes the arrangement of ``cage``, and why. Total: every packet gets
     a verdict, unknown things are dropped.
     """
     if not isinstance(packet.source, IPv4Address) or not isinstance(
         packet.destination, IPv4Address
     ):
-        return Verdict(False, "IPv6 does not cross newt's bridge")
+        return PacketVerdict(False, "IPv6 does not cross newt's bridge")
     if packet.direction is Direction.TO_NEWT:
         if packet.tracking is Tracking.REPLY:
-            return Verdict(True, "a reply to what newt was allowed to ask")
-        return Verdict(False, "nothing may open a connection to newt")
+            return PacketVerdict(True, "a reply to what newt was allowed to ask")
+        return PacketVerdict(False, "nothing may open a connection to newt")
     if packet.source != cage.newt:
-        return Verdict(False, f"only {cage.newt} may send from {cage.bridge}")
+        return PacketVerdict(False, f"only {cage.newt} may send from {cage.bridge}")
     destination: IPv4Address | IPv6Address = packet.destination
     port = packet.port
     if goes_by_connection(cage):
         if packet.tracking is Tracking.UNTRACKED:
-            return Verdict(False, "conntrack does not know whom newt asked for")
+            return PacketVerdict(False, "conntrack does not know whom newt asked for")
         destination, port = packet.asked or (destination, port)
     for rule in policy.sorted_rules:
         if _matches(rule, destination, packet.protocol, port, resolution or {}):
-            return Verdict(True, f"{rule.origin} allows it", rule.name)
-    return Verdict(False, "not in the allow-list")
+            return PacketVerdict(True, f"{rule.origin} allows it", rule.name)
+    return PacketVerdict(False, "not in the allow-list")
 
 
 def goes_by_connection(cage: Cage) -> bool:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from newt_tunnel.egress import decide_connection
-from newt_tunnel.egress.decide_connection import Answer, Connection, Peer, Verdict
-from newt_tunnel.egress.model import CLUSTER_CANARIES, Pods, Policy, PortRange, Rule
+from newt_tunnel.egress.decide_connection import Answer, Connection, ConnectionVerdict, Peer
+from newt_tunnel.egress.model import CLUSTER_CANARIES, Pods, PortRange
+from newt_tunnel.egress.rules import Policy, Rule
 
 KUBE_ROUTER = "kube-router (k3s)"
 CILIUM = "Cilium"
@@ -20,7 +21,7 @@ NO_ENFORCER = "no enforcer"
 
 
 @dataclass(frozen=True)
-class Limit:
+class EnforcerLimit:
     """Something that an enforcer does not stop, as one sentence."""
 
     enforcer: str
@@ -35,72 +36,74 @@ _NOT_OF_IDENTITY = frozenset(
     {"pod-template-hash", "pod-template-generation", "controller-revision-hash"}
 )
 
-TAKEN_OFF = Limit(
+TAKEN_OFF = EnforcerLimit(
     CILIUM,
     "When its program is taken off a pod's interface (`tc filter delete`), the pod is open until "
     "its agent is started again; connections to its node that it tried meanwhile stay open until "
     "the pod is replaced.",
 )
 
-LIMITS: tuple[Limit, ...] = (
-    Limit(
+LIMITS: tuple[EnforcerLimit, ...] = (
+    EnforcerLimit(
         NO_ENFORCER,
         "Policies are accepted and do nothing (flannel alone, k3s with --disable-network-policy); "
         "only a probe can tell.",
     ),
-    Limit(
+    EnforcerLimit(
         KUBE_ROUTER,
         "A new pod is open for up to a second before its rules are in place; newt's gate waits "
         "until they are.",
     ),
-    Limit(KUBE_ROUTER, "ICMP echo passes to hosts that are not allowed."),
-    Limit(KUBE_ROUTER, "A listener on newt's own node in the node port range is reachable."),
-    Limit(
+    EnforcerLimit(KUBE_ROUTER, "ICMP echo passes to hosts that are not allowed."),
+    EnforcerLimit(
+        KUBE_ROUTER, "A listener on newt's own node in the node port range is reachable."
+    ),
+    EnforcerLimit(
         KUBE_ROUTER,
         "A connection outlives the rule that allowed it; every change of the policy rolls newt.",
     ),
-    Limit(KUBE_ROUTER, "While the enforcer is down new pods are open."),
-    Limit(
+    EnforcerLimit(KUBE_ROUTER, "While the enforcer is down new pods are open."),
+    EnforcerLimit(
         CILIUM,
         "A block matches neither pods nor nodes (documented), so none can be allowed by address.",
     ),
-    Limit(
+    EnforcerLimit(
         CILIUM,
         "Before version 1.16 only the first port of a range is open (measured with 1.15); list "
         "the ports one by one there.",
     ),
-    Limit(
+    EnforcerLimit(
         CILIUM,
         "A target by labels that Cilium keeps out of a pod's identity, like `pod-template-hash`, "
         "is nobody.",
     ),
-    Limit(CILIUM, "While the enforcer is down no pod starts."),
+    EnforcerLimit(CILIUM, "While the enforcer is down no pod starts."),
     TAKEN_OFF,
-    Limit(
+    EnforcerLimit(
         KUBE_NETWORK_POLICIES,
         "A pod's own node is exempt: its ssh, its kubelet, its node ports, and the Kubernetes "
         "API where that runs on it.",
     ),
-    Limit(
+    EnforcerLimit(
         KUBE_NETWORK_POLICIES,
         "A new pod is open for up to 1.4 seconds before its rules are in place; newt's gate waits "
         "until they are.",
     ),
-    Limit(
+    EnforcerLimit(
         KUBE_NETWORK_POLICIES,
         "A connection outlives the rule that allowed it; every change of the policy rolls newt.",
     ),
-    Limit(KUBE_NETWORK_POLICIES, "While the enforcer is down everything is open."),
-    Limit(
+    EnforcerLimit(KUBE_NETWORK_POLICIES, "While the enforcer is down everything is open."),
+    EnforcerLimit(
         ANY_ENFORCER,
         "A pod reaches itself, and the API allows an enforcer to exempt the pod's own node.",
     ),
-    Limit(
+    EnforcerLimit(
         ANY_ENFORCER,
         "A ClusterIP in a block matches nothing: the address has been replaced by a pod's before "
         "the policy is looked at.",
     ),
-    Limit(
+    EnforcerLimit(
         ANY_ENFORCER,
         "Host names are addresses in a policy; they are looked up at `pulumi up` and not again.",
     ),
@@ -116,7 +119,7 @@ EXEMPTION = (
 )
 
 
-def with_cilium(policy: Policy, connection: Connection) -> Verdict:
+def with_cilium(policy: Policy, connection: Connection) -> ConnectionVerdict:
     """The verdict where Cilium before 1.16 enforces the policy: it drops what the API leaves to the
     enforcer, takes no block for a node either, and a range for its first port, and finds nobody by
     a label that is not of a pod's identity. In the lab Cilium itself is held to this.
@@ -125,9 +128,9 @@ def with_cilium(policy: Policy, connection: Connection) -> Verdict:
     as_read = replace(policy, allowed=tuple(map(_without_ranges, known)))
     verdict = decide_connection.decide(as_read, connection)
     if connection.peer is Peer.OWN_NODE:
-        return Verdict(Answer.DENIED, "for Cilium a node is in no block")
+        return ConnectionVerdict(Answer.DENIED, "for Cilium a node is in no block")
     if verdict.answer is Answer.UP_TO_ENFORCER:
-        return Verdict(Answer.DENIED, "the API leaves it to Cilium, which drops it")
+        return ConnectionVerdict(Answer.DENIED, "the API leaves it to Cilium, which drops it")
     return verdict
 
 

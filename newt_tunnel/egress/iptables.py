@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from newt_tunnel.egress.cage import REMEMBERED_DROPS, REMEMBERED_SECONDS, Cage, Hook
-from newt_tunnel.egress.model import REPLIES_RULE, Policy, PortRange, Protocol, Rule
+from newt_tunnel.egress.model import REPLIES_RULE, PortRange, Protocol
 from newt_tunnel.egress.placeholders import address_text
+from newt_tunnel.egress.rules import Policy, Rule
 
 EGRESS_CHAIN = "NEWT-EGRESS"
 INGRESS_CHAIN = "NEWT-INGRESS"

@@ -32,7 +32,7 @@ class Engines:
 
 
 @dataclass(frozen=True)
-class Limit:
+class HostLimit:
     """Something that an arrangement does not stop, as one sentence; ``name`` is for tables.
     ``engines`` are those that it is true of.
     """
@@ -50,50 +50,50 @@ BEFORE_28 = Engines(last=27)
 FROM_28, FROM_29 = Engines(first=28), Engines(first=29)
 
 
-PEER = Limit(
+PEER = HostLimit(
     "peer",
     "Packets between newt and another container on newt's own network are not seen while "
     "bridge-nf-call-iptables is 0; the rules are not loaded for such a network, so somebody has to "
     "attach the container later.",
 )
 #: Of every arrangement.
-EVERYWHERE: tuple[Limit, ...] = (PEER,)
+EVERYWHERE: tuple[HostLimit, ...] = (PEER,)
 
-NETWORKS = Limit(
+NETWORKS = HostLimit(
     "networks",
     "Docker re-inserts its jump to DOCKER-USER at every `docker network create`: packets pass "
     "meanwhile.",
     BEFORE_28,
 )
-UNHOOKED = Limit(
+UNHOOKED = HostLimit(
     "unhooked",
     "A jump to DOCKER-USER that somebody removed comes back only when Docker is restarted.",
     FROM_28,
 )
-RELOAD = Limit(
+RELOAD = HostLimit(
     "reload",
     "Anything that reloads the filter table (a firewall manager) removes the cage with it.",
 )
-AHEAD = Limit(
+AHEAD = HostLimit(
     "ahead", "An ACCEPT that stands earlier in FORWARD or INPUT passes newt's packets unseen."
 )
 #: Of ``Hook.DOCKER_USER``, the blog post's own place for the rules.
-DOCKER_USER: tuple[Limit, ...] = (
+DOCKER_USER: tuple[HostLimit, ...] = (
     NETWORKS,
     UNHOOKED,
-    Limit(
+    HostLimit(
         "boot",
         "At boot DOCKER-USER is not hooked before dockerd is up, and some versions never hook a "
         "chain that exists already.",
     ),
-    Limit(
+    HostLimit(
         "backend",
         "With Docker's own nftables backend there is no DOCKER-USER chain.",
         FROM_29,
     ),
     RELOAD,
     AHEAD,
-    Limit(
+    HostLimit(
         "errors",
         "With `pangolin.ports: all` forged ICMP errors get out, too, to anybody who has a "
         "connection to Pangolin's address through this host: behind DNAT the rules go by the "
@@ -102,6 +102,6 @@ DOCKER_USER: tuple[Limit, ...] = (
 )
 
 
-def limits(cage: Cage) -> tuple[Limit, ...]:
+def limits(cage: Cage) -> tuple[HostLimit, ...]:
     """Everything that the arrangement of ``cage`` is known not to stop."""
     return (*EVERYWHERE, *DOCKER_USER) if goes_by_connection(cage) else EVERYWHERE

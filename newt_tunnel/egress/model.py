@@ -1,8 +1,6 @@
-"""What newt may reach: the one policy model behind every renderer, the proof and the report.
+"""The words of a policy: protocols, ports, destinations, and the names that rules carry.
 
-Owns the vocabulary (protocol, port range, rule, policy) and the invariants that hold on every
-platform. Leaves out how a policy is enforced (``iptables``, ``nftables``) and how a user writes it
-(``settings``): a rule here is already validated, named and free of defaults.
+Shared by every platform. What newt may reach is written with them in ``rules``.
 """
 
 from __future__ import annotations
@@ -12,6 +10,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import NewType
 
+from newt_tunnel.egress.networks import is_inside, overlap
 from newt_tunnel.egress.registry import held_block
 
 Address = IPv4Address | IPv6Address
@@ -85,6 +84,9 @@ class PortRange:
     def overlaps(self, other: PortRange) -> bool:
         return self.first <= other.last and other.first <= self.last
 
+    def covers(self, other: PortRange) -> bool:
+        return self.first <= other.first and other.last <= self.last
+
     def __contains__(self, port: int) -> bool:
         return self.first <= port <= self.last
 
@@ -140,8 +142,8 @@ class WideBlock:
     excluded: tuple[Network, ...]
 
     def overlaps(self, block: Network) -> bool:
-        return _networks_overlap(self.network, block) and not any(
-            _is_inside(block, hole) for hole in self.excluded
+        return overlap(self.network, block) and not any(
+            is_inside(block, hole) for hole in self.excluded
         )
 
     def __contains__(self, address: Address) -> bool:
@@ -154,67 +156,6 @@ class WideBlock:
 Destination = Network | HostName | Pods | WideBlock
 
 
-@dataclass(frozen=True, kw_only=True)
-class Rule:
-    """One thing newt may reach (or, under ``Policy.forbidden``, must never reach).
-
-    ``name`` reappears in whatever the rule renders. ``origin`` is the key of the stack file it
-    comes from (``egress[2]``, ``dns``, ``pangolin.ports``), so that a report can point back.
-    ``reason`` is the user's own remark.
-    """
-
-    name: str
-    destination: Destination
-    protocol: Protocol
-    ports: tuple[PortRange, ...]
-    origin: str
-    port_names: tuple[PortName, ...] = ()
-    reason: str | None = None
-
-    def __post_init__(self) -> None:
-        if (self.protocol is Protocol.ANY) != (not self.ports and not self.port_names):
-            raise PolicyError(
-                self.origin, self.name, "ports belong to TCP or UDP, and only to them"
-            )
-        if self.port_names and not isinstance(self.destination, Pods):
-            raise PolicyError(
-                self.origin, self.name, "only pods have named ports; write the number"
-            )
-
-    @property
-    def sort_key(self) -> tuple[str, str, str, tuple[PortRange, ...], tuple[PortName, ...]]:
-        """Order of rendering, whatever the order in the stack file, so that diffs stay small."""
-        return (
-            self.name,
-            str(self.destination),
-            self.protocol.value,
-            self.ports,
-            self.port_names,
-        )
-
-    @property
-    def ports_text(self) -> str:
-        return ",".join(map(str, (*self.ports, *self.port_names))) or "all"
-
-    @property
-    def numbers(self) -> tuple[PortRange, ...]:
-        """All port numbers that are known to belong to the rule."""
-        named = (PortRange.single(n) for port in self.port_names for n in port.numbers)
-        return (ALL_PORTS,) if self.protocol is Protocol.ANY else (*self.ports, *named)
-
-    def overlaps(self, other: Rule) -> bool:
-        """Whether some packet matches both. Two names overlap only when they are the same name."""
-        return (
-            _destinations_overlap(self.destination, other.destination)
-            and self.protocol.overlaps(other.protocol)
-            and _ports_overlap(self, other)
-        )
-
-    def __str__(self) -> str:
-        where = f"{destination_text(self.destination)} {self.ports_text}/{self.protocol.value}"
-        return f"{self.name} ({where})"
-
-
 def destination_text(destination: Destination) -> str:
     """A single address without its /32, as a user writes it."""
     if (
@@ -225,7 +166,8 @@ def destination_text(destination: Destination) -> str:
     return str(destination)
 
 
-def _destinations_overlap(one: Destination, other: Destination) -> bool:
+def destinations_overlap(one: Destination, other: Destination) -> bool:
+    """Whether one packet may match both. Two names overlap only when they are the same name."""
     match one, other:
         case Pods(), Pods():
             return one.overlaps(other)
@@ -237,71 +179,6 @@ def _destinations_overlap(one: Destination, other: Destination) -> bool:
             return other.overlaps(one)
         case IPv4Network() | IPv6Network(), IPv4Network() | IPv6Network():
             # NAT64 and 6to4 lead to the IPv4 address that an IPv6 one holds.
-            return _networks_overlap(held_block(one) or one, held_block(other) or other)
+            return overlap(held_block(one) or one, held_block(other) or other)
         case _:
             return one == other
-
-
-def _networks_overlap(one: Network, other: Network) -> bool:
-    return one.version == other.version and (_is_inside(one, other) or _is_inside(other, one))
-
-
-def _is_inside(one: Network, other: Network) -> bool:
-    return (
-        one.version == other.version
-        and one.network_address in other
-        and one.prefixlen >= other.prefixlen
-    )
-
-
-def _ports_overlap(one: Rule, other: Rule) -> bool:
-    return not {named.name for named in one.port_names}.isdisjoint(
-        named.name for named in other.port_names
-    ) or any(mine.overlaps(theirs) for mine in one.numbers for theirs in other.numbers)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Policy:
-    """All that newt may reach, and what the proof tries to show it cannot.
-
-    ``resolvers`` are the DNS servers newt may ask, ``endpoint`` is the Pangolin host name when its
-    addresses are left to resolution (it may then resolve to public unicast addresses only), else
-    None.
-
-    Raises ``PolicyError`` when an allowed rule and a forbidden one overlap, naming both.
-    """
-
-    allowed: tuple[Rule, ...]
-    forbidden: tuple[Rule, ...]
-    resolvers: tuple[Address, ...]
-    endpoint: HostName | None
-
-    def __post_init__(self) -> None:
-        for forbidden in self.forbidden:
-            for allowed in self.allowed:
-                if allowed.overlaps(forbidden):
-                    raise PolicyError(
-                        forbidden.origin,
-                        str(forbidden),
-                        f"overlaps with {allowed.origin}: {allowed}, which newt may reach; "
-                        "narrow the one or remove the other",
-                    )
-
-    @property
-    def sorted_rules(self) -> tuple[Rule, ...]:
-        return tuple(sorted(self.allowed, key=lambda rule: rule.sort_key))
-
-    @property
-    def host_names(self) -> tuple[HostName, ...]:
-        """Every name in the policy, allowed and forbidden, endpoint included, sorted, once each."""
-        names = {
-            rule.destination
-            for rule in (*self.allowed, *self.forbidden)
-            if isinstance(rule.destination, str)
-        }
-        return tuple(sorted(names))
-
-    @property
-    def target_count(self) -> int:
-        """Rules as the kernel sees them: one per address and port range."""
-        return sum(max(1, len(rule.ports) + len(rule.port_names)) for rule in self.allowed)

@@ -12,16 +12,9 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from newt_tunnel.egress.model import (
-    HostName,
-    Pods,
-    Policy,
-    Protocol,
-    Rule,
-    WideBlock,
-    destination_text,
-)
+from newt_tunnel.egress.model import HostName, Pods, Protocol, WideBlock, destination_text
 from newt_tunnel.egress.policy_statements import NAMESPACE_LABEL, statements
+from newt_tunnel.egress.rules import Policy, Rule
 
 Spec = dict[str, Any]
 

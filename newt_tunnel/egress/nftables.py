@@ -10,8 +10,9 @@ from __future__ import annotations
 from ipaddress import IPv4Network
 
 from newt_tunnel.egress.cage import REMEMBERED_DROPS, REMEMBERED_SECONDS, Cage
-from newt_tunnel.egress.model import EVERYWHERE, REPLIES_RULE, Policy, PortRange, Protocol, Rule
+from newt_tunnel.egress.model import EVERYWHERE, REPLIES_RULE, PortRange, Protocol
 from newt_tunnel.egress.placeholders import address_text
+from newt_tunnel.egress.rules import Policy, Rule
 
 TABLE = "newt_guard"
 _REPLIES = "ct state established,related ct direction reply"

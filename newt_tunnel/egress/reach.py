@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from newt_tunnel.egress.model import Policy, destination_text
+from newt_tunnel.egress.model import destination_text
+from newt_tunnel.egress.rules import Policy
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,14 +8,13 @@ arithmetic.
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_network
 
-_Address = IPv4Address | IPv6Address
-_Network = IPv4Network | IPv6Network
+from newt_tunnel.egress.networks import Address, Network, is_inside
 
 #: Not globally reachable, or nobody's own: whoever routes them does so inside. Blocks for
 #: documentation are left out: no network uses them, and examples and tests do.
-NOT_PUBLIC: tuple[_Network, ...] = tuple(
+NOT_PUBLIC: tuple[Network, ...] = tuple(
     map(
         ip_network,
         (
@@ -58,14 +57,14 @@ _HOLDING = (
 _BITS4, _BITS6 = 32, 128
 
 
-def not_public(address: _Address) -> _Network | None:
+def not_public(address: Address) -> Network | None:
     """The block for which an address, or the IPv4 address in it, is not public; None for others."""
     inner = held(address)
     found = next((block for block in NOT_PUBLIC if address in block), None)
     return found or (None if inner is None else not_public(inner))
 
 
-def held(address: _Address) -> IPv4Address | None:
+def held(address: Address) -> IPv4Address | None:
     """The IPv4 address in an IPv6 one. ``::`` and ``::1`` hold none."""
     if isinstance(address, IPv4Address) or int(address) <= 1:
         return None
@@ -73,26 +72,23 @@ def held(address: _Address) -> IPv4Address | None:
     return None if block is None else block.network_address
 
 
-def held_block(block: _Network) -> IPv4Network | None:
+def held_block(block: Network) -> IPv4Network | None:
     """The IPv4 addresses that a block of IPv6 addresses holds, which is all of them for a whole
     prefix. None outside of such prefixes, and for a block that is larger.
     """
     if isinstance(block, IPv4Network):
         return None
     for prefix, start in _HOLDING:
-        if block.network_address in prefix and block.prefixlen >= prefix.prefixlen:
+        if is_inside(block, prefix):
             length = min(max(block.prefixlen - start, 0), _BITS4)
             number = int(block.network_address) >> (_BITS6 - start - _BITS4) & (2**_BITS4 - 1)
             return IPv4Network((number, length), strict=False)
     return None
 
 
-def holds_every_ipv4(block: _Network) -> bool:
+def holds_every_ipv4(block: Network) -> bool:
     """Whether all of IPv4 is in a block of IPv6 addresses."""
-    return isinstance(block, IPv6Network) and any(
-        prefix.network_address in block and block.prefixlen <= prefix.prefixlen
-        for prefix, _ in _HOLDING
-    )
+    return any(is_inside(prefix, block) for prefix, _ in _HOLDING)
 
 
 def holders(block: IPv4Network) -> tuple[IPv6Network, ...]:

@@ -1,81 +1,53 @@
-"""The vocabulary that only a cluster has: names, labels, Services, both families of addresses.
+"""The vocabulary that only a cluster has: names of Kubernetes, Services, labels, ports of pods.
 
-An alias per kind of value, like ``types``; what every platform has is there.
+An alias per kind of value, like ``types``, and made by its means.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Annotated
 
 from pydantic import PlainSerializer, PlainValidator, TypeAdapter, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from newt_tunnel.egress.model import HostName, Labels, PortName, PortRange
-from newt_tunnel.settings import dual_stack, ports, shapes
-from newt_tunnel.settings.errors import refuse, shown
-from newt_tunnel.settings.types import Kind, text_matching
-
-_TEXT = PlainSerializer(str, return_type=str)
-
-
-def _string(kind: str, **schema: str) -> tuple[PlainSerializer, WithJsonSchema, Kind]:
-    return _shaped(kind, {"type": "string", **schema})
-
-
-def _shaped(kind: str, shape: shapes.Shape) -> tuple[PlainSerializer, WithJsonSchema, Kind]:
-    return _TEXT, WithJsonSchema(shape), Kind(kind)
-
-
-# addresses
-AnyAddress = Annotated[
-    IPv4Address | IPv6Address,
-    PlainValidator(dual_stack.address),
-    *_shaped("IP address", shapes.ANY_ADDRESS),
-]
-AnyHost = Annotated[
-    IPv4Address | IPv6Address | HostName,
-    PlainValidator(dual_stack.host),
-    *_shaped("IP address or host name", shapes.ANY_HOST),
-]
-AnyCidr = Annotated[
-    IPv4Network | IPv6Network,
-    PlainValidator(dual_stack.block),
-    *_shaped("CIDR block", shapes.ANY_BLOCK),
-]
+from newt_tunnel.egress.model import Labels, PortName, PortRange
+from newt_tunnel.findings import shown
+from newt_tunnel.settings import ports, shapes
+from newt_tunnel.settings.errors import refuse
+from newt_tunnel.settings.types import Kind, as_text, pattern
 
 # names
 _DNS_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
-_dns_label = text_matching(
-    _DNS_LABEL,
-    "is not a name that Kubernetes takes; use up to 63 lower-case letters, digits and `-`, a "
-    "letter or digit first and last",
-)
-DnsLabel = Annotated[str, PlainValidator(_dns_label), *_string("name", pattern=f"^{_DNS_LABEL}$")]
+DnsLabel = Annotated[
+    str,
+    *pattern(
+        _DNS_LABEL,
+        "is not a name that Kubernetes takes; use up to 63 lower-case letters, digits and `-`, a "
+        "letter or digit first and last",
+        "name",
+    ),
+]
 # Becomes a part of an annotation's key, which must not end in punctuation.
 _TARGET_NAME = r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
 TargetName = Annotated[
     str,
-    PlainValidator(
-        text_matching(
-            _TARGET_NAME,
-            "is not a name; use up to 63 letters, digits, `.`, `_` and `-`, a letter or digit "
-            "first and last",
-        )
+    *pattern(
+        _TARGET_NAME,
+        "is not a name; use up to 63 letters, digits, `.`, `_` and `-`, a letter or digit "
+        "first and last",
+        "name",
     ),
-    *_string("name", pattern=f"^{_TARGET_NAME}$"),
 ]
 _CONTEXT = r"[A-Za-z0-9][A-Za-z0-9@:/._-]{0,252}"
 ContextName = Annotated[
     str,
-    PlainValidator(
-        text_matching(
-            _CONTEXT, "is not the name of a context; kubectl config get-contexts lists them"
-        )
+    *pattern(
+        _CONTEXT,
+        "is not the name of a context; kubectl config get-contexts lists them",
+        "name of a context",
     ),
-    *_string("name of a context", pattern=f"^{_CONTEXT}$"),
 ]
 
 
@@ -116,8 +88,7 @@ def service_ref(value: object) -> ServiceRef:
 _SERVICE_REF = f"{_DNS_LABEL}/{_DNS_LABEL}"
 Service = Annotated[
     ServiceRef,
-    PlainValidator(service_ref),
-    *_string("`NAMESPACE/NAME`", pattern=f"^{_SERVICE_REF}$"),
+    *as_text(service_ref, "`NAMESPACE/NAME`", {"type": "string", "pattern": f"^{_SERVICE_REF}$"}),
 ]
 
 # labels

@@ -8,8 +8,9 @@ from typing import Annotated, Any
 from pydantic import PlainSerializer, PlainValidator, TypeAdapter, WithJsonSchema
 
 from newt_tunnel.egress import model
-from newt_tunnel.settings import dual_stack, shapes
+from newt_tunnel.settings import shapes
 from newt_tunnel.settings.errors import refuse
+from newt_tunnel.settings.families import IN_CLUSTER
 from newt_tunnel.settings.types import Address, Kind
 
 NONE = "none"
@@ -57,7 +58,7 @@ _IN_CLUSTER: TypeAdapter[tuple[Any, ...]] = TypeAdapter(
     tuple[
         Annotated[
             Any,
-            PlainValidator(lambda value: value if value == CLUSTER else dual_stack.resolver(value)),
+            PlainValidator(lambda value: value if value == CLUSTER else IN_CLUSTER.resolver(value)),
         ],
         ...,
     ]

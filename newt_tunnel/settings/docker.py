@@ -16,8 +16,11 @@ from pydantic import (
 )
 
 from newt_tunnel.egress.cage import Firewall, Hook
-from newt_tunnel.settings import addresses, hostkey, shapes
+from newt_tunnel.egress.networks import is_inside
+from newt_tunnel.settings import hostkey, shapes
+from newt_tunnel.settings.addresses import PRIVATE
 from newt_tunnel.settings.errors import WhenMissing, refuse
+from newt_tunnel.settings.families import ON_DOCKER_HOST
 from newt_tunnel.settings.section import Section
 from newt_tunnel.settings.types import Address, BridgeName, Kind, Port, Switch, UserName, choice
 
@@ -40,8 +43,9 @@ class Persistence(enum.Enum):
 
 
 def _subnet(value: object) -> IPv4Network:
-    subnet = addresses.network(value)
-    if not any(subnet.subnet_of(block) for block in addresses.PRIVATE):
+    subnet = ON_DOCKER_HOST.network(value)
+    assert isinstance(subnet, IPv4Network), "IPv6 is refused"
+    if not any(is_inside(subnet, block) for block in PRIVATE):
         raise refuse(
             "is not private, so it would hide addresses that belong to others; write one like "
             f"{DEFAULT_SUBNET}"

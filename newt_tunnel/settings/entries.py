@@ -15,8 +15,9 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 
-from newt_tunnel.egress.model import RESERVED_NAMES, HostName, Protocol
-from newt_tunnel.settings.errors import WhenMissing, refuse, shown
+from newt_tunnel.egress.model import RESERVED_NAMES, HostName, PortRange, Protocol
+from newt_tunnel.findings import shown
+from newt_tunnel.settings.errors import WhenMissing, refuse
 from newt_tunnel.settings.section import Section
 from newt_tunnel.settings.types import Cidr, Host, Name, Ports, Reason, TransportProtocol
 
@@ -126,11 +127,20 @@ class Entry(NamedEntry):
         return value
 
     @property
-    def destination(self) -> IPv4Network | HostName:
-        """The target as ``egress`` knows it."""
+    def meaning(self) -> IPv4Network | HostName:
+        """The target as the file says it."""
         target = self.host if self.cidr is None else self.cidr
         assert target is not None, "validated: one of the two is set"
         return target if isinstance(target, str | IPv4Network) else IPv4Network(target)
+
+    @property
+    def ranges(self) -> tuple[PortRange, ...]:
+        return self.port
+
+    @property
+    def port_names(self) -> tuple[str, ...]:
+        """Only a cluster has them."""
+        return ()
 
 
 def _short_form_remedy(text: str) -> str:

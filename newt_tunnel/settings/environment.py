@@ -1,7 +1,7 @@
 """``newt.environment`` and ``newt.unknownEnvironment``: further variables of newt.
 
-Which variables newt has is data (``settings.variables``). Owns the form of names and values, and
-what no variable may carry.
+Which variables newt has is data (``settings.variable_table``). Owns the form of names and values,
+and what no variable may carry.
 """
 
 from __future__ import annotations
@@ -12,9 +12,11 @@ from typing import Annotated, Any
 
 from pydantic import PlainValidator, WithJsonSchema
 
+from newt_tunnel.findings import NOT_SHOWN
 from newt_tunnel.settings import variables
-from newt_tunnel.settings.errors import NOT_SHOWN, refuse
+from newt_tunnel.settings.errors import refuse
 from newt_tunnel.settings.types import Kind
+from newt_tunnel.settings.variable_table import FAMILIES
 
 _NAME = "[A-Z][A-Z0-9_]{0,63}"
 # No quotes, no `$`, nothing that a shell would act on.
@@ -88,7 +90,7 @@ def _shape(names: dict[str, Any]) -> WithJsonSchema:
 
 
 def _unknown_names() -> dict[str, Any]:
-    final = "|".join(f"({family.form})" for family in variables.FAMILIES if family.is_final)
+    final = "|".join(f"({family.form})" for family in FAMILIES if family.is_final)
     permitted = {"enum": sorted(variables.ALLOWED)}
     other = {
         "pattern": f"^(?!({final})$)(?!{_LIKE_A_SECRET}$){_NAME}$",

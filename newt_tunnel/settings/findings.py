@@ -1,4 +1,4 @@
-"""Pydantic's findings in our words: for each of its errors one ``Problem``."""
+"""Pydantic's findings in our words: for each of its errors one ``Finding``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from newt_tunnel.settings.errors import MISSING, Problem, WhenMissing, shown
+from newt_tunnel.findings import MISSING, Finding, shown
+from newt_tunnel.settings.errors import WhenMissing
 from newt_tunnel.settings.section import Section
 
 #: Follows from another error, which is reported by itself.
@@ -19,46 +20,46 @@ _DEFAULT_NOT_MADE = "default_factory_not_called"
 _PATH = re.compile(r"([A-Za-z]+)[.\[][A-Za-z0-9.\[\]_-]+")
 
 
-def problems_of(error: ValidationError, model: type[Section]) -> Iterator[Problem]:
+def problems_of(error: ValidationError, model: type[Section]) -> Iterator[Finding]:
     """Pydantic's findings about ``model``, in the order of its fields."""
     for detail in error.errors(include_url=False):
         if detail["type"] != _DEFAULT_NOT_MADE:
             yield _problem(detail, model)
 
 
-def _problem(detail: ErrorDetails, model: type[Section]) -> Problem:
+def _problem(detail: ErrorDetails, model: type[Section]) -> Finding:
     path = list(detail["loc"])
     context: Mapping[str, Any] = detail.get("ctx", {})
     # Pydantic's way to say that a mapping's key is meant, which the path names already.
     if detail["type"] == "refused" and path[-1] == "[key]":
-        return Problem(key_text(path[:-1]), None, context["remedy"])
+        return Finding(key_text(path[:-1]), None, context["remedy"])
     key = key_text(path)
     match detail["type"]:
         case "refused":
-            return Problem(key, context.get("value", shown(detail["input"])), context["remedy"])
+            return Finding(key, context.get("value", shown(detail["input"])), context["remedy"])
         case "extra_forbidden":
-            return Problem(key, None, _unknown_key(str(path[-1]), _section_at(model, path[:-1])))
+            return Finding(key, None, _unknown_key(str(path[-1]), _section_at(model, path[:-1])))
         case "missing":
-            return Problem(
+            return Finding(
                 key, MISSING, _when_missing(str(path[-1]), _section_at(model, path[:-1]))
             )
         case "model_type" | "model_attributes_type":
             valid = ", ".join(keys_of(_section_at(model, path)))
-            return Problem(
+            return Finding(
                 key, shown(detail["input"]), f"is not a section; write the keys {valid} below it"
             )
         case "tuple_type" | "list_type":
-            return Problem(
+            return Finding(
                 key,
                 shown(detail["input"]),
                 "is not a list; write [first, second] or one `- item` a line",
             )
         case "dict_type":
-            return Problem(
+            return Finding(
                 key, shown(detail["input"]), "is not a map; write `NAME: value` lines below it"
             )
         case _:
-            return Problem(key, shown(detail["input"]), detail["msg"])
+            return Finding(key, shown(detail["input"]), detail["msg"])
 
 
 def key_text(path: Iterable[str | int]) -> str:

@@ -11,7 +11,8 @@ from pydantic import Field, PlainSerializer, PlainValidator, WithJsonSchema, fie
 from pydantic_core import PydanticCustomError
 
 from newt_tunnel.egress.model import DNS_PORT, Address, Labels
-from newt_tunnel.settings import dual_stack, ports, shapes
+from newt_tunnel.settings import ports, shapes
+from newt_tunnel.settings.addresses import is_private
 from newt_tunnel.settings.cluster_types import (
     ContextName,
     DnsLabel,
@@ -20,6 +21,7 @@ from newt_tunnel.settings.cluster_types import (
     service_ref,
 )
 from newt_tunnel.settings.errors import refuse
+from newt_tunnel.settings.families import IN_CLUSTER
 from newt_tunnel.settings.section import Section
 from newt_tunnel.settings.types import Kind, Port, Switch, text_matching
 
@@ -66,7 +68,7 @@ def _repository(value: object) -> str:
 def _is_nearby(url: str) -> bool:
     host = urlsplit(url).hostname or ""
     try:
-        return dual_stack.is_private(dual_stack.resolver(host))
+        return is_private(IN_CLUSTER.resolver(host))
     except PydanticCustomError:
         # A name, or loopback.
         return host in ("localhost", "127.0.0.1")
@@ -184,7 +186,7 @@ def _canary(value: object) -> Canary:
             "is not ADDRESS:PORT or NAMESPACE/SERVICE:PORT; write it like 10.43.0.10:9153 or "
             "kube-system/kube-dns:9153"
         )
-    at = service_ref(where) if "/" in where else dual_stack.address(where)
+    at = service_ref(where) if "/" in where else IN_CLUSTER.address(where)
     return Canary(at, ports.port(port))
 
 

@@ -14,9 +14,11 @@ from pulumi import runtime
 from pulumi.runtime.config import CONFIG
 from pydantic import ValidationError
 
-from newt_tunnel.settings import checks, cluster_checks, entries, secrets, targets
-from newt_tunnel.settings.derived import AnyEntry, Remark, derive
-from newt_tunnel.settings.errors import NOT_SHOWN, Problem, SettingsError
+from newt_tunnel.findings import NOT_SHOWN, Finding
+from newt_tunnel.settings import checks, cluster_checks, entries, secrets
+from newt_tunnel.settings.derived import derive
+from newt_tunnel.settings.errors import SettingsError
+from newt_tunnel.settings.facts import facts, log_level
 from newt_tunnel.settings.files import Files, OnDisk
 from newt_tunnel.settings.findings import keys_of, problems_of
 from newt_tunnel.settings.secrets import Secrets
@@ -44,7 +46,7 @@ def load() -> tuple[AnySettings, Secrets]:
         problems += cluster_checks.beside_secrets(plain.get("kubernetes"), given.keys())
     else:
         problems += secrets.identity(given.keys(), newt_id_written="newtId" in keys)
-        problems += secrets.kept_from_logs(given.keys(), checks.log_level(plain))
+        problems += secrets.kept_from_logs(given.keys(), log_level(plain))
     # What cannot be read is not missing.
     problems = [problem for problem in problems if problem.key.partition(".")[0] not in in_vain]
     problems += [encrypted_in_vain(key, model.secret_keys) for key in sorted(in_vain)]
@@ -73,13 +75,13 @@ class Judgement(NamedTuple):
     """``settings`` only if there is no problem; ``remarks`` are what is worth knowing anyway."""
 
     settings: AnySettings | None
-    problems: list[Problem]
-    remarks: list[Remark]
+    problems: list[Finding]
+    remarks: list[Finding]
 
 
 def judge(
     tree: Mapping[str, object], files: Files | None = None
-) -> tuple[AnySettings | None, list[Problem]]:
+) -> tuple[AnySettings | None, list[Finding]]:
     """Validate the plain keys of a stack file; settings only if there is no problem."""
     judgement = examine(tree, files)
     return judgement.settings, judgement.problems
@@ -90,10 +92,9 @@ def examine(tree: Mapping[str, object], files: Files | None = None) -> Judgement
     folder unless given.
     """
     tree, model = dict(tree), model_of(tree)
-    entry: type[AnyEntry] = entries.Entry if model is Settings else targets.Target
-    tree |= _with_long_entries(tree, entry.reserved)
+    tree |= _with_long_entries(tree, model.entry.reserved)
     settings: AnySettings | None = None
-    derived = derive(tree, entry, files or OnDisk())
+    derived = derive(tree, model, files or OnDisk())
     problems = derived.problems
     if derived.entries and isinstance(written := tree.get("egress", []), list):
         tree["egress"] = [*written, *derived.entries]
@@ -101,10 +102,7 @@ def examine(tree: Mapping[str, object], files: Files | None = None) -> Judgement
         settings = model.model_validate(tree)
     except ValidationError as error:
         problems += problems_of(error, model)
-    if model is Settings:
-        problems += checks.check(checks.facts(tree))
-    else:
-        problems += cluster_checks.check(cluster_checks.facts(tree))
+    problems += checks.check(facts(model, tree))
     return Judgement(None if problems else settings, problems, derived.remarks)
 
 
@@ -134,8 +132,8 @@ def _is_encrypted(full_key: str) -> bool:
     return runtime.is_config_secret(full_key) or full_key in runtime.get_config_secret_keys_env()
 
 
-def encrypted_in_vain(key: str, secret_keys: Iterable[str]) -> Problem:
-    return Problem(
+def encrypted_in_vain(key: str, secret_keys: Iterable[str]) -> Finding:
+    return Finding(
         key,
         NOT_SHOWN,
         f"is stored encrypted, whole or in part, but of all keys only {', '.join(secret_keys)} "

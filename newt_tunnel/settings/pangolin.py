@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv6Address
 from typing import Annotated, TypeVar
@@ -21,13 +20,14 @@ from pydantic_core import PydanticCustomError
 
 from newt_tunnel.egress import model
 from newt_tunnel.egress.model import HostName, PortRange, Protocol
-from newt_tunnel.settings import addresses, dual_stack, shapes
-from newt_tunnel.settings.cluster_types import AnyAddress
-from newt_tunnel.settings.errors import WhenMissing, refuse, shown
+from newt_tunnel.findings import shown
+from newt_tunnel.settings import shapes
+from newt_tunnel.settings.errors import WhenMissing, refuse
+from newt_tunnel.settings.families import IN_CLUSTER, ON_DOCKER_HOST, Families
 from newt_tunnel.settings.ports import ALL_SERVICES, Service
 from newt_tunnel.settings.ports import port as port_of
 from newt_tunnel.settings.section import Section
-from newt_tunnel.settings.types import Address, Kind, PortAndProtocol
+from newt_tunnel.settings.types import Address, AnyAddress, Kind, PortAndProtocol
 
 HTTPS_PORT = 443
 #: WireGuard of the site's tunnel, and hole punching and relay for clients.
@@ -59,16 +59,14 @@ class Endpoint:
 def _endpoint(value: object) -> Endpoint:
     if isinstance(value, str) and re.match(r"https://\[", value, re.IGNORECASE):
         raise refuse("is IPv6, and newt's bridge drops all IPv6; write a name or an IPv4 address")
-    return _read_endpoint(value, addresses.host)
+    return _read_endpoint(value, ON_DOCKER_HOST)
 
 
 def _any_endpoint(value: object) -> Endpoint:
-    return _read_endpoint(value, dual_stack.host)
+    return _read_endpoint(value, IN_CLUSTER)
 
 
-def _read_endpoint(
-    value: object, host_of: Callable[[object], model.Address | HostName]
-) -> Endpoint:
+def _read_endpoint(value: object, families: Families) -> Endpoint:
     if isinstance(value, Endpoint):
         return value
     if not isinstance(value, str):
@@ -92,7 +90,7 @@ def _read_endpoint(
     if found := re.fullmatch(r"(\[[^\]]*\])(?:(:)(.*))?", authority):
         host, colon, port = found[1], found[2] or "", found[3] or ""
     try:
-        return Endpoint(host_of(host), port_of(port) if colon else HTTPS_PORT)
+        return Endpoint(families.host(host), port_of(port) if colon else HTTPS_PORT)
     except PydanticCustomError as error:
         # The remedies speak of the part; the line shows the whole.
         raise refuse(f"{shown(authority)} {(error.context or {})['remedy']}") from None

@@ -19,21 +19,18 @@ from newt_tunnel.egress.model import (
     Destination,
     HostName,
     Network,
-    Policy,
+    PolicyError,
     PortName,
     PortRange,
     Protocol,
-    Rule,
 )
+from newt_tunnel.egress.rules import Policy, Rule
 from newt_tunnel.settings import ports
+from newt_tunnel.settings.cluster_types import ServiceRef
 from newt_tunnel.settings.dns import Dns
-from newt_tunnel.settings.entries import Entry
 from newt_tunnel.settings.pangolin import CLIENTS, TUNNEL, ClusterPangolin, Endpoint, Pangolin
 from newt_tunnel.settings.stack import Settings
-from newt_tunnel.settings.targets import Target
-
-#: An entry with the key it stands under: ``egress[2]``.
-Keyed = tuple[str, Entry]
+from newt_tunnel.settings.targets import AnyEntry, Keyed
 
 
 def policy(settings: Settings) -> Policy:
@@ -68,7 +65,7 @@ def cage(settings: Settings) -> Cage:
     )
 
 
-def keyed(key: str, entries: Iterable[Entry]) -> list[Keyed]:
+def keyed(key: str, entries: Iterable[AnyEntry]) -> list[Keyed]:
     return [(entry.key(f"{key}[{index}]"), entry) for index, entry in enumerate(entries)]
 
 
@@ -126,25 +123,27 @@ def server_rules(
 
 
 def entry_rules(entries: Iterable[Keyed]) -> Iterator[Rule]:
+    """Of the entries that need no look-up in a cluster."""
     for key, entry in entries:
+        if isinstance(entry.meaning, ServiceRef):
+            continue
         yield Rule(
             name=entry.name,
-            destination=entry.destination,
+            destination=entry.meaning,
             protocol=entry.protocol,
-            ports=entry.port,
+            ports=entry.ranges,
+            port_names=tuple(PortName(name) for name in entry.port_names),
             origin=key,
             reason=entry.reason,
         )
 
 
-def target_rule(key: str, target: Target, destination: Destination) -> Rule:
-    """An entry in a cluster, once it is known what it leads to."""
-    return Rule(
-        name=target.name,
-        destination=destination,
-        protocol=target.protocol,
-        ports=target.port.ranges,
-        port_names=tuple(PortName(name) for name in target.port.names),
-        origin=key,
-        reason=target.reason,
-    )
+def contradictions(allowed: Iterable[Rule], forbidden: Iterable[Rule]) -> Iterator[PolicyError]:
+    """What newt may reach and must not reach, once for each forbidden rule."""
+    may = tuple(allowed)
+    for rule in forbidden:
+        try:
+            # A policy stops at the first contradiction.
+            Policy(allowed=may, forbidden=(rule,), resolvers=(), endpoint=None)
+        except PolicyError as error:
+            yield error

@@ -32,8 +32,7 @@ class Service:
         return (
             self.protocol is other.protocol
             and other.ports is not None
-            and self.ports.first <= other.ports.first
-            and other.ports.last <= self.ports.last
+            and self.ports.covers(other.ports)
         )
 
     def __str__(self) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import pulumi
 
-from newt_tunnel.settings.errors import MISSING, NOT_SHOWN, Problem
+from newt_tunnel.findings import MISSING, NOT_SHOWN, Finding
 from newt_tunnel.settings.newt import LogLevel
 
 NEWT_SECRET = "newtSecret"
@@ -88,30 +88,30 @@ ON_DOCKER = (NEWT_SECRET, PROVISIONING_KEY, SSH_KEY)
 ON_KUBERNETES = (NEWT_SECRET, KUBECONFIG)
 
 
-def check(values: Mapping[str, str], marked: frozenset[str]) -> Iterator[Problem]:
+def check(values: Mapping[str, str], marked: frozenset[str]) -> Iterator[Finding]:
     """What is wrong with the secrets in ``values``; ``marked`` are the keys that Pulumi keeps
     encrypted.
     """
     for name, value in values.items():
         command = f"pulumi config set --secret {name}"
         if name not in marked:
-            yield Problem(
+            yield Finding(
                 name,
                 NOT_SHOWN,
                 f"is stored in plain text; renew it where it comes from and run: {command}",
             )
         elif not value.strip():
-            yield Problem(name, "(empty)", f"run: {command}")
+            yield Finding(name, "(empty)", f"run: {command}")
         elif not KEYS[name].form.fullmatch(value):
-            yield Problem(name, NOT_SHOWN, f"{KEYS[name].remedy}: {command}")
+            yield Finding(name, NOT_SHOWN, f"{KEYS[name].remedy}: {command}")
 
 
-def kept_from_logs(given: Set[str], level: LogLevel | None) -> Iterator[Problem]:
+def kept_from_logs(given: Set[str], level: LogLevel | None) -> Iterator[Finding]:
     """At DEBUG newt (1.16.0, websocket/config.go) logs the answer to its registration, which holds
     the secret it gets.
     """
     if PROVISIONING_KEY in given and level is LogLevel.DEBUG:
-        yield Problem(
+        yield Finding(
             "newt.logLevel",
             level.value,
             f"is refused with {PROVISIONING_KEY}: newt would log the secret that it gets; write "
@@ -119,16 +119,16 @@ def kept_from_logs(given: Set[str], level: LogLevel | None) -> Iterator[Problem]
         )
 
 
-def missing(name: str) -> Problem:
-    return Problem(name, MISSING, f"run: pulumi config set --secret {name}")
+def missing(name: str) -> Finding:
+    return Finding(name, MISSING, f"run: pulumi config set --secret {name}")
 
 
-def identity(given: Set[str], *, newt_id_written: bool) -> Iterator[Problem]:
+def identity(given: Set[str], *, newt_id_written: bool) -> Iterator[Finding]:
     """Of a newt that may also register itself: the pair of id and secret, or the key alone."""
     if PROVISIONING_KEY in given:
         for other, there in (("newtId", newt_id_written), (NEWT_SECRET, NEWT_SECRET in given)):
             if there:
-                yield Problem(
+                yield Finding(
                     other,
                     NOT_SHOWN,
                     f"is set together with {PROVISIONING_KEY}, which replaces it; keep the "
@@ -137,6 +137,6 @@ def identity(given: Set[str], *, newt_id_written: bool) -> Iterator[Problem]:
         return
     if not newt_id_written:
         remedy = "write the site's id from Pangolin, or run: pulumi config set --secret"
-        yield Problem("newtId", MISSING, f"{remedy} {PROVISIONING_KEY}")
+        yield Finding("newtId", MISSING, f"{remedy} {PROVISIONING_KEY}")
     if NEWT_SECRET not in given:
         yield missing(NEWT_SECRET)

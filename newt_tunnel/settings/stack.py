@@ -18,6 +18,7 @@ from newt_tunnel.settings.dns import ClusterResolvers, Dns, Resolvers
 from newt_tunnel.settings.docker import Docker
 from newt_tunnel.settings.entries import Entry
 from newt_tunnel.settings.errors import WhenMissing
+from newt_tunnel.settings.families import IN_CLUSTER, ON_DOCKER_HOST, Families
 from newt_tunnel.settings.kubernetes import Kubernetes
 from newt_tunnel.settings.newt import ClusterNewt, Newt, Program
 from newt_tunnel.settings.pangolin import ClusterPangolin, Pangolin, Server
@@ -81,6 +82,8 @@ class Shared(Section):
 class Settings(Shared):
     """A stack on a Docker host."""
 
+    families: ClassVar[Families] = ON_DOCKER_HOST
+    entry: ClassVar[type[Entry]] = Entry
     secret_keys: ClassVar[tuple[str, ...]] = secrets.ON_DOCKER
     misplaced: ClassVar[Mapping[str, str]] = {
         "kubernetes": _OTHER_PLATFORM.format("kubernetes", "docker"),
@@ -119,6 +122,8 @@ class Settings(Shared):
 class KubernetesSettings(Shared):
     """A stack in a Kubernetes cluster."""
 
+    families: ClassVar[Families] = IN_CLUSTER
+    entry: ClassVar[type[Target]] = Target
     secret_keys: ClassVar[tuple[str, ...]] = secrets.ON_KUBERNETES
     misplaced: ClassVar[Mapping[str, str]] = {
         "docker": _OTHER_PLATFORM.format("docker", "kubernetes"),

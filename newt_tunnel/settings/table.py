@@ -1,4 +1,4 @@
-"""Every option as a row, so that the README's table can be held complete."""
+"""Every option as a row of the table in docs/configuration.md, which a test holds complete."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NO_DEFAULT = "-"
 
 
 class Row(NamedTuple):
-    """One option, as the README's table shows it."""
+    """One option, as docs/configuration.md shows it."""
 
     key: str
     type: str

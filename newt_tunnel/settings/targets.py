@@ -18,12 +18,11 @@ from newt_tunnel.egress.model import (
     Labels,
     Network,
     Pods,
+    PortRange,
     Protocol,
 )
-from newt_tunnel.settings import dual_stack
+from newt_tunnel.settings.addresses import is_wide
 from newt_tunnel.settings.cluster_types import (
-    AnyCidr,
-    AnyHost,
     DnsLabel,
     PodLabels,
     PodPorts,
@@ -32,9 +31,9 @@ from newt_tunnel.settings.cluster_types import (
     TargetName,
     TargetPorts,
 )
-from newt_tunnel.settings.entries import NamedEntry
+from newt_tunnel.settings.entries import Entry, NamedEntry
 from newt_tunnel.settings.errors import WhenMissing, refuse
-from newt_tunnel.settings.types import Reason, Switch, TransportProtocol
+from newt_tunnel.settings.types import AnyCidr, AnyHost, Reason, Switch, TransportProtocol
 
 #: What an entry can mean.
 Meaning = Pods | ServiceRef | Network | HostName
@@ -140,7 +139,7 @@ class Target(NamedEntry):
                 "applies to a block; write the target as `cidr:`, or remove `wide`",
                 value="(missing)",
             )
-        if value is not None and not wide and dual_stack.is_wide(value):
+        if value is not None and not wide and is_wide(value):
             raise refuse(
                 "is a whole network or more; write narrower blocks, or `wide: true` if it is meant"
             )
@@ -157,3 +156,17 @@ class Target(NamedEntry):
             return self.cidr
         assert self.host is not None, "validated: one of the four is set"
         return self.host if isinstance(self.host, str) else ip_network(self.host)
+
+    @property
+    def ranges(self) -> tuple[PortRange, ...]:
+        return self.port.ranges
+
+    @property
+    def port_names(self) -> tuple[str, ...]:
+        return self.port.names
+
+
+#: Of a Docker host or of a cluster.
+AnyEntry = Entry | Target
+#: An entry with the key it has in the file: ``egress[2]``.
+Keyed = tuple[str, AnyEntry]

@@ -11,21 +11,23 @@ import enum
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network
-from typing import Annotated, Any, TypeVar
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from typing import Annotated, TypeVar
 
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 
 from newt_tunnel.egress.model import HostName, PortRange, Protocol
-from newt_tunnel.settings import addresses, ports, shapes
-from newt_tunnel.settings.errors import NOT_SHOWN, refuse
+from newt_tunnel.findings import NOT_SHOWN
+from newt_tunnel.settings import ports, shapes
+from newt_tunnel.settings.errors import refuse
+from newt_tunnel.settings.families import IN_CLUSTER, ON_DOCKER_HOST
 
 _Enum = TypeVar("_Enum", bound=enum.Enum)
 
 
 @dataclass(frozen=True)
 class Kind:
-    """What a type is called in the README's table."""
+    """What a type is called in docs/configuration.md."""
 
     text: str
 
@@ -99,81 +101,86 @@ def _switch(value: object) -> bool:
     raise refuse("write true or false")
 
 
-def _string(kind: str, **schema: Any) -> tuple[WithJsonSchema, Kind]:
-    return WithJsonSchema({"type": "string", **schema}), Kind(kind)
+def as_text(
+    read: Callable[[object], object], kind: str, shape: shapes.Shape
+) -> tuple[PlainValidator, PlainSerializer, WithJsonSchema, Kind]:
+    """All that makes a value that is written as text a type of the stack file."""
+    return (
+        PlainValidator(read),
+        PlainSerializer(str, return_type=str),
+        WithJsonSchema(shape),
+        Kind(kind),
+    )
 
 
-def _shaped(kind: str, shape: shapes.Shape) -> tuple[WithJsonSchema, Kind]:
-    return WithJsonSchema(shape), Kind(kind)
+def pattern(
+    form: str, remedy: str, kind: str
+) -> tuple[PlainValidator, PlainSerializer, WithJsonSchema, Kind]:
+    """The same for text that has one form."""
+    return as_text(text_matching(form, remedy), kind, {"type": "string", "pattern": f"^{form}$"})
 
-
-_AS_TEXT = PlainSerializer(str, return_type=str)
 
 Switch = Annotated[
     bool, PlainValidator(_switch), WithJsonSchema(shapes.SWITCH), Kind("true or false")
 ]
 
-# addresses
-Address = Annotated[
-    IPv4Address,
-    PlainValidator(addresses.address),
-    _AS_TEXT,
-    *_shaped("IPv4 address", shapes.ADDRESS),
-]
+# addresses of a Docker host's network, and those of a cluster's
+Address = Annotated[IPv4Address, *as_text(ON_DOCKER_HOST.address, "IPv4 address", shapes.ADDRESS)]
 Host = Annotated[
     IPv4Address | HostName,
-    PlainValidator(addresses.host),
-    _AS_TEXT,
-    *_shaped("IPv4 address or host name", shapes.HOST),
+    *as_text(ON_DOCKER_HOST.host, "IPv4 address or host name", shapes.HOST),
 ]
-Cidr = Annotated[
-    IPv4Network, PlainValidator(addresses.block), _AS_TEXT, *_shaped("CIDR block", shapes.BLOCK)
+Cidr = Annotated[IPv4Network, *as_text(ON_DOCKER_HOST.block, "CIDR block", shapes.BLOCK)]
+AnyAddress = Annotated[
+    IPv4Address | IPv6Address, *as_text(IN_CLUSTER.address, "IP address", shapes.ANY_ADDRESS)
+]
+AnyHost = Annotated[
+    IPv4Address | IPv6Address | HostName,
+    *as_text(IN_CLUSTER.host, "IP address or host name", shapes.ANY_HOST),
+]
+AnyCidr = Annotated[
+    IPv4Network | IPv6Network, *as_text(IN_CLUSTER.block, "CIDR block", shapes.ANY_BLOCK)
 ]
 
 # ports
-Port = Annotated[int, PlainValidator(ports.port), *_shaped("port", shapes.PORT)]
+Port = Annotated[int, PlainValidator(ports.port), WithJsonSchema(shapes.PORT), Kind("port")]
 Ports = Annotated[
     tuple[PortRange, ...],
     PlainValidator(ports.ports),
     PlainSerializer(lambda found: [str(item) for item in found], return_type=list[str]),
-    *_shaped('port, list of ports, or range "8000-8010"', shapes.PORTS),
+    WithJsonSchema(shapes.PORTS),
+    Kind('port, list of ports, or range "8000-8010"'),
 ]
 TransportProtocol = Annotated[
     Protocol,
     PlainValidator(ports.protocol),
     PlainSerializer(lambda protocol: protocol.value.upper(), return_type=str),
-    *_shaped("TCP or UDP", shapes.PROTOCOL),
+    WithJsonSchema(shapes.PROTOCOL),
+    Kind("TCP or UDP"),
 ]
 PortAndProtocol = Annotated[
     ports.Service,
-    PlainValidator(ports.service),
-    _AS_TEXT,
-    *_string("`PORT/tcp`, `PORT/udp` or `all`"),
+    *as_text(ports.service, "`PORT/tcp`, `PORT/udp` or `all`", {"type": "string"}),
 ]
 
 # names
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
 Name = Annotated[
     str,
-    PlainValidator(
-        text_matching(
-            _NAME,
-            "is not a name; use up to 63 letters, digits, `.`, `_` and `-`, a letter or digit "
-            "first",
-        )
+    *pattern(
+        _NAME,
+        "is not a name; use up to 63 letters, digits, `.`, `_` and `-`, a letter or digit first",
+        "name",
     ),
-    *_string("name", pattern=f"^{_NAME}$"),
 ]
 _USER = r"[a-z_][a-z0-9_-]{0,31}"
 UserName = Annotated[
     str,
-    PlainValidator(
-        text_matching(
-            _USER,
-            "is not a user name; use up to 32 lower-case letters, digits, `_` and `-`, like root",
-        )
+    *pattern(
+        _USER,
+        "is not a user name; use up to 32 lower-case letters, digits, `_` and `-`, like root",
+        "user name",
     ),
-    *_string("user name", pattern=f"^{_USER}$"),
 ]
 
 # bridge: what the kernel allows an interface to be called, less what a rule would read as a
@@ -194,20 +201,22 @@ def _bridge(value: object) -> str:
 
 BridgeName = Annotated[
     str,
-    PlainValidator(_bridge),
-    *_string("interface name", pattern=f"^(?!({'|'.join(_TAKEN_BRIDGES)})$){_BRIDGE}$"),
+    *as_text(
+        _bridge,
+        "interface name",
+        {"type": "string", "pattern": f"^(?!({'|'.join(_TAKEN_BRIDGES)})$){_BRIDGE}$"},
+    ),
 ]
 
 # remarks
 _REASON = r"[A-Za-z0-9][A-Za-z0-9 _.,:/@%+=-]{0,199}"
 Reason = Annotated[
     str,
-    PlainValidator(
-        text_matching(
-            _REASON, "is not a plain remark; use up to 200 letters, digits and simple punctuation"
-        )
+    *pattern(
+        _REASON,
+        "is not a plain remark; use up to 200 letters, digits and simple punctuation",
+        "text",
     ),
-    *_string("text", pattern=f"^{_REASON}$"),
 ]
 
 # the site's identity
@@ -227,4 +236,6 @@ def _newt_id(value: object) -> str:
     )
 
 
-NewtId = Annotated[str, PlainValidator(_newt_id), *_string("newt id", pattern=f"^{_ID.pattern}$")]
+NewtId = Annotated[
+    str, *as_text(_newt_id, "newt id", {"type": "string", "pattern": f"^{_ID.pattern}$"})
+]

@@ -19,10 +19,10 @@ from newt_tunnel.egress.model import (
     PortName,
     PortRange,
     Protocol,
-    Rule,
     WideBlock,
     destination_text,
 )
+from newt_tunnel.egress.rules import Rule
 from newt_tunnel.settings.cluster_types import ServiceRef
 from newt_tunnel.settings.policy import (
     default_services,
@@ -146,7 +146,7 @@ def _of_target(origin: str, target: Target) -> Opening:
     return Opening(
         name=target.name,
         place=target.meaning,
-        ports=(Ports(target.protocol, target.port.ranges, target.port.names),),
+        ports=(Ports(target.protocol, target.ranges, target.port_names),),
         origin=_without_place(origin),
         reason=target.reason,
         wide=target.wide,

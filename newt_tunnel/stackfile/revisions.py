@@ -79,8 +79,7 @@ def states(text: str, folder: Path, *, from_merge_base: bool = False) -> tuple[S
     if from_merge_base:
         if ".." in text:
             raise RevisionError(
-                f"{plain(text)}: names two revisions, and --merge-base takes one, which is "
-                "compared with the working tree; for two write A...B"
+                f"{plain(text)}: names two revisions, and --merge-base takes one; write A...B"
             )
         base = revision(git, git.merge_base(text, "HEAD"))
         return base, WorkingTree(folder, base.prefix)

@@ -1,7 +1,8 @@
 """The stacks of a revision, each with its settings: what the engine would have read, without it.
 
-Encrypted values stay as they are and are not needed; no check asks for what each checkout adds
-(secrets, the host key). What is wrong with a file is said by the settings' own checks.
+Encrypted values stay as they are and are not needed. A file loads without what each checkout adds
+(secrets, the host key); ``checkout_problems`` reports that. The settings' own checks judge the
+rest.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from newt_tunnel.settings import load, secrets
+from newt_tunnel.findings import MISSING, Finding
+from newt_tunnel.settings import cluster_checks, hostkey, load, secrets
 from newt_tunnel.settings.files import Files
 from newt_tunnel.settings.findings import keys_of
-from newt_tunnel.settings.stack import AnySettings
+from newt_tunnel.settings.stack import AnySettings, KubernetesSettings
 from newt_tunnel.stackfile import layout, untrusted_text, yaml_document
 from newt_tunnel.stackfile.layout import PROJECT_FILE, LayoutError, Project, StackFiles
 from newt_tunnel.stackfile.revisions import State
@@ -37,13 +39,23 @@ class Stack:
     """``hints`` are sentences on what is wrong with the file and not with newt's reach.
 
     ``secrets`` and ``around``, which other providers and Pulumi itself read, are hashes: they can
-    be compared, and say nothing.
+    be compared, and say nothing. ``checkout_problems`` are about secrets and the host key: the
+    program refuses each of them, and what is only missing is still to be set.
     """
 
     settings: AnySettings
     hints: tuple[str, ...] = ()
     secrets: Mapping[str, str] = field(default_factory=dict)
     around: Mapping[str, str] = field(default_factory=dict)
+    checkout_problems: tuple[Finding, ...] = ()
+
+    @property
+    def still_to_be_set(self) -> tuple[Finding, ...]:
+        return tuple(one for one in self.checkout_problems if one.value == MISSING)
+
+    @property
+    def refused(self) -> tuple[Finding, ...]:
+        return tuple(one for one in self.checkout_problems if one.value != MISSING)
 
 
 @dataclass(frozen=True)
@@ -77,6 +89,7 @@ def load_stack(state: State, project: Project, path: str) -> Stack | Unloadable:
         hints=hints,
         secrets={key: _hash(config[key]) for key in settings.secret_keys if key in config},
         around={key: _hash(value) for key, value in _around(project, tree)},
+        checkout_problems=tuple(_checkout_problems(plain, encrypted, settings)),
     )
 
 
@@ -181,11 +194,31 @@ def _judged(plain: Mapping[str, object], encrypted: set[str], files: Files) -> l
     return load.Judgement(settings, problems, remarks)
 
 
+def _checkout_problems(
+    plain: Mapping[str, object], encrypted: set[str], settings: AnySettings
+) -> Iterator[Finding]:
+    """What ``load.load`` says about secrets, less their values, and about the host key."""
+    written = {*plain, *encrypted}
+    given = written & set(settings.secret_keys)
+    if isinstance(settings, KubernetesSettings):
+        yield from cluster_checks.beside_secrets(plain.get("kubernetes"), given)
+    else:
+        if settings.docker.host_key == _NO_HOST_KEY:
+            yield Finding("docker.hostKey", MISSING, hostkey.HELP)
+        yield from secrets.identity(given, newt_id_written="newtId" in written)
+        yield from secrets.kept_from_logs(given, settings.newt.log_level)
+    yield from _in_plain_text(plain, settings)
+
+
+def _in_plain_text(plain: Mapping[str, object], settings: AnySettings) -> Iterator[Finding]:
+    written = {key: "" for key in settings.secret_keys if key in plain}
+    yield from secrets.check(written, frozenset())
+
+
 def _hints(
     tree: Mapping[str, object], plain: Mapping[str, object], settings: AnySettings
 ) -> Iterator[str]:
-    written = {key: "" for key in settings.secret_keys if key in plain}
-    yield from (str(problem) for problem in secrets.check(written, frozenset()))
+    yield from map(str, _in_plain_text(plain, settings))
     if tree.get("environment"):
         yield (
             "environment: what it imports is not in this repository, and this review does not see "

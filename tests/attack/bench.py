@@ -22,8 +22,8 @@ from pathlib import Path
 from newt_tunnel.egress import iptables, nftables
 from newt_tunnel.egress.cage import Cage, Firewall, Hook
 from newt_tunnel.egress.decide_packet import Resolution
-from newt_tunnel.egress.model import Policy
 from newt_tunnel.egress.placeholders import expand
+from newt_tunnel.egress.rules import Policy
 from tests.attack.packets import TOKEN
 from tests.attack.shots import HOST_V6, NEWT_V6, Sent, Side
 from tests.lab.commands import check

@@ -14,9 +14,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from newt_tunnel.egress.decide_connection import Pod as Peer
-from newt_tunnel.egress.model import Policy
+from newt_tunnel.egress.decide_connection import PeerPod as Peer
 from newt_tunnel.egress.network_policy import INSTANCE_LABEL, deny_all, newt_policy
+from newt_tunnel.egress.rules import Policy
 from tests.attack.assault import NET_RAW, NO_CAPABILITIES
 from tests.attack.attacks import (
     CONTAINER,

@@ -15,9 +15,10 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, ip_address, ip_network
 
 from newt_tunnel.egress.decide_connection import Answer, Connection, Peer
-from newt_tunnel.egress.decide_connection import Pod as PodPeer
+from newt_tunnel.egress.decide_connection import PeerPod as PodPeer
 from newt_tunnel.egress.enforcers import with_cilium
-from newt_tunnel.egress.model import Destination, Pods, Policy, PortRange, Protocol, Rule, WideBlock
+from newt_tunnel.egress.model import Destination, Pods, PortRange, Protocol, WideBlock
+from newt_tunnel.egress.rules import Policy, Rule
 from tests.attack.assault import NO_CAPABILITIES
 from tests.attack.attacks import CONTAINER, LOCAL, WIRE, Attack
 from tests.attack.cluster import (

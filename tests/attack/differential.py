@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from newt_tunnel.egress.cage import Cage, Firewall, Hook
-from newt_tunnel.egress.decide_packet import Direction, Packet, Verdict, decide
-from newt_tunnel.egress.model import Policy
+from newt_tunnel.egress.decide_packet import Direction, Packet, PacketVerdict, decide
+from newt_tunnel.egress.rules import Policy
 from tests.attack.bench import PUBLISHED_PORT, Arrived, Bench
 from tests.attack.shots import HOST_V6, NEWT_V6, Manner, Shot, Side
 from tests.unit.egress.cases import CAGE
@@ -244,7 +244,7 @@ def rules_text(policy: Policy) -> str:
     return "\n".join(f"  {rule}" for rule in policy.sorted_rules) or "  nothing"
 
 
-def _verdict(policy: Policy, shot: Shot, arrangement: Arrangement) -> Verdict:
+def _verdict(policy: Policy, shot: Shot, arrangement: Arrangement) -> PacketVerdict:
     return decide(policy, arrangement.cage, shot.packet(CAGE, 0), RESOLUTION)
 
 

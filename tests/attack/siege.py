@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from newt_tunnel.egress.limits import AHEAD, NETWORKS, PEER, RELOAD, Limit, limits
+from newt_tunnel.egress.limits import AHEAD, NETWORKS, PEER, RELOAD, HostLimit, limits
 from tests.attack import hostile_pangolin, ingress, volume
 from tests.attack.assault import (
     NET_RAW,
@@ -62,7 +62,7 @@ class Arrangement:
     legacy: bool = False
 
     @property
-    def limits(self) -> tuple[Limit, ...]:
+    def limits(self) -> tuple[HostLimit, ...]:
         return limits(declare(arrangement=self.rules).cage) if self.rules else ()
 
 
@@ -85,7 +85,7 @@ class Finding:
     circumstance: str
     attack: str
     arrived: bool
-    limit: Limit | None = None
+    limit: HostLimit | None = None
     refused: bool = False
 
     @property
@@ -103,7 +103,7 @@ class Circumstance:
     attacks: Sequence[Attack]
     setting: Callable[[Host], AbstractContextManager[object]]
     capabilities: str = NET_RAW
-    limit: Limit | None = None
+    limit: HostLimit | None = None
 
 
 def _nothing(_: Host) -> AbstractContextManager[object]:
@@ -236,7 +236,7 @@ def _fired(host: Host, arrangement: Arrangement, circumstance: Circumstance) -> 
         )
 
 
-def _known(host: Host, arrangement: Arrangement, limit: Limit | None) -> Limit | None:
+def _known(host: Host, arrangement: Arrangement, limit: HostLimit | None) -> HostLimit | None:
     """The limit, where it is one of the arrangement on the host's engine."""
     is_one = limit in arrangement.limits and limit is not None and host.engine in limit.engines
     return limit if is_one else None

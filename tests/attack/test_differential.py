@@ -6,7 +6,7 @@ import secrets
 
 import pytest
 
-from newt_tunnel.egress.decide_packet import Verdict
+from newt_tunnel.egress.decide_packet import PacketVerdict
 from tests.attack import differential
 from tests.attack.differential import ARRANGEMENTS, MismatchError, compare
 from tests.lab.fixtures import prefix, unavailable
@@ -35,7 +35,7 @@ def test_the_kernel_gives_the_verdict_of_the_model_in_every_arrangement(bench: s
 def test_a_model_that_is_wrong_is_found_out_by_a_single_packet(
     bench: str, wrong: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    verdict = Verdict(wrong, "a wrong model")
+    verdict = PacketVerdict(wrong, "a wrong model")
     monkeypatch.setattr(differential, "decide", lambda *_: verdict)
 
     with pytest.raises(MismatchError, match="a wrong model") as found:

@@ -16,7 +16,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from newt_tunnel.egress.model import Rule
+from newt_tunnel.egress.rules import Rule
 from tests.bench.figures import APPLY, IPTABLES, LEAK, NFTABLES, PPS, REVOKED, THE_POST
 from tests.bench.samples import Samples
 from tests.bench.targets import arguments, fillers

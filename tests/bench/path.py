@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 
 from newt_tunnel.egress import iptables, nftables
-from newt_tunnel.egress.model import Rule
+from newt_tunnel.egress.rules import Rule
 from tests.bench.figures import (
     CONNECT,
     FREE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network
 
-from newt_tunnel.egress.model import Rule
+from newt_tunnel.egress.rules import Rule
 from tests.host.rig import rule
 
 _FIRST = IPv4Address("10.9.0.0")

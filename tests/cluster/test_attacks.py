@@ -46,7 +46,7 @@ def test_cilium_gives_the_verdict_of_the_model(place: Place) -> None:
 def test_a_model_of_cilium_that_is_wrong_is_found_out(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wrong = decide_connection.Verdict(decide_connection.Answer.ALLOWED, "a wrong model")
+    wrong = decide_connection.ConnectionVerdict(decide_connection.Answer.ALLOWED, "a wrong model")
     monkeypatch.setattr(cluster_differential, "with_cilium", lambda *_: wrong)
     with pytest.raises(MismatchError, match="a wrong model") as found:
         compare(place, PAIRS, 1)

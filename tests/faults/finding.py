@@ -14,7 +14,7 @@ from tests.attack.siege import FREE
 from tests.faults.flood import ENOUGH, Flood
 from tests.lab.commands import LabError
 
-Limit = limits.Limit | enforcers.Limit
+Limit = limits.HostLimit | enforcers.EnforcerLimit
 
 #: What says that something was not as it should be.
 WRONG = (AssertionError, LabError, subprocess.TimeoutExpired)

@@ -25,8 +25,9 @@ from newt_tunnel.docker_host.payload import Declaration
 from newt_tunnel.docker_host.programs import PROOF
 from newt_tunnel.docker_host.state import CHECK_COMMAND
 from newt_tunnel.egress.cage import Cage, Firewall, Hook
-from newt_tunnel.egress.model import HostName, Policy, PortRange, Protocol, Rule
-from newt_tunnel.egress.proof import Probe, render
+from newt_tunnel.egress.model import HostName, PortRange, Protocol
+from newt_tunnel.egress.proof_plan import Probe, render
+from newt_tunnel.egress.rules import Policy, Rule
 from tests.lab import Lab
 from tests.lab.node import Node
 

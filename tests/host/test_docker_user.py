@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from newt_tunnel.egress.proof import Probe
+from newt_tunnel.egress.proof_plan import Probe
 from tests.host.rig import GITEA, POSTGRES, Host, declare
 
 pytestmark = pytest.mark.lab

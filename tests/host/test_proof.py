@@ -12,7 +12,8 @@ from collections.abc import Iterator
 import pytest
 
 from newt_tunnel.egress.model import PortRange
-from newt_tunnel.egress.proof import Probe, Result, Verdict, measurement, parse, plan
+from newt_tunnel.egress.proof_plan import Probe, plan
+from newt_tunnel.egress.proof_table import ProbeVerdict, Result, measurement, parse
 from tests.host.rig import (
     ARRANGEMENTS,
     CONTAINER,
@@ -200,9 +201,9 @@ def test_probes_run_in_parallel_and_within_the_time_limit(newt: Host) -> None:
 
     assert time.monotonic() - started < 20
     found = {row.name: row.verdict for row in _rows(said)}
-    assert all(found[f"silent-{n}"] is Verdict.NOT_PROVED for n in range(210, 240))
-    assert all(found[f"late-{n}"] is Verdict.NOT_PROBED for n in range(210, 220))
-    assert found["gitea"] is Verdict.NOT_PROBED
+    assert all(found[f"silent-{n}"] is ProbeVerdict.NOT_PROVED for n in range(210, 240))
+    assert all(found[f"late-{n}"] is ProbeVerdict.NOT_PROBED for n in range(210, 220))
+    assert found["gitea"] is ProbeVerdict.NOT_PROBED
     assert "no time left after 2 s" in said
 
 
@@ -290,10 +291,10 @@ def test_a_forbidden_range_is_tried_at_its_ends_and_at_known_services_in_it(newt
     found = {(row.destination, row.port): row for row in _rows(said.stdout) if row.name == "lan"}
     assert {port for _, port in found} == {"5000/tcp", "5432/tcp", "5900/tcp", "6000/tcp"}
     assert {"10.0.1.1", POSTGRES, "10.0.1.254"} <= {address for address, _ in found}
-    assert found[POSTGRES, "5432/tcp"].verdict is Verdict.OPEN
+    assert found[POSTGRES, "5432/tcp"].verdict is ProbeVerdict.OPEN
     assert found[POSTGRES, "5432/tcp"].evidence.endswith(", of 10.0.1.0/24:5000-6000")
     shut = [row for place, row in found.items() if place != (POSTGRES, "5432/tcp")]
-    assert Verdict.OPEN not in {row.verdict for row in shut}
+    assert ProbeVerdict.OPEN not in {row.verdict for row in shut}
     ports = {row.port for row in _rows(said.stdout) if row.name == "lost"}
     assert {"1000/tcp", "5432/tcp", "20000/tcp"} <= ports
     assert said.stdout.count("warning: lost, of 1000-20000: nobody answers") == 1
@@ -352,8 +353,12 @@ def test_a_newt_that_restarts_over_and_over_is_said_so_and_nothing_else(host: Ho
     assert "restarted" in done.stderr
     assert "install bash" not in done.stdout + done.stderr
     for row in parse(done.stdout):
-        assert row.verdict in (Verdict.NOT_PROBED, Verdict.REACHED, Verdict.COUNTED), row
-        assert row.verdict is not Verdict.NOT_PROBED or row.evidence == "newt does not stay up"
+        assert row.verdict in (
+            ProbeVerdict.NOT_PROBED,
+            ProbeVerdict.REACHED,
+            ProbeVerdict.COUNTED,
+        ), row
+        assert row.verdict is not ProbeVerdict.NOT_PROBED or row.evidence == "newt does not stay up"
 
 
 def test_a_network_that_cannot_be_entered_is_no_evidence(newt: Host) -> None:
@@ -402,7 +407,7 @@ def test_every_planned_row_is_in_the_table(host: Host) -> None:
     assert Counter((row.name, row.port) for row in rows if row.name != "unknown") == planned
     told = {(row.name, row.port): row for row in rows}
     canary = told["foreign-resolver", "53/tcp"]
-    assert canary.verdict is Verdict.NOT_PROBED
+    assert canary.verdict is ProbeVerdict.NOT_PROBED
     assert canary.evidence == "rule 'resolver' allows it by name"
-    assert told["unknown", "22/tcp"].verdict is Verdict.NOT_PROBED
+    assert told["unknown", "22/tcp"].verdict is ProbeVerdict.NOT_PROBED
     assert told["unknown", "22/tcp"].evidence == "this host knows no address of it"

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from newt_tunnel.egress.cage import REMEMBERED_DROPS
-from newt_tunnel.egress.proof import Probe
+from newt_tunnel.egress.proof_plan import Probe
 from tests.host.rig import (
     COMPLETE,
     GITEA,

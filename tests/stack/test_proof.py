@@ -32,6 +32,8 @@ print(json.dumps(sorted(seen)))
 #: Goes to the end of the module that plans the proof: gitea is a target that must not be reached.
 LIE = """
 
+from dataclasses import replace
+
 honest = plan
 
 
@@ -57,7 +59,7 @@ def watched(lab: Lab) -> Iterator[list[str]]:
 @pytest.fixture
 def opened(deployed: Deployment) -> Iterator[Deployment]:
     """A stack whose firewall lets gitea through although the proof holds it forbidden."""
-    planner = deployed.folder / "newt_tunnel" / "egress" / "proof.py"
+    planner = deployed.folder / "newt_tunnel" / "egress" / "proof_plan.py"
     planner.write_text(planner.read_text() + LIE)
     yield deployed
     deployed.change_program()

@@ -1,6 +1,6 @@
 """newt's command line, read as newt's own library reads it (Go's ``flag``), and its variables.
 
-Which flag means which variable is data (``settings.variables``).
+Which flag means which variable is data (``settings.variable_table``).
 """
 
 from __future__ import annotations

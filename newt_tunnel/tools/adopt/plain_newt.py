@@ -10,15 +10,17 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from newt_tunnel.findings import shown
 from newt_tunnel.settings import secrets
-from newt_tunnel.settings.checks import log_level
-from newt_tunnel.settings.errors import shown
+from newt_tunnel.settings.facts import log_level
 from newt_tunnel.settings.load import judge
 from newt_tunnel.settings.variables import BY_FLAG
 from newt_tunnel.tools.adopt import flags
 from newt_tunnel.tools.adopt.compose import Project, Service
 from newt_tunnel.tools.adopt.errors import AdoptError
 from newt_tunnel.tools.adopt.refusals import CARRIED, IDENTITY, Refusal, refusals
+
+ADDRESS = "docker.address"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,8 +59,12 @@ def plain(project: Project, service: Service, *, address: str | None = None) -> 
     refused += refusals(service, said)
     keys = dict(_keys(service, project, said))
     if address:
-        keys["docker.address"] = address
+        keys[ADDRESS] = address
     keys, objections = _judged(keys)
+    for one in objections:
+        # Not of the old set-up, but of this command.
+        if address and one.what == f"{ADDRESS}: {address}":
+            raise AdoptError(f"ADDRESS {shown(address)}: {one.why}")
     refused += objections
     given = {
         secrets.NEWT_SECRET: said.get("NEWT_SECRET", ""),

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter, ValidationError
 
+from newt_tunnel.findings import shown
 from newt_tunnel.settings.environment import Environment
-from newt_tunnel.settings.errors import shown
 from newt_tunnel.settings.variables import ALLOWED, BY_NAME
 from newt_tunnel.tools.adopt.compose import Service, is_true
 

@@ -8,16 +8,15 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import yaml
 
-from newt_tunnel.settings.errors import shown
+from newt_tunnel.findings import shown
 from newt_tunnel.settings.newt import DEFAULT_IMAGE
 from newt_tunnel.settings.schema import MODELINE
-from newt_tunnel.tools.adopt.plain_newt import Plain, tree
+from newt_tunnel.tools.adopt.plain_newt import ADDRESS, Plain, tree
 from newt_tunnel.tools.adopt.suggestions import Entry, Remark
 
 _PREFIX = "newt-tunnel:"
 _ORDER = ("platform", "pangolin", "newtId", "newt", "dns", "egress", "docker")
 _WIDTH = 100
-_ADDRESS = "docker.address"
 #: Nothing in a compose file says who logs in. The section of the Docker host comes last.
 _USER = (
     "    # root logs in. Another user in the group docker, root through sudo without a password:\n"
@@ -47,7 +46,7 @@ def render(
     for key in _ORDER:
         lines += _note(key, found)
         if key == "egress":
-            lines += _egress([*suggested], str(found.keys.get(_ADDRESS, UNKNOWN_ADDRESS)))
+            lines += _egress([*suggested], str(found.keys.get(ADDRESS, UNKNOWN_ADDRESS)))
         elif key in sections:
             lines += _key(f"{_PREFIX}{key}", sections[key], 1)
     lines.append(_USER)
@@ -58,7 +57,7 @@ def _steps(stack: str, found: Plain, store: str) -> Iterator[str]:
     yield "#"
     yield f"# Save it as stacks/Pulumi.{stack}.yaml; then, from the directory of Pulumi.yaml:"
     yield f"#   pulumi stack init {stack}"
-    address = found.keys.get(_ADDRESS, "ADDRESS")
+    address = found.keys.get(ADDRESS, "ADDRESS")
     scan = f"$(ssh-keyscan -t ed25519 {address} | cut -d ' ' -f 2-)"
     yield f'#   pulumi config set --path docker.hostKey "{scan}"'
     if found.secret_key is None:

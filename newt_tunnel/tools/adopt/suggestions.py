@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from newt_tunnel.egress.model import RESERVED_NAMES
-from newt_tunnel.settings.errors import shown
+from newt_tunnel.findings import shown
 from newt_tunnel.tools.adopt.compose import Project, Published, Service
 
 #: Of databases and the like, which a tunnel has seldom business with.

@@ -1,7 +1,8 @@
 """``python -m newt_tunnel check [STACK ...]``: the whole validation of a stack file.
 
-Needs no engine, host, cluster or passphrase; encrypted values stay encrypted. What only the host or
-the cluster knows (addresses behind names, pods behind Services) is left to ``pulumi preview``.
+Needs no engine, host, cluster or passphrase; encrypted values stay encrypted. Names what is still
+to be set, and what only the Docker host or the cluster can check: addresses behind names, pods
+behind Services.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from newt_tunnel.egress.model import Pods
+from newt_tunnel.settings.cluster_types import ServiceRef
+from newt_tunnel.settings.stack import AnySettings, KubernetesSettings
 from newt_tunnel.stackfile import openings, revisions, stacks
 from newt_tunnel.stackfile.openings import Opening
 from newt_tunnel.stackfile.untrusted_text import plain
@@ -27,13 +31,17 @@ def main(arguments: Sequence[str], folder: Path | None = None) -> int:
     try:
         names = options.stack or stacks.names(state)
     except stacks.NotLoadedError as error:
-        return _failed(error, USAGE_ERROR)
+        return _failed(str(error), USAGE_ERROR)
     status = VALID
     for name in names:
         try:
             _, loaded = stacks.load_by_name(name, state)
         except stacks.NotLoadedError as error:
-            status = _failed(error, INVALID)
+            status = _failed(str(error), INVALID)
+            continue
+        if loaded.refused:
+            lines = (f"{name}: the program would refuse it:", *map(str, loaded.refused))
+            status = _failed("\n".join(lines), INVALID)
             continue
         sys.stdout.write("\n".join(_report(name, loaded)) + "\n")
     return status
@@ -43,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m newt_tunnel check",
         description="Validate stack files and show what they would allow. Needs no engine, host, "
-        "cluster or passphrase.",
+        "cluster or passphrase. What only the Docker host or the cluster can check is named.",
         epilog="Exit status: 0 valid; 1 a stack file is not valid; 2 no stack file was found.",
         allow_abbrev=False,
     )
@@ -51,20 +59,52 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _failed(error: Exception, status: int) -> int:
-    sys.stderr.write(f"check: {error}\n")
+def _failed(message: str, status: int) -> int:
+    first, *problems = message.splitlines()
+    lines = (f"check: {plain(first)}", *(f"  {plain(problem)}" for problem in problems))
+    sys.stderr.write("\n".join(lines) + "\n")
     return status
 
 
 def _report(name: str, loaded: stacks.Stack) -> Iterator[str]:
     settings = loaded.settings
+    allowed, forbidden = openings.allowed(settings), openings.forbidden(settings)
     yield f"{plain(name)}: valid ({settings.platform.value})"
-    yield from _table(_HEAD, openings.allowed(settings))
-    if never := openings.forbidden(settings):
+    yield from _table(_HEAD, allowed)
+    if forbidden:
         yield ""
-        yield from _table(_NEVER_HEAD, never)
+        yield from _table(_NEVER_HEAD, forbidden)
+    if unchecked := [*_unchecked((*allowed, *forbidden))]:
+        yield ""
+        yield f"not checked here, but by {_checked_by(settings)}:"
+        yield from (f"  {plain(one)}" for one in unchecked)
+    if loaded.still_to_be_set:
+        yield ""
+        yield "still to be set:"
+        yield from (f"  {problem}" for problem in loaded.still_to_be_set)
     for hint in loaded.hints:
         yield f"warning: {plain(hint)}"
+
+
+def _checked_by(settings: AnySettings) -> str:
+    if isinstance(settings, KubernetesSettings):
+        return "`pulumi preview`, which asks the cluster"
+    return "`pulumi up`, on the Docker host"
+
+
+def _unchecked(all_: Iterable[Opening]) -> Iterator[str]:
+    """What a place stands for where only the Docker host or the cluster knows."""
+    places = dict.fromkeys((one.place, one.where) for one in all_)
+    for place, where in places:
+        if isinstance(place, ServiceRef):
+            yield f"the pods and target ports of {where}"
+        elif isinstance(place, Pods):
+            yield f"which pods match {where.removeprefix('pods ')}"
+        elif isinstance(place, str):
+            yield f"the addresses of {where}"
+    for one in all_:
+        if one.wide:
+            yield f"the cluster's own ranges within {one.where}"
 
 
 def _table(head: Sequence[str], found: Iterable[Opening]) -> Iterator[str]:

@@ -15,12 +15,11 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from newt_tunnel.settings.blueprint import Blueprint
-from newt_tunnel.settings.derived import KEY, Derived, derive
-from newt_tunnel.settings.entries import Entry
+from newt_tunnel.settings.derived import derive
 from newt_tunnel.settings.files import within
 from newt_tunnel.settings.findings import problems_of
-from newt_tunnel.settings.stack import AnySettings, Settings
-from newt_tunnel.settings.targets import Target
+from newt_tunnel.settings.merging import KEY, Derived
+from newt_tunnel.settings.stack import AnySettings
 from newt_tunnel.stackfile import openings, revisions, stacks
 from newt_tunnel.tools.check_blueprint.compare import Comparison, compare
 
@@ -121,7 +120,7 @@ def _exposed(section: Blueprint, settings: AnySettings, state: revisions.State) 
         KEY: section.model_dump(mode="json", by_alias=True),
         "newt": {"clients": settings.newt.clients},
     }
-    return derive(tree, Entry if isinstance(settings, Settings) else Target, state)
+    return derive(tree, type(settings), state)
 
 
 def _report(say: Say, stack: str, section: Blueprint, found: Comparison) -> None:

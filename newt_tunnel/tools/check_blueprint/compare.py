@@ -13,7 +13,7 @@ from ipaddress import ip_address, summarize_address_range
 
 from newt_tunnel.egress.model import Pods, PortName, PortRange, destination_text
 from newt_tunnel.settings.cluster_types import ServiceRef
-from newt_tunnel.settings.derived import AnyEntry, meaning_of, ports_of
+from newt_tunnel.settings.targets import AnyEntry
 from newt_tunnel.stackfile.openings import Opening, place_text
 from newt_tunnel.stackfile.reach_sets import (
     Addresses,
@@ -56,7 +56,7 @@ def compare(exposed: Sequence[AnyEntry], allowed: Sequence[Opening]) -> Comparis
     told: set[str] = set()
     covering = Cover(box for opening in allowed for box in opening.region)
     for entry in exposed:
-        for text in _texts(difference(_region(entry), covering), place=meaning_of(entry)):
+        for text in _texts(difference(_region(entry), covering), place=entry.meaning):
             maybe = next((one for one in allowed if _may_be(one, entry)), None)
             if maybe is None:
                 not_allowed.append(Line(entry.key(""), text))
@@ -77,13 +77,13 @@ def compare(exposed: Sequence[AnyEntry], allowed: Sequence[Opening]) -> Comparis
 
 
 def _region(entry: AnyEntry) -> tuple[Box, ...]:
-    ranges, names = ports_of(entry)
-    return tuple(boxes(meaning_of(entry), entry.protocol, ranges, map(PortName, names)))
+    names = map(PortName, entry.port_names)
+    return tuple(boxes(entry.meaning, entry.protocol, entry.ranges, names))
 
 
 def _may_be(opening: Opening, entry: AnyEntry) -> bool:
     """Whether only the cluster knows if ``opening`` is the Service that ``entry`` means."""
-    service = meaning_of(entry)
+    service = entry.meaning
     if not isinstance(service, ServiceRef) or all(
         ports.protocol is not entry.protocol for ports in opening.ports
     ):

@@ -1,7 +1,7 @@
 """Which stacks a change touches: those whose file it changes, or all when the program changes.
 
-Where stack files are is ``review.layout``'s to know; here an unclear one, or none at all, ends the
-job. Leaves out what a change means.
+``stackfile.layout`` finds the stack files, and ``stackfile.repository`` says what the program is.
+Here an unclear file, or none at all, ends the job. Leaves out what a change means.
 """
 
 from __future__ import annotations
@@ -15,20 +15,13 @@ from pathlib import Path
 from newt_tunnel.stackfile import layout, yaml_document
 from newt_tunnel.stackfile.git import Git, RevisionError
 from newt_tunnel.stackfile.layout import LayoutError
+from newt_tunnel.stackfile.repository import NOT_PROGRAM
 from newt_tunnel.stackfile.revisions import Commit, revision, title
 from newt_tunnel.stackfile.untrusted_text import plain
 from newt_tunnel.stackfile.yaml_document import Unreadable
 from newt_tunnel.tools.forge.errors import ForgeError
 
 ROOT = Path(__file__).parents[3]
-#: What no stack is made of. Everything else is the program: what is not known here counts.
-BESIDE = frozenset(
-    (
-        *(".ci", ".editorconfig", ".forgejo", ".gitea", ".github", ".gitignore"),
-        *(".pre-commit-config.yaml", "CHANGELOG.md", "LICENSE", "Makefile", "README.md"),
-        *("docs", "pyproject.toml", "requirements-dev.txt", "tests"),
-    )
-)
 #: Beside stack files in their folder.
 _SCHEMA = "schema.json"
 _QUOTED = re.compile(r"[\w./-]+")
@@ -144,5 +137,7 @@ def _texts(state: Commit, path: str) -> Iterator[str]:
 
 
 def _is_program(path: str, there: _Stacks, read: frozenset[str]) -> bool:
-    is_beside = path.partition("/")[0] in BESIDE or path == posixpath.join(there.folder, _SCHEMA)
-    return not is_beside or path in read
+    if path in read:
+        return True
+    is_schema = path == posixpath.join(there.folder, _SCHEMA)
+    return not is_schema and path.partition("/")[0] not in NOT_PROGRAM

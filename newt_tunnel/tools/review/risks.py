@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv4Network, IPv6Network
 
 from newt_tunnel.egress.model import DNS_RULE, PANGOLIN_RULE, Pods
-from newt_tunnel.settings import dual_stack, variables
+from newt_tunnel.egress.networks import is_inside
+from newt_tunnel.settings import addresses, variables
 from newt_tunnel.settings.cluster_types import ServiceRef
 from newt_tunnel.stackfile.openings import Opening
 from newt_tunnel.stackfile.reach_sets import OTHER, TCP, Box, Region, meet
@@ -98,7 +99,7 @@ def _size(opening: Opening, region: Region) -> Iterator[str]:
     if isinstance(place, IPv4Network | IPv6Network) and place.prefixlen < place.max_prefixlen:
         if place.prefixlen == 0:
             yield "every address there is"
-        elif opening.wide or dual_stack.is_wide(place):
+        elif opening.wide or addresses.is_wide(place):
             yield "a whole network or more"
         else:
             yield f"{place.num_addresses} addresses"
@@ -146,7 +147,7 @@ def _place(opening: Opening, host: IPv4Address | None) -> Iterator[str]:
         yield "the Docker host itself" if place.prefixlen == 32 else "holds the Docker host itself"
     if _is_like_a_router(place):
         yield "an address that routers usually have"
-    if not any(_is_inside(place, private) for private in dual_stack.PRIVATE):
+    if not any(is_inside(place, private) for private in addresses.PRIVATE):
         yield "public: what is sent there leaves the network"
 
 
@@ -165,7 +166,7 @@ def _public_resolver(opening: Opening) -> Iterator[str]:
         return
     if place.prefixlen == 0:
         yield "any resolver can be asked, which carries data out"
-    elif not any(_is_inside(place, b) for b in (*dual_stack.PRIVATE, *dual_stack.LINK_LOCAL)):
+    elif not any(is_inside(place, b) for b in (*addresses.PRIVATE, *addresses.LINK_LOCAL)):
         yield "a public resolver, which carries data out"
 
 
@@ -182,11 +183,3 @@ def _words(opening: Opening) -> Iterator[str]:
     for words, what in _TELLING:
         if words.search(said):
             yield f"called like {what}"
-
-
-def _is_inside(one: IPv4Network | IPv6Network, other: IPv4Network | IPv6Network) -> bool:
-    return (
-        one.version == other.version
-        and one.network_address in other
-        and one.prefixlen >= other.prefixlen
-    )

@@ -20,6 +20,7 @@ from newt_tunnel.blueprint.exposed import Exposure
 from newt_tunnel.docker_host.payload import PROGRAM_PATH
 from newt_tunnel.docker_host.ssh import HostKeyError, SshHost, UnreachableError
 from newt_tunnel.egress.model import HostName
+from newt_tunnel.egress.placeholders import address_text
 from newt_tunnel.settings import policy
 from newt_tunnel.settings.docker import Docker
 from newt_tunnel.settings.files import expanded, within
@@ -37,19 +38,29 @@ LISTED, NOTHING_TO_READ = 0, 2
 Say = Callable[[str], None]
 Look = Callable[[SshHost, str], str]
 
-#: Names with their addresses as the host has them, an empty line, and what was refused.
-COMMAND = "sh -c " + shlex.quote(
-    f"[ -x {PROGRAM_PATH} ] || {{ echo 'has no rules of newt-tunnel' >&2; exit 1; }}; "
-    f"{PROGRAM_PATH} check | sed -n 's/^owner=/owner /p'; "
-    f"{PROGRAM_PATH} status | sed -n 's/^\\(resolved .*\\) -> /\\1 /p'; "
-    f"echo; {PROGRAM_PATH} refused"
-)
+_NOT_EXPANDED = "not-expanded"
 
 _WARNING = """\
 # What newt of `{stack}` tried and was refused{since}.
 # This is what newt TRIED, not what it needs: whoever controls newt can make anything appear here.
 # The proof's own tries are among it.
 """
+
+
+def command(names: Iterable[HostName]) -> str:
+    """What the host runs, with those of its commands that are for programs: it prints the owner of
+    the rules, each of ``names`` with its addresses, an empty line, and what was refused.
+    """
+    lines = [shlex.quote(f"resolved {name} {address_text(name)}") for name in names]
+    resolve = (
+        f"printf '%s\\n' {' '.join(lines)} | {PROGRAM_PATH} expand /dev/stdin "
+        f"|| echo {_NOT_EXPANDED}; "
+    )
+    return "sh -c " + shlex.quote(
+        f"[ -x {PROGRAM_PATH} ] || {{ echo 'has no rules of newt-tunnel' >&2; exit 1; }}; "
+        f"{PROGRAM_PATH} check | sed -n 's/^owner=/owner /p'; "
+        f"{resolve if lines else ''}echo; {PROGRAM_PATH} refused"
+    )
 
 
 class _NothingToReadError(Exception):
@@ -148,13 +159,19 @@ def _of_host(
             "docker.logDrops: is off, so the host remembers nothing; set it to true, run "
             "pulumi up, and ask again when newt has tried what it needs"
         )
-    head, _, refused = _asked(docker, look).partition("\n\n")
+    allowed = policy.policy(settings)
+    head, _, refused = _asked(docker, look, allowed.host_names).partition("\n\n")
     found = [line.split() for line in head.splitlines()]
     if ["owner", owner] not in found:
         raise _NothingToReadError(f"{docker.address}: is not guarded by {owner}: pulumi up first")
+    if [_NOT_EXPANDED] in found:
+        raise _NothingToReadError(
+            f"{docker.address}: newt-egress does not say which addresses host names have: "
+            "pulumi up first"
+        )
     resolution = dict(_resolution(found))
     judge = DockerHost(
-        policy=policy.policy(settings),
+        policy=allowed,
         cage=policy.cage(settings),
         ssh_port=docker.port,
         resolution=resolution,
@@ -163,7 +180,7 @@ def _of_host(
     return grouped(of_host(refused), judge.verdict_on), names
 
 
-def _asked(docker: Docker, look: Look) -> str:
+def _asked(docker: Docker, look: Look, names: Iterable[HostName]) -> str:
     host = SshHost(
         address=str(docker.address),
         port=docker.port,
@@ -172,7 +189,7 @@ def _asked(docker: Docker, look: Look) -> str:
         sudo=docker.sudo,
     )
     try:
-        return look(host, COMMAND)
+        return look(host, command(names))
     except HostKeyError as error:
         raise _NothingToReadError(
             f"docker.hostKey: {docker.address} presents another key ({error})"

@@ -10,11 +10,12 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address
 
 from newt_tunnel.egress.cage import Cage
 from newt_tunnel.egress.decide_packet import Direction, Packet, Resolution, decide
-from newt_tunnel.egress.model import DNS_PORT, Address, Pods, Policy, PortRange, Protocol, Rule
+from newt_tunnel.egress.model import DNS_PORT, Address, Pods, PortRange, Protocol
+from newt_tunnel.egress.rules import Policy, Rule
 from newt_tunnel.settings.addresses import is_private
 from newt_tunnel.tools.suggest.attempts import Attempt
 
@@ -23,7 +24,6 @@ _ASKS_FOR_NAMES = (DNS_PORT, 853)
 #: Ports of one target that more than a service has: somebody looks around.
 _MANY_PORTS = 8
 
-_UNIQUE_LOCAL = IPv6Network("fc00::/7")
 _METADATA6 = IPv6Address("fd00:ec2::254")
 _NEVER = tuple(
     (IPv4Network(block), text)
@@ -177,7 +177,7 @@ def no_target(attempt: Attempt) -> Iterator[str]:
         yield from (text for block, text in _NEVER if address in block)
     elif address == _METADATA6:
         yield "is where AWS keeps its metadata"
-    elif isinstance(address, IPv6Address) and not (address.is_global or address in _UNIQUE_LOCAL):
+    elif isinstance(address, IPv6Address) and not (address.is_global or is_private(address)):
         yield "is loopback, link-local, multicast or reserved"
     if attempt.port == 0:
         yield "has no port, which no entry can allow"
@@ -187,8 +187,7 @@ def no_target(attempt: Attempt) -> Iterator[str]:
 
 def outside(address: Address) -> Iterator[str]:
     """A doubt that everything on the Internet deserves."""
-    private = is_private(address) if isinstance(address, IPv4Address) else address in _UNIQUE_LOCAL
-    if not private:
+    if not is_private(address):
         yield "ON THE INTERNET: whoever controls newt sends your data there"
 
 

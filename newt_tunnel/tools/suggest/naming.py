@@ -70,7 +70,7 @@ class Names:
 
 def _place_of(entry: Entry | Target) -> str | None:
     if isinstance(entry, Entry):
-        return destination_text(entry.destination)
+        return destination_text(entry.meaning)
     meaning = entry.meaning
     return str(meaning) if isinstance(meaning, str) else None
 

@@ -12,7 +12,7 @@ from ipaddress import IPv4Address
 from typing import Any
 
 from newt_tunnel.egress.enforcers import TAKEN_OFF
-from newt_tunnel.egress.model import Rule
+from newt_tunnel.egress.rules import Rule
 from tests.attack.cluster import GRAFANA
 from tests.faults.cluster.flood import THE_NODE, Programs
 from tests.faults.cluster.scene import AGENT, NAMESPACE, PATIENCE, Scene

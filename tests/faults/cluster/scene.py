@@ -13,8 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from newt_tunnel.egress.model import Policy, Rule
 from newt_tunnel.egress.network_policy import INSTANCE_LABEL, deny_all, newt_policy
+from newt_tunnel.egress.rules import Policy, Rule
 from tests.attack.cluster import GITEA, INSTANCE, KNOCKER, POLICY, network_policy, running_pods
 from tests.faults.cluster import flood
 from tests.faults.flood import Flood

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 from newt_tunnel.docker_host.payload import Declaration
-from newt_tunnel.egress.limits import NETWORKS, RELOAD, Limit
-from newt_tunnel.egress.model import Rule
+from newt_tunnel.egress.limits import NETWORKS, RELOAD, HostLimit
+from newt_tunnel.egress.rules import Rule
 from tests.attack.attacks import JELLYFIN
 from tests.attack.machines import CONFIGURATION
 from tests.attack.siege import reloaded
@@ -76,7 +76,7 @@ class Fault:
 
     name: str
     happens: Callable[[Scene], Window | None]
-    limit: Limit | None = None
+    limit: HostLimit | None = None
     persistence: str = "none"
     rules: Sequence[str] = ("iptables", NFTABLES, DOCKER_USER)
     rebooted: bool = False

@@ -73,7 +73,11 @@ def test_a_name_without_a_dot_is_written_nowhere(folder: Folder) -> None:
         "immich_ml": {"image": "immich-ml"},
     }
     folder.write(yaml.safe_dump({"services": services}))
-    text = folder.adopted("--address", "nas")
+    assert folder.run("--address", "nas").stderr == (
+        "adopt: ADDRESS nas: is not an IPv4 address; write four numbers from 0 to 255, like "
+        "10.0.1.50\n"
+    )
+    text = folder.adopted()
     assert "pangolin" not in keys(text)
     assert "#   - pangolin.endpoint: https://pangolin: pangolin is not a full name" in text
     assert "host: <docker.address>" in uncommented(text).replace('"', "")

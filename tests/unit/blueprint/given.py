@@ -67,7 +67,7 @@ def exposed(document: object, **options: Any) -> list[str]:
 
 
 def faults(document: object, **options: Any) -> list[str]:
-    return [f"{one.where}: {one.remedy}" for one in found(document, **options).faults]
+    return [f"{one.key}: {one.remedy}" for one in found(document, **options).faults]
 
 
 def fault(document: object, **options: Any) -> str:
@@ -78,7 +78,7 @@ def fault(document: object, **options: Any) -> str:
 def notes(document: object, **options: Any) -> list[str]:
     answer = found(document, **options)
     assert not answer.faults, answer.faults
-    return [f"{one.where}: {one.text}" for one in answer.notes]
+    return [f"{one.key}: {one.remedy}" for one in answer.notes]
 
 
 def judged(

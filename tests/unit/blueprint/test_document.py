@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newt_tunnel.blueprint.document import MAX_CHARACTERS, parse
-from newt_tunnel.blueprint.faults import Unusable
 from newt_tunnel.blueprint.reading import read
+from newt_tunnel.blueprint.unusable import Unusable
 from tests.unit.blueprint.given import text_of
 from tests.unit.egress.strategies import bounded
 

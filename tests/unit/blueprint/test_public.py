@@ -92,7 +92,7 @@ def test_of_another_auth_daemon_only_the_ssh_server_is_exposed() -> None:
         assert exposed(document) == ["10.0.1.77 80/tcp"]
     (note,) = found(document).notes
     assert note.is_warning
-    assert "AD_KEY" in note.text
+    assert "AD_KEY" in note.remedy
 
 
 def test_newts_own_ssh_server_dials_nothing() -> None:
@@ -162,7 +162,7 @@ def test_a_resource_under_both_names_is_an_error() -> None:
 def test_an_unknown_section_is_said_and_not_named() -> None:
     (note,) = found({**public(), "public-resuorces": {}}).notes
     assert note.is_warning
-    assert "resuorces" not in note.text
+    assert "resuorces" not in note.remedy
     assert found({**public(), "sites": {}, "public-policies": {}}).notes == ()
 
 

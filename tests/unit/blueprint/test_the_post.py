@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from newt_tunnel.cluster.lookup import Lookup, look_up
-from newt_tunnel.egress import iptables, network_policy, nftables, proof, reach
+from newt_tunnel.cluster.lookup.look_up import Lookup, look_up
+from newt_tunnel.egress import iptables, network_policy, nftables, proof_plan, reach
 from newt_tunnel.egress.cage import Firewall, Hook
-from newt_tunnel.egress.model import Policy
+from newt_tunnel.egress.rules import Policy
 from newt_tunnel.settings.load import examine
 from newt_tunnel.settings.policy import cage, policy
 from newt_tunnel.settings.stack import KubernetesSettings, Settings
@@ -137,7 +137,7 @@ def test_the_rules_of_nftables_are_those_of_the_list_written_by_hand(
 
 
 def test_the_proof_tries_the_same(docker: tuple[Settings, Settings]) -> None:
-    derived, written = (proof.plan(policy(one), cage(one), ssh_port=22) for one in docker)
+    derived, written = (proof_plan.plan(policy(one), cage(one), ssh_port=22) for one in docker)
     assert derived == written
 
 

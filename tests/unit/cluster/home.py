@@ -7,9 +7,9 @@ from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from typing import Any
 
-from newt_tunnel.cluster.lookup import Lookup, look_up
-from newt_tunnel.cluster.name_resolution import Answers
-from newt_tunnel.cluster.snapshot import (
+from newt_tunnel.cluster.lookup.look_up import Lookup, look_up
+from newt_tunnel.cluster.reading.name_resolution import Answers
+from newt_tunnel.cluster.reading.snapshot import (
     ContainerPort,
     EndpointPort,
     Endpoints,

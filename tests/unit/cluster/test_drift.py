@@ -9,18 +9,19 @@ from typing import Any
 
 import pytest
 
-from newt_tunnel.cluster import OWNER, Level
-from newt_tunnel.cluster.difference import Made
-from newt_tunnel.cluster.drift import (
+from newt_tunnel.cluster import (
     GENERATION_ANNOTATION,
+    OWNER,
+    Expected,
+    Level,
     deny_as_there,
     deployed_digest,
     differences,
     generation,
     own_generation,
 )
-from newt_tunnel.cluster.installed import Deployment, Installed, Named, NewtPod, Revision
-from newt_tunnel.cluster.snapshot import Namespace, NetworkPolicy, Snapshot
+from newt_tunnel.cluster.reading.installed import Deployment, Installed, Named, NewtPod, Revision
+from newt_tunnel.cluster.reading.snapshot import Namespace, NetworkPolicy, Snapshot
 from newt_tunnel.egress.network_policy import (
     DIGEST_ANNOTATION,
     annotations_of,
@@ -42,7 +43,7 @@ G = "2026-12-01T04:00:00Z"
 found = looked_up(None, None).policy
 assert found is not None
 SPEC, ANNOTATIONS, DIGEST = newt_policy(found, "newt"), annotations_of(found, "newt"), digest(found)
-MADE = Made(
+EXPECTED = Expected(
     owner=OURS,
     namespace="newt-tunnel",
     control_namespace="newt-tunnel-control",
@@ -110,13 +111,15 @@ def installed(**changes: Any) -> Snapshot:
     return replace(DEPLOYED, installed=replace(INSTALLED, **changes))
 
 
-def said(snapshot: Snapshot, made: Made = MADE, deployed: str | None = DIGEST) -> list[str]:
-    return [str(one.finding) for one in differences(snapshot, made, deployed)]
+def said(
+    snapshot: Snapshot, expected: Expected = EXPECTED, deployed: str | None = DIGEST
+) -> list[str]:
+    return [str(one.finding) for one in differences(snapshot, expected, deployed)]
 
 
 def test_of_a_deployed_stack_nothing_is_said_and_it_has_no_generation() -> None:
     assert said(DEPLOYED) == []
-    assert generation(DEPLOYED, MADE, (), NOW) is None
+    assert generation(DEPLOYED, EXPECTED, (), NOW) is None
 
 
 def test_before_the_first_update_nothing_is_missing() -> None:
@@ -125,12 +128,12 @@ def test_before_the_first_update_nothing_is_missing() -> None:
 
 @pytest.mark.parametrize("name", [DENY, POLICY])
 def test_a_missing_policy_is_an_error_and_a_new_generation(name: str) -> None:
-    (one,) = differences(without(name), MADE, DIGEST)
+    (one,) = differences(without(name), EXPECTED, DIGEST)
     assert (one.kind, one.name, one.is_missing) == ("NetworkPolicy", name, True)
     assert one.finding.level is Level.DRIFT
     assert "`pulumi up` puts it back, proves the cage anew and starts newt anew" in one.text
     assert "may reach everything" not in one.text, "the other one still confines it"
-    assert generation(without(name), MADE, (one,), NOW) == G
+    assert generation(without(name), EXPECTED, (one,), NOW) == G
 
 
 def test_without_any_policy_newt_may_reach_everything_and_that_is_said() -> None:
@@ -170,7 +173,7 @@ def test_a_changed_policy_is_found_whatever_it_says_of_itself(forged: dict[str, 
     ],
 )
 def test_what_was_emptied_narrowed_or_widened_is_found(name: str, spec: dict[str, Any]) -> None:
-    (one,) = differences(with_policy(policy(name, spec)), MADE, DIGEST)
+    (one,) = differences(with_policy(policy(name, spec)), EXPECTED, DIGEST)
     assert (one.name, one.is_missing, one.is_repaired) == (name, False, True)
 
 
@@ -183,9 +186,9 @@ def test_a_policy_of_our_name_that_somebody_made_is_not_ours() -> None:
 def test_a_changed_stack_file_is_no_difference() -> None:
     changed = looked_up([], None).policy
     assert changed is not None
-    made = replace(MADE, policies={DENY: deny_all(), POLICY: newt_policy(changed, "newt")})
-    assert said(DEPLOYED, made) == []
-    (line,) = said(with_policy(policy(POLICY, OPEN, **ANNOTATIONS)), made)
+    expected = replace(EXPECTED, policies={DENY: deny_all(), POLICY: newt_policy(changed, "newt")})
+    assert said(DEPLOYED, expected) == []
+    (line,) = said(with_policy(policy(POLICY, OPEN, **ANNOTATIONS)), expected)
     assert "added: egress to everywhere all ports" in line, "both at once is one"
 
 
@@ -210,7 +213,7 @@ def test_a_namespace_that_lost_its_label_is_put_right(
 ) -> None:
     others = tuple(one for one in DEPLOYED.namespaces if one.name != name)
     there = replace(DEPLOYED, namespaces=(*others, namespace(name, **changes)))
-    (one,) = differences(there, MADE, DIGEST)
+    (one,) = differences(there, EXPECTED, DIGEST)
     assert text in one.text
     assert (one.is_missing, one.is_repaired) == (False, True)
 
@@ -223,7 +226,7 @@ def test_a_namespace_that_is_gone_needs_a_refresh_and_says_nothing_of_its_conten
             policies=(),
             installed=Installed(),
         ),
-        MADE,
+        EXPECTED,
         DIGEST,
     )
     assert "run `pulumi up --refresh`" in one.text
@@ -231,8 +234,8 @@ def test_a_namespace_that_is_gone_needs_a_refresh_and_says_nothing_of_its_conten
 
 
 def test_a_control_namespace_by_another_name_is_no_difference() -> None:
-    assert said(DEPLOYED, replace(MADE, control_namespace="renamed")) == []
-    assert said(DEPLOYED, replace(MADE, control_namespace=None)) == []
+    assert said(DEPLOYED, replace(EXPECTED, control_namespace="renamed")) == []
+    assert said(DEPLOYED, replace(EXPECTED, control_namespace=None)) == []
 
 
 @pytest.mark.parametrize(
@@ -257,7 +260,7 @@ def test_a_control_namespace_by_another_name_is_no_difference() -> None:
 def test_what_newt_needs_and_the_engine_does_not_miss_is_put_right(
     changes: dict[str, Any], kind: str, text: str
 ) -> None:
-    (one,) = differences(installed(**changes), MADE, DIGEST)
+    (one,) = differences(installed(**changes), EXPECTED, DIGEST)
     assert (one.kind, one.is_repaired) == (kind, True)
     assert text in one.text
 
@@ -279,10 +282,10 @@ def test_what_newt_needs_and_the_engine_does_not_miss_is_put_right(
 def test_what_another_generation_does_not_put_right_is_a_warning(
     changes: dict[str, Any], text: str
 ) -> None:
-    (one,) = differences(installed(**changes), MADE, DIGEST)
+    (one,) = differences(installed(**changes), EXPECTED, DIGEST)
     assert one.finding.level is Level.WARNING
     assert text in str(one.finding)
-    assert generation(DEPLOYED, MADE, (one,), NOW) is None
+    assert generation(DEPLOYED, EXPECTED, (one,), NOW) is None
 
 
 def test_what_may_not_be_listed_is_not_missing() -> None:
@@ -296,7 +299,7 @@ def test_a_claim_that_was_never_made_is_not_missing() -> None:
 def test_the_newest_generation_that_an_update_wrote_anywhere_is_kept() -> None:
     older, newer = "2026-11-01T00:00:00Z", "2026-11-02T00:00:00Z"
     snapshot = with_policy(policy(POLICY, SPEC, **{GENERATION_ANNOTATION: older}))
-    assert generation(snapshot, MADE, (), NOW) == older
+    assert generation(snapshot, EXPECTED, (), NOW) == older
     half = replace(
         snapshot,
         namespaces=(
@@ -305,13 +308,15 @@ def test_the_newest_generation_that_an_update_wrote_anywhere_is_kept() -> None:
             namespace("other", annotations={GENERATION_ANNOTATION: "2027-01-01T00:00:00Z"}),
         ),
     )
-    assert generation(half, MADE, (), NOW) == newer, "an interrupted update is gone through with"
+    assert generation(half, EXPECTED, (), NOW) == newer, (
+        "an interrupted update is gone through with"
+    )
 
 
 @pytest.mark.parametrize("forged", ["", "zzz", "2026-11-01T00:00:00Z\n", "x" * 300_000])
 def test_what_is_no_generation_is_none(forged: str) -> None:
     snapshot = with_policy(policy(POLICY, SPEC, **{GENERATION_ANNOTATION: forged}))
-    assert generation(snapshot, MADE, (), NOW) is None
+    assert generation(snapshot, EXPECTED, (), NOW) is None
 
 
 def test_newts_pods_say_what_was_deployed_when_the_state_does_not() -> None:
@@ -337,4 +342,4 @@ def test_a_deny_that_had_to_be_written_in_words_stays_so() -> None:
     assert deny_as_there(opened, DENY) == deny_all()
     there = with_policy(policy(DENY, deny_in_words()))
     assert deny_as_there(there, DENY) == deny_in_words()
-    assert said(there, replace(MADE, policies={DENY: deny_in_words(), POLICY: SPEC})) == []
+    assert said(there, replace(EXPECTED, policies={DENY: deny_in_words(), POLICY: SPEC})) == []

@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 
-from newt_tunnel.cluster.installed import Installed, Revision, deployment, named, pod, revision
+from newt_tunnel.cluster.reading.installed import (
+    Installed,
+    Revision,
+    deployment,
+    named,
+    pod,
+    revision,
+)
 
 NOT_READY = [{"type": "Ready", "status": "False"}]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from newt_tunnel.cluster.limits import LONGEST_ANNOTATIONS, policy_too_large
+from newt_tunnel.cluster.lookup.limits import LONGEST_ANNOTATIONS, policy_too_large
 
 
 def test_annotations_are_counted_as_the_api_server_counts_them() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from newt_tunnel.cluster import ClusterUnreachable, unresolved
-from newt_tunnel.cluster.snapshot import Snapshot
+from newt_tunnel.cluster.reading.snapshot import Snapshot
 from tests.unit.cluster.home import (
     COREDNS,
     HOME,
@@ -22,7 +22,7 @@ from tests.unit.cluster.home import (
     service,
     with_objects,
 )
-from tests.unit.cluster.test_blocks import DUAL
+from tests.unit.cluster.test_outside import DUAL
 from tests.unit.settings.example import cluster_settings
 
 

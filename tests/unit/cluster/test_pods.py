@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from newt_tunnel.cluster.lookup import Lookup
+from newt_tunnel.cluster.lookup.look_up import Lookup
 from tests.unit.cluster.home import (
     leads,
     looked_up,

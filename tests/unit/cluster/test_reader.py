@@ -16,9 +16,10 @@ from typing import Any
 import pytest
 import yaml
 
-from newt_tunnel.cluster import ClusterError, ClusterUnreachable, ClusterUnreadable, reader, survey
-from newt_tunnel.cluster.installed import Installed
-from newt_tunnel.cluster.snapshot import ContainerPort, EndpointPort, ServicePort
+from newt_tunnel.cluster import ClusterError, ClusterUnreachable, ClusterUnreadable, survey
+from newt_tunnel.cluster.reading import reader
+from newt_tunnel.cluster.reading.installed import Installed
+from newt_tunnel.cluster.reading.snapshot import ContainerPort, EndpointPort, ServicePort
 from newt_tunnel.settings.cluster_types import ServiceRef
 from newt_tunnel.settings.stack import KubernetesSettings
 from tests.unit.settings.example import ABSENT, cluster_settings

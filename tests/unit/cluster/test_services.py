@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from newt_tunnel.cluster.lookup import Lookup
-from newt_tunnel.cluster.snapshot import EndpointPort, Snapshot
+from newt_tunnel.cluster.lookup.look_up import Lookup
+from newt_tunnel.cluster.reading.snapshot import EndpointPort, Snapshot
 from tests.unit.cluster.home import (
     HOME,
     leads,

@@ -16,8 +16,8 @@ import pulumi
 
 from components.kubernetes_tunnel import KubernetesTunnel
 from newt_tunnel import cluster as looking
-from newt_tunnel.cluster import name_resolution, reader
-from newt_tunnel.cluster.snapshot import Snapshot
+from newt_tunnel.cluster.reading import name_resolution, reader
+from newt_tunnel.cluster.reading.snapshot import Snapshot
 from newt_tunnel.settings.stack import KubernetesSettings
 from tests.unit.cluster.home import HOME
 from tests.unit.components.nas import PROJECT, Given, table

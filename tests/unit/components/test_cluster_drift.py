@@ -10,8 +10,8 @@ import pulumi
 import pytest
 
 from newt_tunnel.cluster import GENERATION_ANNOTATION, OWNER
-from newt_tunnel.cluster.installed import Deployment, Installed, Named, NewtPod, Revision
-from newt_tunnel.cluster.snapshot import Namespace, NetworkPolicy, Snapshot
+from newt_tunnel.cluster.reading.installed import Deployment, Installed, Named, NewtPod, Revision
+from newt_tunnel.cluster.reading.snapshot import Namespace, NetworkPolicy, Snapshot
 from newt_tunnel.egress.network_policy import DIGEST_ANNOTATION, deny_in_words
 from tests.unit.components.k3s_home import (
     CLAIM,

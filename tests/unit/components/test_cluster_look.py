@@ -12,7 +12,7 @@ import pytest
 
 from newt_tunnel.cluster import OWNER as OWNER_ANNOTATION
 from newt_tunnel.cluster import ClusterError
-from newt_tunnel.cluster.snapshot import Namespace, NetworkPolicy, Snapshot
+from newt_tunnel.cluster.reading.snapshot import Namespace, NetworkPolicy, Snapshot
 from tests.unit.cluster.home import HOME
 from tests.unit.components.k3s_home import (
     CONTROL_NAMESPACE,

@@ -7,7 +7,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.newt_release import POD_LABELS
+from components.chart_values import POD_LABELS
 from newt_tunnel.cluster import ClusterError
 from newt_tunnel.egress.enforcers import EXEMPTIBLE, EXEMPTION
 from tests.unit.cluster.home import PLAN

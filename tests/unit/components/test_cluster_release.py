@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from newt_tunnel.cluster.pod_programs import GATE
+from newt_tunnel.cluster.pod import GATE
 from tests.unit.components.k3s_home import (
     CLAIM,
     CREDENTIALS,
@@ -149,7 +149,7 @@ def test_another_canary_can_be_named() -> None:
 # --- what it is made of ----------------------------------------------------------------------
 
 
-def test_the_release_and_the_instance_are_called_what_selectors_and_readme_call_them(
+def test_the_release_and_the_instance_are_called_what_selectors_and_documents_call_them(
     k3s_home: Recording,
 ) -> None:
     assert k3s_home.named(RELEASE).inputs["name"] == "newt"

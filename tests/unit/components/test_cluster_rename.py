@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from components import cluster_look, kubernetes_tunnel, newt_release
+from components import chart_values, cluster_look, kubernetes_tunnel
 from tests.unit.components.k3s_home import DENY, NAMESPACE, POLICY, deploy, in_cluster
 from tests.unit.components.recording import Recording, Resource
 
@@ -46,7 +46,7 @@ def test_another_name_in_pulumi_is_the_same_policy_in_the_cluster(k3s_home: Reco
 def test_another_instance_is_selected_by_the_same_policy(
     k3s_home: Recording, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (cluster_look, kubernetes_tunnel, newt_release):
+    for module in (chart_values, cluster_look, kubernetes_tunnel):
         monkeypatch.setattr(module, "INSTANCE", "renamed")
     renamed = deploy()
     assert places(renamed) == places(k3s_home)

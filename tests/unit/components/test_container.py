@@ -113,7 +113,9 @@ def test_no_setting_gives_newt_the_docker_socket_or_privileges(changes: dict[str
 # --- what it is made of ----------------------------------------------------------------------
 
 
-def test_the_container_is_called_what_the_firewall_and_the_readme_call_it(nas: Recording) -> None:
+def test_the_container_is_called_what_the_firewall_and_the_documents_call_it(
+    nas: Recording,
+) -> None:
     assert nas.named(CONTAINER).inputs["name"] == "newt-tunnel"
 
 

@@ -1,13 +1,15 @@
 """The documents, and the parts of them that are written by a program.
 
-`python -m tests.unit.docs.documents` writes those parts anew (`make docs`): the README's table of
-options, the lists of what `docker.hook: docker-user` and each enforcer of NetworkPolicies cannot
-stop, and what the cage costs. Each stands between a BEGIN and an END comment. All other text is
-people's. The picture of the costs is a file of its own.
+`python -m tests.unit.docs.documents` rewrites those parts (`make docs`): the table of options, the
+lists of what `docker.hook: docker-user` and each enforcer of NetworkPolicies cannot stop, the
+examples of a check and a review, and what the cage costs. Each is between a BEGIN and an END
+comment; all other text is written by people. The picture of the costs is a file of its own.
 """
 
 from __future__ import annotations
 
+import contextlib
+import io
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -15,11 +17,15 @@ from pathlib import Path
 from newt_tunnel.egress import enforcers
 from newt_tunnel.egress import limits as host_limits
 from newt_tunnel.settings.table import BOTH, NO_DEFAULT, REQUIRED, rows_by_platform
+from newt_tunnel.tools.check import command as check
 from tests.bench import figures, page, picture
 from tests.unit.review.example import example
 
 REPOSITORY = Path(__file__).parents[3]
 README = REPOSITORY / "README.md"
+CONFIGURATION = REPOSITORY / "docs" / "configuration.md"
+KUBERNETES = REPOSITORY / "docs" / "kubernetes.md"
+TROUBLESHOOTING = REPOSITORY / "docs" / "troubleshooting.md"
 THREAT_MODEL = REPOSITORY / "docs" / "threat-model.md"
 EVIDENCE = REPOSITORY / "docs" / "evidence.md"
 REVIEW = REPOSITORY / "docs" / "review.md"
@@ -59,6 +65,15 @@ def enforcer_limits() -> str:
     return "\n".join(lines)
 
 
+def checked() -> str:
+    """What `check` prints for the example of a Docker host."""
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        check.main(["nas"], REPOSITORY)
+    command = "$ .venv/bin/python -m newt_tunnel check nas"
+    return f"```console\n{command}\n{printed.getvalue()}```"
+
+
 def cost() -> str:
     """What the cage costs, as the committed run of `make bench` measured it."""
     return page.document(figures.load(BENCH))
@@ -68,10 +83,11 @@ def cost_picture() -> str:
     return picture.draw(figures.load(BENCH))
 
 
-#: Name of a written part, where it stands, and what belongs there.
+#: Name of a written part, its document, and what belongs there.
 PARTS: tuple[tuple[str, Path, Callable[[], str]], ...] = (
-    ("options", README, options),
-    ("enforcers", README, enforcer_limits),
+    ("options", CONFIGURATION, options),
+    ("check", CONFIGURATION, checked),
+    ("enforcers", KUBERNETES, enforcer_limits),
     ("limits", THREAT_MODEL, limits),
     ("review", REVIEW, example),
     ("cost", EVIDENCE, cost),

@@ -1,4 +1,4 @@
-"""What the documents say exists: files, links, commands, keys, tests; and their written parts."""
+"""What the documents name exists: files, links, commands, keys, tests; and their written parts."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from newt_tunnel.docker_host.programs import EGRESS
 from newt_tunnel.settings.kubernetes import Kubernetes
 from newt_tunnel.settings.table import rows_by_platform
 from tests.unit.docs.documents import (
+    CONFIGURATION,
     COST,
     DOCUMENTS,
+    KUBERNETES,
     PARTS,
     README,
     REPOSITORY,
@@ -36,6 +38,7 @@ _FILE = re.compile(r"[\w.-]+(/[\w.-]+)*/?")
 _OWN_SUFFIX = re.compile(r".*\.(py|md|svg|toml|yaml|sh|go)")
 _TEST = re.compile(r"\btest_[a-z0-9_]+\b")
 _SECTIONS = re.compile(r"(?:docker|egress|kubernetes|newt|pangolin)\.[a-z][A-Za-z.]*")
+README_LINES = 250
 #: These look like keys of the stack file and are something else.
 _NO_KEYS = {"docker.service", "newt.instance"}
 
@@ -73,7 +76,7 @@ def test_the_picture_of_the_costs_shows_what_was_measured() -> None:
 
 
 def test_the_table_has_a_row_for_every_option_and_no_other() -> None:
-    table = README.read_text().partition("BEGIN options")[2].partition("END options")[0]
+    table = CONFIGURATION.read_text().partition("BEGIN options")[2].partition("END options")[0]
     shown = re.findall(r"^\| `([^`]+)` \| `?(\w+)`? \|", table, re.MULTILINE)
     assert shown == [(row.key, platform) for platform, row in rows_by_platform()]
 
@@ -147,10 +150,23 @@ def test_the_lines_of_a_stack_file_that_the_readme_shows_are_those_of_an_example
         assert any(lines <= example for example in examples), f"of no example alone:\n{block}"
 
 
-def test_what_the_readme_tells_to_look_at_in_the_cluster_is_what_the_program_makes() -> None:
-    text = README.read_text()
+@pytest.mark.parametrize("document", [README, KUBERNETES], ids=lambda path: path.name)
+def test_what_the_documents_name_in_the_cluster_is_what_the_program_creates(document: Path) -> None:
+    text = document.read_text()
     for name in (POLICY, DENY, Kubernetes().control_namespace):
         assert f"`{name}`" in text
+
+
+def test_the_readme_is_read_in_ten_minutes() -> None:
+    lines = len(README.read_text().splitlines())
+    assert lines <= README_LINES, "move what not every reader needs to a page in docs/"
+
+
+def test_each_page_says_in_its_first_sentence_for_whom_it_is() -> None:
+    for page in DOCUMENTS:
+        if page.parent.name == "docs":
+            first = page.read_text().splitlines()[2]
+            assert first.startswith("For people who "), f"{page.name}: {first}"
 
 
 @DOCUMENT

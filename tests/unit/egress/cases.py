@@ -18,11 +18,10 @@ from newt_tunnel.egress.model import (
     PANGOLIN_RULE,
     Destination,
     HostName,
-    Policy,
     PortRange,
     Protocol,
-    Rule,
 )
+from newt_tunnel.egress.rules import Policy, Rule
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 

@@ -16,13 +16,12 @@ from newt_tunnel.egress.model import (
     PANGOLIN_RULE,
     Destination,
     Pods,
-    Policy,
     PortName,
     PortRange,
     Protocol,
-    Rule,
     WideBlock,
 )
+from newt_tunnel.egress.rules import Policy, Rule
 
 GOLDEN = Path(__file__).parents[2] / "golden-kubernetes"
 

@@ -15,7 +15,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from newt_tunnel.egress.decide_packet import Direction, Packet, Tracking
-from newt_tunnel.egress.model import Destination, HostName, Policy, Protocol, Rule
+from newt_tunnel.egress.model import Destination, HostName, Protocol
+from newt_tunnel.egress.rules import Policy, Rule
 from tests.unit.egress.cases import CAGE, rule
 
 T = TypeVar("T")

@@ -11,8 +11,9 @@ from newt_tunnel.egress import enforcers
 from newt_tunnel.egress.cluster_proof import Contact, Dialled, plan
 from newt_tunnel.egress.decide_connection import Answer, Connection, decide
 from newt_tunnel.egress.enforcers import LIMITS
-from newt_tunnel.egress.model import CLUSTER_CANARIES, Policy, Protocol
-from newt_tunnel.egress.proof import Verdict, parse, summary
+from newt_tunnel.egress.model import CLUSTER_CANARIES, Protocol
+from newt_tunnel.egress.proof_table import ProbeVerdict, parse, summary
+from newt_tunnel.egress.rules import Policy
 from tests.unit.egress.cluster_cases import golden, policy
 
 API = Contact(IPv4Address("10.43.0.1"), 443)
@@ -120,7 +121,7 @@ def test_udp_that_was_sent_is_neither_proved_nor_wrong() -> None:
         "pangolin   203.0.113.10   51820/udp  reach     sent, not provable  no answer in 2 s\n"
     )
     (row,) = parse(table)
-    assert row.verdict is Verdict.SENT
+    assert row.verdict is ProbeVerdict.SENT
     assert summary((row,)) == "1 as expected, 0 wrong"
 
 

@@ -6,7 +6,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from newt_tunnel.egress.decide_connection import Answer, Connection, Peer, Pod
+from newt_tunnel.egress.decide_connection import Answer, Connection, Peer, PeerPod
 from newt_tunnel.egress.enforcers import with_cilium
 from tests.unit.egress.cluster_cases import policy
 
@@ -19,8 +19,8 @@ POLICY = policy(
     """
 )
 GITEA, WIKI = (
-    Pod(namespace="gitea", labels=(("app", "gitea"),)),
-    Pod(namespace="wiki", labels=(("pod-template-hash", "68b9"),)),
+    PeerPod(namespace="gitea", labels=(("app", "gitea"),)),
+    PeerPod(namespace="wiki", labels=(("pod-template-hash", "68b9"),)),
 )
 
 
@@ -38,7 +38,7 @@ GITEA, WIKI = (
     ],
 )
 def test_cilium_drops_what_the_api_leaves_open(
-    address: str, protocol: str, port: int | None, peer: Pod | Peer | None, answer: Answer
+    address: str, protocol: str, port: int | None, peer: PeerPod | Peer | None, answer: Answer
 ) -> None:
     connection = Connection(
         destination=ip_address(address), protocol=protocol, port=port, peer=peer

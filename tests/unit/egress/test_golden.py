@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from newt_tunnel.egress import iptables, nftables, proof
+from newt_tunnel.egress import iptables, nftables, proof_plan
 from newt_tunnel.egress.cage import Firewall, Hook
 from newt_tunnel.egress.iptables import Jump, Ruleset
-from newt_tunnel.egress.model import Policy
+from newt_tunnel.egress.rules import Policy
 from tests.unit.egress.cases import CAGE, GOLDEN, declaration, golden
 
 CASES = sorted(file.parent.name for file in GOLDEN.glob("*/policy.txt"))
@@ -63,7 +63,7 @@ def rendered(policy: Policy) -> dict[str, str]:
         "docker-user.rules4": iptables.render(policy, DOCKER_USER).rules4,
         "nftables.nft": nftables.render(policy, replace(CAGE, firewall=Firewall.NFTABLES)),
         "declaration": _declaration(policy)[1],
-        "proof.plan": proof.render(proof.plan(policy, CAGE)),
+        "proof.plan": proof_plan.render(proof_plan.plan(policy, CAGE)),
     }
 
 

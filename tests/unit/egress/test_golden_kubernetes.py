@@ -10,8 +10,8 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from newt_tunnel.egress.model import Policy
 from newt_tunnel.egress.network_policy import annotations_of, deny_all, digest, newt_policy
+from newt_tunnel.egress.rules import Policy
 from tests.unit.egress.cluster_cases import GOLDEN, golden
 from tests.unit.egress.test_golden import EVERY_POLICY, check
 

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 
 from newt_tunnel.egress.decide_packet import Direction, Packet, decide
-from newt_tunnel.egress.model import Policy, PolicyError, PortRange, Protocol, Rule
+from newt_tunnel.egress.model import PolicyError, PortRange, Protocol
+from newt_tunnel.egress.rules import Policy, Rule
 from tests.unit.egress.cases import CAGE, golden, policy, rule
 from tests.unit.egress.strategies import blocks, bounded, policy_of, rules
 

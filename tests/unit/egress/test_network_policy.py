@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newt_tunnel.egress.decide_connection import Answer, Connection, Peer, Pod, decide
-from newt_tunnel.egress.model import Address, HostName, PolicyError, Rule
+from newt_tunnel.egress.decide_connection import Answer, Connection, Peer, PeerPod, decide
+from newt_tunnel.egress.model import Address, HostName, PolicyError
 from newt_tunnel.egress.network_policy import (
     DIGEST_ANNOTATION,
     RENDERED_ANNOTATION,
@@ -21,19 +21,20 @@ from newt_tunnel.egress.network_policy import (
     digest,
     newt_policy,
 )
+from newt_tunnel.egress.rules import Rule
 from tests.unit.egress.cluster_cases import golden, policy, rule
 from tests.unit.egress.strategies import bounded, briefly, mostly, policy_of
 
 POST = golden("k3s-home")
 PODS = (
-    Pod(namespace="shop", labels=(("app", "web"),), port_names={("http", "tcp"): 8080}),
-    Pod(
+    PeerPod(namespace="shop", labels=(("app", "web"),), port_names={("http", "tcp"): 8080}),
+    PeerPod(
         namespace="shop",
         labels=(("app", "web"), ("tier", "front")),
         port_names={("http", "tcp"): 80, ("http", "udp"): 8080},
     ),
-    Pod(namespace="shop", labels=(("app", "db"),)),
-    Pod(namespace="other", labels=(("app", "web"),), port_names={("http", "tcp"): 8080}),
+    PeerPod(namespace="shop", labels=(("app", "db"),)),
+    PeerPod(namespace="other", labels=(("app", "web"),), port_names={("http", "tcp"): 8080}),
 )
 _PODS = ("shop/app=web", "shop/app=web,tier=front", "shop/*", "other/app=web", "shop/app=db")
 _BLOCKS = (
@@ -198,7 +199,7 @@ ANY = Connection(destination=ip_address("10.0.1.7"), protocol="tcp", port=80)
 def answer(
     text: str,
     address: str,
-    peer: Pod | Peer | None = None,
+    peer: PeerPod | Peer | None = None,
     protocol: str = "tcp",
     port: int | None = 80,
 ) -> Answer:
@@ -276,7 +277,7 @@ def interpreted(spec: Mapping[str, Any], connection: Connection) -> Answer:
             if _selects(peer, connection.peer):
                 return Answer.ALLOWED
             if _contains(peer.get("ipBlock"), connection.destination):
-                if not isinstance(connection.peer, Pod):
+                if not isinstance(connection.peer, PeerPod):
                     return Answer.ALLOWED
                 by_address = True
     exempt = connection.peer is Peer.OWN_NODE or connection.protocol not in ("tcp", "udp", "sctp")
@@ -297,14 +298,14 @@ def _port_matches(ports: list[dict[str, Any]] | None, connection: Connection) ->
 def _ends(port: Mapping[str, Any], connection: Connection) -> Iterator[tuple[int, int]]:
     if isinstance(port["port"], int):
         yield port["port"], port.get("endPort", port["port"])
-    elif isinstance(connection.peer, Pod):
+    elif isinstance(connection.peer, PeerPod):
         number = connection.peer.port_names.get((port["port"], connection.protocol))
         if number is not None:
             yield number, number
 
 
-def _selects(peer: Mapping[str, Any], other: Pod | Peer | None) -> bool:
-    if "namespaceSelector" not in peer or not isinstance(other, Pod):
+def _selects(peer: Mapping[str, Any], other: PeerPod | Peer | None) -> bool:
+    if "namespaceSelector" not in peer or not isinstance(other, PeerPod):
         return False
     namespace = peer["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"]
     wanted = peer.get("podSelector", {}).get("matchLabels", {})

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 
 from newt_tunnel.egress.decide_packet import Direction, Packet, decide
-from newt_tunnel.egress.model import Policy
-from newt_tunnel.egress.proof import Probe, plan, render
+from newt_tunnel.egress.proof_plan import Probe, plan, render
+from newt_tunnel.egress.rules import Policy
 from newt_tunnel.egress.samples import KNOWN_SERVICES
 from tests.unit.egress.cases import CAGE, golden, policy
 from tests.unit.egress.strategies import RESOLUTION, briefly, policies

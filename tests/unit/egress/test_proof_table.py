@@ -7,16 +7,8 @@ import subprocess
 
 import pytest
 
-from newt_tunnel.egress.proof import (
-    Probe,
-    Result,
-    Verdict,
-    measurement,
-    parse,
-    plan,
-    render,
-    summary,
-)
+from newt_tunnel.egress.proof_plan import Probe, plan, render
+from newt_tunnel.egress.proof_table import ProbeVerdict, Result, measurement, parse, summary
 from tests.unit.egress.cases import CAGE, golden
 from tests.unit.host.program import NEWT_PROOF, shell_function
 
@@ -37,7 +29,9 @@ def printed(shell: str, stdin: str = "") -> str:
     ).stdout
 
 
-def result(verdict: Verdict, expected: str = "reach", evidence: str = "newt: connected") -> Result:
+def result(
+    verdict: ProbeVerdict, expected: str = "reach", evidence: str = "newt: connected"
+) -> Result:
     return Result(
         name="gitea",
         destination="10.0.1.50",
@@ -67,8 +61,8 @@ def probe_of(result: Result) -> Probe:
     )
 
 
-@pytest.mark.parametrize("verdict", Verdict)
-def test_every_verdict_is_read_back(verdict: Verdict) -> None:
+@pytest.mark.parametrize("verdict", ProbeVerdict)
+def test_every_verdict_is_read_back(verdict: ProbeVerdict) -> None:
     table = printed(f"row gitea 10.0.1.50 3000/tcp reach '{verdict.value}' 'newt: connected'")
     assert parse(table) == (result(verdict),)
 
@@ -78,7 +72,9 @@ def test_newt_proof_prints_no_verdict_that_is_unknown_here() -> None:
     in_rows = re.findall(r'"\$_expected" "([a-z ]+)"', NEWT_PROOF)
     printed_words = {*assigned, *in_rows}
     assert {"reached", "OPEN", "not probed"} <= printed_words, "the search finds them no more"
-    assert printed_words <= {verdict.value for verdict in Verdict}, "reading it back would fail"
+    assert printed_words <= {verdict.value for verdict in ProbeVerdict}, (
+        "reading it back would fail"
+    )
 
 
 def test_evidence_may_say_anything() -> None:
@@ -96,7 +92,7 @@ def test_long_cells_push_the_others_aside_and_are_read_all_the_same() -> None:
 def test_text_around_the_table_is_for_people() -> None:
     row = "row gitea 10.0.1.50 3000/tcp block OPEN 'newt: connected'"
     table = f"resolved gitea.lan -> 10.0.1.50\n\n{printed(row)}warning: gitea: nobody answers\n"
-    assert parse(table) == (result(Verdict.OPEN, "block"),)
+    assert parse(table) == (result(ProbeVerdict.OPEN, "block"),)
     assert parse("the proof is off: nothing was tried\n") == ()
     assert parse("") == ()
 
@@ -122,28 +118,28 @@ def test_a_row_with_an_unknown_verdict_is_an_error() -> None:
 @pytest.mark.parametrize(
     ("verdict", "expected", "as_expected"),
     [
-        (Verdict.REACHED, "reach", True),
-        (Verdict.COUNTED, "reach", True),
-        (Verdict.BLOCKED, "block", True),
-        (Verdict.NOT_PROVED, "block", True),
-        (Verdict.NOT_PROVED, "reach", True),
-        (Verdict.NOT_PROBED, "reach", True),
-        (Verdict.OPEN, "block", False),
-        (Verdict.BLOCKED, "reach", False),
+        (ProbeVerdict.REACHED, "reach", True),
+        (ProbeVerdict.COUNTED, "reach", True),
+        (ProbeVerdict.BLOCKED, "block", True),
+        (ProbeVerdict.NOT_PROVED, "block", True),
+        (ProbeVerdict.NOT_PROVED, "reach", True),
+        (ProbeVerdict.NOT_PROBED, "reach", True),
+        (ProbeVerdict.OPEN, "block", False),
+        (ProbeVerdict.BLOCKED, "reach", False),
     ],
 )
 def test_a_leak_and_a_cut_off_target_are_not_as_expected(
-    verdict: Verdict, expected: str, as_expected: bool
+    verdict: ProbeVerdict, expected: str, as_expected: bool
 ) -> None:
     assert result(verdict, expected).as_expected is as_expected
 
 
 def test_the_summary_counts_what_is_wrong() -> None:
     results = (
-        result(Verdict.REACHED),
-        result(Verdict.BLOCKED, "block"),
-        result(Verdict.OPEN, "block"),
-        result(Verdict.BLOCKED),
+        result(ProbeVerdict.REACHED),
+        result(ProbeVerdict.BLOCKED, "block"),
+        result(ProbeVerdict.OPEN, "block"),
+        result(ProbeVerdict.BLOCKED),
     )
     assert summary(results) == "2 as expected, 2 wrong"
     assert summary(results[:2]) == "2 as expected, 0 wrong"
@@ -151,7 +147,7 @@ def test_the_summary_counts_what_is_wrong() -> None:
 
 
 def test_a_row_is_plain_text_for_a_stack_output() -> None:
-    assert result(Verdict.NOT_PROVED, "block", "newt: silent, host: silent").as_row() == {
+    assert result(ProbeVerdict.NOT_PROVED, "block", "newt: silent, host: silent").as_row() == {
         "name": "gitea",
         "destination": "10.0.1.50",
         "port": "3000/tcp",

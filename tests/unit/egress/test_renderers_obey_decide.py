@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from newt_tunnel.egress import iptables, nftables
 from newt_tunnel.egress.cage import Cage, Firewall, Hook
 from newt_tunnel.egress.decide_packet import Direction, Packet, Tracking, decide
-from newt_tunnel.egress.model import Policy
 from newt_tunnel.egress.placeholders import expand
+from newt_tunnel.egress.rules import Policy
 from tests.unit.egress import iptables_machine, nft_machine
 from tests.unit.egress.cases import CAGE
 from tests.unit.egress.strategies import (

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newt_tunnel.egress import iptables, nftables, proof, reach
+from newt_tunnel.egress import iptables, nftables, proof_plan, reach
 from newt_tunnel.egress.cage import Firewall, Hook
-from newt_tunnel.egress.model import Policy, Rule
+from newt_tunnel.egress.rules import Policy, Rule
 from tests.unit.egress.cases import CAGE, declaration, golden, policy
 from tests.unit.egress.strategies import briefly, policies, rules
 
@@ -51,7 +51,7 @@ def test_the_order_of_entries_changes_nothing(policy: Policy, data: st.DataObjec
     assert texts(policy) == texts(other), "the same rules would show up as a change"
     assert declaration(policy).script == declaration(other).script
     assert reach.report(policy) == reach.report(other)
-    assert proof.plan(policy, CAGE) == proof.plan(other, CAGE)
+    assert proof_plan.plan(policy, CAGE) == proof_plan.plan(other, CAGE)
 
 
 @pytest.mark.parametrize("case", ["names", "ports", "pangolin-all"])

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from tests.deployment import PROGRAM
+from newt_tunnel.stackfile.repository import PROGRAM
 from tests.unit.forge.checkout import ROOT, Checkout
 from tests.unit.forge.dummy import DummyForge
 

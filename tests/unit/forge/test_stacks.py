@@ -6,9 +6,9 @@ import re
 
 import pytest
 
+from newt_tunnel.stackfile.repository import BESIDE_PROGRAM, NOT_PROGRAM, PROGRAM
 from newt_tunnel.tools.forge.errors import ForgeError
-from newt_tunnel.tools.forge.stacks import BESIDE, Changed, all_stacks, changed
-from tests.deployment import PROGRAM
+from newt_tunnel.tools.forge.stacks import Changed, all_stacks, changed
 from tests.unit.forge.checkout import PROJECT, Checkout
 
 BOTH = ("k3s-home", "nas")
@@ -151,5 +151,14 @@ def test_a_folder_that_is_a_link_is_an_error(checkout: Checkout) -> None:
         touched(checkout)
 
 
-def test_nothing_that_the_program_is_made_of_counts_as_beside_it() -> None:
-    assert not BESIDE & set(PROGRAM)
+@pytest.mark.parametrize("name", [*PROGRAM, *BESIDE_PROGRAM, "of-a-fork"])
+def test_all_that_the_program_is_made_of_touches_every_stack(checkout: Checkout, name: str) -> None:
+    path = name if "." in name else f"{name}/new-file"
+    text = (checkout.folder / path).read_text() if (checkout.folder / path).exists() else ""
+    assert touched(checkout, **{path: f"{text}# another line\n"}).stacks == BOTH
+
+
+@pytest.mark.parametrize("name", NOT_PROGRAM)
+def test_what_no_stack_is_made_of_touches_none(checkout: Checkout, name: str) -> None:
+    path = name if (checkout.folder / name).is_file() else f"{name}/new-file"
+    assert touched(checkout, **{path: "another"}).stacks == ()

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from newt_tunnel.egress.model import HostName, Policy, PortRange, Protocol, Rule
+from newt_tunnel.egress.model import HostName, PortRange, Protocol
+from newt_tunnel.egress.rules import Policy, Rule
 from tests.unit.egress.cases import declaration, rule
 from tests.unit.host.program import NEWT_EGRESS, shell_function
 

@@ -11,16 +11,37 @@ import pytest
 REPOSITORY = Path(__file__).parents[3]
 #: Each part, and the parts that it may import. `tools` is a part per command.
 MAY_IMPORT: dict[str, set[str]] = {
+    "newt_tunnel.findings": set(),
     "newt_tunnel.egress": set(),
-    "newt_tunnel.blueprint": {"egress"},
-    "newt_tunnel.settings": {"egress", "blueprint"},
+    "newt_tunnel.blueprint": {"findings", "egress"},
+    "newt_tunnel.settings": {"findings", "egress", "blueprint"},
     "newt_tunnel.docker_host": {"egress"},
-    "newt_tunnel.cluster": {"egress", "settings"},
-    "newt_tunnel.stackfile": {"egress", "blueprint", "settings"},
-    "newt_tunnel.tools": {"egress", "blueprint", "settings", "stackfile", "docker_host"},
-    "components": {"egress", "settings", "docker_host", "cluster"},
+    "newt_tunnel.cluster": {"findings", "egress", "settings"},
+    "newt_tunnel.stackfile": {"findings", "egress", "blueprint", "settings"},
+    "newt_tunnel.tools": {
+        "findings",
+        "egress",
+        "blueprint",
+        "settings",
+        "stackfile",
+        "docker_host",
+    },
+    "components": {"findings", "egress", "settings", "docker_host", "cluster"},
     "policies": {"egress", "settings", "cluster"},
 }
+#: The rooms of `newt_tunnel.cluster`, and the rooms that each may import.
+CLUSTER_ROOMS: dict[str, set[str]] = {
+    "pod": set(),
+    "reading": set(),
+    "lookup": {"reading"},
+    "state": {"reading"},
+}
+
+
+def files_of(part: str) -> list[Path]:
+    """Of a folder, or of a part that is one module."""
+    folder = REPOSITORY / part.replace(".", "/")
+    return sorted(folder.rglob("*.py")) or [folder.with_suffix(".py")]
 
 
 def imports(file: Path) -> Iterator[str]:
@@ -37,7 +58,7 @@ def part_of(module: str) -> str | None:
 
 def crossings(part: str) -> Iterator[tuple[str, str]]:
     """Imports of `part` that lead into another part: file and module."""
-    for file in sorted((REPOSITORY / part.replace(".", "/")).rglob("*.py")):
+    for file in files_of(part):
         for module in imports(file):
             target = part_of(module)
             if target not in (None, part):
@@ -62,6 +83,24 @@ def test_every_part_of_the_product_has_its_place_in_the_order() -> None:
     assert folders <= MAY_IMPORT.keys()
 
 
+@pytest.mark.parametrize("room", CLUSTER_ROOMS)
+def test_a_room_of_the_cluster_imports_only_what_is_left_of_it(room: str) -> None:
+    cluster = REPOSITORY / "newt_tunnel" / "cluster"
+    allowed = {room, "findings", "text", *CLUSTER_ROOMS[room]}
+    wrong = [
+        f"{file.relative_to(REPOSITORY)}: {module}"
+        for file in sorted((cluster / room).rglob("*.py"))
+        for module in imports(file)
+        if f"{module}.".startswith("newt_tunnel.cluster.") and module.split(".")[2] not in allowed
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_every_room_of_the_cluster_has_its_place_in_the_order() -> None:
+    cluster = REPOSITORY / "newt_tunnel" / "cluster"
+    assert {path.parent.name for path in cluster.glob("*/__init__.py")} == CLUSTER_ROOMS.keys()
+
+
 def test_the_order_has_no_cycle() -> None:
     order = list(MAY_IMPORT)
     for part, targets in MAY_IMPORT.items():
@@ -69,8 +108,9 @@ def test_the_order_has_no_cycle() -> None:
 
 
 def test_only_the_settings_and_components_import_pulumi() -> None:
-    for part in ("egress", "blueprint", "docker_host", "cluster", "stackfile", "tools"):
-        for file in (REPOSITORY / "newt_tunnel" / part).rglob("*.py"):
+    parts = ("findings", "egress", "blueprint", "docker_host", "cluster", "stackfile", "tools")
+    for part in parts:
+        for file in files_of(f"newt_tunnel.{part}"):
             found = [name for name in imports(file) if name.partition(".")[0].startswith("pulumi")]
             assert not found, f"{file.relative_to(REPOSITORY)}: {found}"
 

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from newt_tunnel.cluster.pod_programs import PROBE
+from newt_tunnel.cluster.pod import PROBE
 from newt_tunnel.egress.enforcers import EXEMPTIBLE, EXEMPTION
 from newt_tunnel.egress.model import CLUSTER_CANARIES
-from newt_tunnel.egress.proof import Probe, Result, Verdict, measurement, parse
+from newt_tunnel.egress.proof_plan import Probe
+from newt_tunnel.egress.proof_table import ProbeVerdict, Result, measurement, parse
 
 #: What Kubernetes keeps of a failed pod's log, in bytes, and Pulumi shows to the user.
 KEPT = 2048
@@ -31,7 +32,7 @@ class Said:
     log: str
 
     @property
-    def verdicts(self) -> dict[str, Verdict]:
+    def verdicts(self) -> dict[str, ProbeVerdict]:
         return {row.name: row.verdict for row in self.rows}
 
     @property
@@ -116,16 +117,16 @@ def test_a_cage_that_is_shut_is_a_table_and_success(network: Path) -> None:
     said = probe(network, GITEA, GRAFANA, KUBELET, opened=[("10.43.0.50", 3000)])
     assert said.status == 0
     assert said.verdicts == {
-        "gitea": Verdict.REACHED,
-        "grafana": Verdict.NOT_PROVED,
-        "node-kubelet": Verdict.NOT_PROVED,
+        "gitea": ProbeVerdict.REACHED,
+        "grafana": ProbeVerdict.NOT_PROVED,
+        "node-kubelet": ProbeVerdict.NOT_PROVED,
     }
     assert NODE in said.log, "the placeholder is the node that the pod runs on"
 
 
 def test_every_column_is_as_wide_as_the_longest_verdict(network: Path) -> None:
     said = probe(network, GITEA, allow("pangolin", "203.0.113.10", 51820, "udp"), GRAFANA)
-    assert said.verdicts["pangolin"] is Verdict.SENT
+    assert said.verdicts["pangolin"] is ProbeVerdict.SENT
     evidence = {line.rindex("  ") for line in said.log.splitlines()[1:]}
     assert len(evidence) == 1, "or the table is ragged"
 
@@ -157,7 +158,7 @@ def test_a_canary_that_the_control_does_not_reach_is_refused_with_the_remedy(
 def test_a_cluster_that_enforces_nothing_fails_and_is_told_so(network: Path) -> None:
     said = probe(network, GITEA, GRAFANA, KUBELET, opened=[("10.43.0.60", 3000), (NODE, 10250)])
     assert said.status == 1
-    assert said.verdicts["grafana"] is Verdict.OPEN
+    assert said.verdicts["grafana"] is ProbeVerdict.OPEN
     _, _, end = said.log.partition("\n\n")
     told, *rows = end.splitlines()
     assert told == "the cage is open: this cluster does not enforce newt's NetworkPolicy:"
@@ -180,7 +181,7 @@ def test_nothing_else_is_excused(network: Path, name: str) -> None:
         network, forbid(name, "10.0.1.9", 80), KUBELET, opened=opened, accept=" ".join(EXEMPTIBLE)
     )
     assert said.status == 1
-    assert said.verdicts == {name: Verdict.OPEN, "node-kubelet": Verdict.ACCEPTED}
+    assert said.verdicts == {name: ProbeVerdict.OPEN, "node-kubelet": ProbeVerdict.ACCEPTED}
     assert "does not enforce newt's NetworkPolicy" in said.log
 
 
@@ -193,8 +194,8 @@ def test_a_row_says_which_range_it_is_a_sample_of(network: Path) -> None:
     )
     assert said.status == 1
     assert [(row.destination, row.port, row.verdict) for row in said.rows] == [
-        ("10.0.1.1", "22/tcp", Verdict.NOT_PROVED),
-        ("10.0.1.254", "5432/tcp", Verdict.OPEN),
+        ("10.0.1.1", "22/tcp", ProbeVerdict.NOT_PROVED),
+        ("10.0.1.254", "5432/tcp", ProbeVerdict.OPEN),
     ]
     assert all(row.evidence.endswith(", of 10.0.1.0/24:all") for row in said.rows)
 
@@ -202,7 +203,7 @@ def test_a_row_says_which_range_it_is_a_sample_of(network: Path) -> None:
 def test_what_is_accepted_fails_nothing(network: Path) -> None:
     said = probe(network, KUBELET, opened=[(NODE, 10250)], accept=" ".join(EXEMPTIBLE))
     assert said.status == 0
-    assert said.verdicts == {"node-kubelet": Verdict.ACCEPTED}
+    assert said.verdicts == {"node-kubelet": ProbeVerdict.ACCEPTED}
 
 
 def test_the_reason_and_the_failing_rows_survive_what_is_kept_of_a_log(network: Path) -> None:

@@ -21,7 +21,7 @@ from typing import Any
 import pulumi
 import yaml
 
-from newt_tunnel.cluster.pod_programs import GATE, PROBE
+from newt_tunnel.cluster.pod import GATE, PROBE
 from newt_tunnel.docker_host.programs import EGRESS, PROOF
 from policies.view import UNKNOWN as UNKNOWN_VALUE
 from policies.view import Resource

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from newt_tunnel.cluster.pod_programs import GATE, PROBE
+from newt_tunnel.cluster.pod import GATE, PROBE
 from policies.newts import newts
 from tests.unit.policies.judging import (
     Data,

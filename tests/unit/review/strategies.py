@@ -11,9 +11,10 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Network
 
 from hypothesis import strategies as st
 
-from newt_tunnel.egress.decide_connection import Connection, Pod
+from newt_tunnel.egress.decide_connection import Connection, PeerPod
 from newt_tunnel.egress.decide_packet import Direction, Packet
-from newt_tunnel.egress.model import Address, Labels, Pods, PortRange, Protocol, Rule
+from newt_tunnel.egress.model import Address, Labels, Pods, PortRange, Protocol
+from newt_tunnel.egress.rules import Rule
 from tests.unit.egress.cases import CAGE, rule
 from tests.unit.egress.strategies import blocks, mostly, services
 
@@ -125,7 +126,7 @@ def connections(draw: st.DrawFn, rules: tuple[Rule, ...]) -> Connection:
     if isinstance(place, Pods):
         more = dict(draw(st.sampled_from(_LABELS))) | dict(place.labels)
         namespace = draw(mostly(st.just(place.namespace), st.sampled_from(_NAMESPACES)))
-        peer = Pod(namespace=namespace, labels=tuple(sorted(more.items())))
+        peer = PeerPod(namespace=namespace, labels=tuple(sorted(more.items())))
     edges: list[Address] = [IPv4Address("10.0.1.50")]
     if isinstance(place, IPv4Network | IPv6Network):
         edges = [place[0], place[-1], IPv4Address("10.0.2.0"), IPv4Address("10.0.1.49")]

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newt_tunnel.egress import decide_connection
-from newt_tunnel.egress.decide_connection import Answer, Connection, Pod
+from newt_tunnel.egress.decide_connection import Answer, Connection, PeerPod
 from newt_tunnel.egress.decide_packet import Packet, decide
-from newt_tunnel.egress.model import Policy, Rule
+from newt_tunnel.egress.rules import Policy, Rule
 from newt_tunnel.stackfile.openings import of_rules
 from newt_tunnel.stackfile.reach_sets import OTHER, TCP, UDP, Addresses, Box, Opaque, SomePods
 from newt_tunnel.tools.review.changes import Change, Kind, changes
@@ -72,7 +72,7 @@ def _of_connection(connection: Connection) -> Holds:
     def holds(box: Box) -> bool:
         if not _at_port(box, connection.protocol, connection.port):
             return False
-        if not isinstance(connection.peer, Pod):
+        if not isinstance(connection.peer, PeerPod):
             return _at_address(box, connection.destination)
         some, has = box.extent, frozenset(connection.peer.labels)
         return (

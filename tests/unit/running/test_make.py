@@ -72,6 +72,8 @@ def make(folder: Path, *words: str) -> tuple[str, str]:
             ["check-blueprint", "BLUEPRINT=~/b.yaml", "SITE=nas"],
             "<-m><newt_tunnel><check-blueprint><--blueprint><~/b.yaml><--site><nas><--><nas>",
         ),
+        (["check"], "<-m><newt_tunnel><check>"),
+        (["check", "STACK=k3s home"], "<-m><newt_tunnel><check><--><k3s home>"),
         (["check-blueprint", "STACK="], "<-m><newt_tunnel><check-blueprint><--><>"),
         (
             ["suggest", "STACK=k3s-home", "FLOWS=~/f.json", "BLUEPRINT=b.yaml"],

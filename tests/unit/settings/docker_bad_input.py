@@ -119,6 +119,7 @@ ENTRIES: list[Case] = [
         "has host bits; write 10.0.1.0/24 for the block or 10.0.1.200/32 for the one address",
     ),
     of(BLOCK, "cidr", "10.0.1.7", "has no prefix length"),
+    of(BLOCK, "cidr", "gitea.lan", "is not a block of IPv4 addresses"),
     of(BLOCK, "cidr", "10.0.1.0/33", "N from 1 to 32"),
     of(BLOCK, "cidr", "0.0.0.0/0", "is every address"),
     of(BLOCK, "cidr", "fd00::/8", "drops all IPv6"),

@@ -12,6 +12,7 @@ from jsonschema import Draft7Validator
 
 from newt_tunnel.settings import variables
 from newt_tunnel.settings.schema import schema
+from newt_tunnel.settings.variable_table import FAMILIES, VARIABLES
 from tests.unit.settings.example import cluster_problems, cluster_settings, problems, settings
 
 KNOWN, UNKNOWN = "newt.environment", "newt.unknownEnvironment"
@@ -195,10 +196,10 @@ def test_both_maps_go_to_newt() -> None:
 
 
 def test_every_row_has_a_source_and_every_refusal_a_remedy() -> None:
-    for row in (*variables.VARIABLES, *variables.FAMILIES):
+    for row in (*VARIABLES, *FAMILIES):
         assert row.source
         assert row.refusal is None or ";" in row.refusal, row
-    names = [name for row in variables.VARIABLES for name in row.names]
-    flags = [row.flag for row in variables.VARIABLES if row.flag]
+    names = [name for row in VARIABLES for name in row.names]
+    flags = [row.flag for row in VARIABLES if row.flag]
     assert len(names) == len(set(names))
     assert len(flags) == len(set(flags))

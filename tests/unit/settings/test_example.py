@@ -7,7 +7,8 @@ from ipaddress import IPv4Address, IPv4Network
 import pytest
 
 from newt_tunnel.egress.cage import Cage, Firewall, Hook
-from newt_tunnel.egress.model import EVERYWHERE, HostName, PortRange, Protocol, Rule
+from newt_tunnel.egress.model import EVERYWHERE, HostName, PortRange, Protocol
+from newt_tunnel.egress.rules import Rule
 from newt_tunnel.settings.docker import Persistence
 from newt_tunnel.settings.load import judge
 from newt_tunnel.settings.newt import LogLevel

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -16,15 +18,17 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from newt_tunnel.docker_host.payload import PROGRAM_PATH
 from newt_tunnel.docker_host.ssh import SshHost, UnreachableError
 from newt_tunnel.egress.model import HostName, Pods, Protocol
 from newt_tunnel.settings.addresses import is_private
 from newt_tunnel.settings.load import judge
 from newt_tunnel.settings.policy import cage, policy
 from newt_tunnel.tools.suggest.attempts import Attempt, NotUnderstoodError, of_host
-from newt_tunnel.tools.suggest.command import COMMAND, LISTED, NOTHING_TO_READ, main
+from newt_tunnel.tools.suggest.command import LISTED, NOTHING_TO_READ, command, main
 from newt_tunnel.tools.suggest.judging import Advice, DockerHost, Judged, grouped
 from tests.unit.egress.strategies import bounded
+from tests.unit.host.program import NEWT_EGRESS, shell_function
 from tests.unit.settings.example import (
     ABSENT,
     PREFIX,
@@ -72,8 +76,10 @@ def run(
 ) -> tuple[int, str]:
     said: list[str] = []
 
-    def look(host: SshHost, command: str) -> str:
-        assert (host.address, command) == ("10.0.1.10", COMMAND)
+    def look(host: SshHost, asked: str) -> str:
+        assert host.address == "10.0.1.10"
+        names = [line.split()[1] for line in head if line.startswith("resolved ")]
+        assert [name for name in names if f"@{{{name}}}" not in asked] == [], "it has to be asked"
         return "\n".join((*head, "", refused(*targets)))
 
     status = main([*arguments], folder, said.append, look, said.append)
@@ -267,6 +273,67 @@ def test_the_host_of_another_stack_is_not_read(folder: Path) -> None:
     status, said = run(folder, "10.0.1.70:443/tcp", head=("owner other/nas",))
     assert status == NOTHING_TO_READ
     assert "is not guarded by newt-tunnel/nas" in said
+
+
+#: newt-egress with its own `expand`, and nothing of a firewall. For `status`, whose text is for
+#: people, it fails.
+ON_THE_HOST = f"""\
+#!/bin/sh
+{shell_function(NEWT_EGRESS, "expand")}
+case $1 in
+    check) echo state=ok; echo owner=newt-tunnel/nas; echo generation=1 ;;
+    expand) expand "$RESOLVED" "$2" ;;
+    refused) printf '5\\t1\\ttcp\\t10.0.1.100\\t80\\n' ;;
+    *) exit 1 ;;
+esac
+"""
+
+
+@pytest.mark.parametrize("shell", [["dash"], ["busybox", "sh"]])
+def test_the_host_is_asked_by_its_commands_for_programs(
+    folder: Path, tmp_path: Path, shell: list[str]
+) -> None:
+    if shutil.which(shell[0]) is None:
+        pytest.skip(f"{shell[0]} is not installed")
+    program, resolved = tmp_path / "newt-egress", tmp_path / "resolved"
+    program.write_text(ON_THE_HOST)
+    program.chmod(0o755)
+    resolved.write_text("homeassistant.lan 10.0.1.100\nhomeassistant.lan 10.0.1.101\n")
+    said: list[str] = []
+
+    def look(_: SshHost, asked: str) -> str:
+        text = asked.replace(PROGRAM_PATH, str(program))
+        environment = {"RESOLVED": str(resolved), "PATH": os.environ["PATH"]}
+        done = subprocess.run(
+            [*shell, "-c", text], env=environment, capture_output=True, text=True, check=True
+        )
+        assert done.stdout.splitlines()[:3] == [
+            "owner newt-tunnel/nas",
+            "resolved homeassistant.lan 10.0.1.100",
+            "resolved homeassistant.lan 10.0.1.101",
+        ]
+        return done.stdout
+
+    assert main(["nas"], folder, said.append, look, said.append) == LISTED
+    assert [entry["host"] for entry in entries("\n".join(said))] == ["10.0.1.100"]
+
+
+def test_a_host_that_cannot_resolve_names_is_an_error(folder: Path) -> None:
+    said: list[str] = []
+    assert main(["nas"], folder, said.append, lookup_fails, said.append) == NOTHING_TO_READ
+    assert said == [
+        "suggest: 10.0.1.10: newt-egress does not say which addresses host names have: "
+        "pulumi up first"
+    ]
+
+
+def lookup_fails(_: SshHost, asked: str) -> str:
+    assert "expand /dev/stdin || echo not-expanded" in asked
+    return "\n".join((OWNER, "not-expanded", "", refused("10.0.1.100:80/tcp")))
+
+
+def test_a_policy_without_names_asks_for_none() -> None:
+    assert "expand" not in command([])
 
 
 def test_a_host_that_does_not_answer_is_named(folder: Path) -> None:

@@ -1,0 +1,46 @@
+"""What the engine's state says of the last update that was completed: the stack's own outputs.
+
+The program compares the cluster with them, because the objects there can be changed together with
+their annotations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+
+#: What a StackReference asks of the engine itself; as a call it is no resource of the stack.
+#: pulumi 3.254.0, pkg/resource/deploy/builtins.go.
+_READ_OUTPUTS = "pulumi:pulumi:readStackOutputs"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LastUpdate:
+    """``digest`` is the hash of the policy that was deployed into ``namespace``; None where there
+    was no such update, or where the state cannot be asked.
+    """
+
+    digest: str | None = None
+    #: Whether there was a proof, and so a control namespace.
+    is_proved: bool = False
+
+
+def last_update(namespace: str) -> LastUpdate:
+    stack = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
+    try:
+        answer = pulumi.runtime.invoke(_READ_OUTPUTS, {"name": stack}).value
+        outputs = answer["outputs"]
+        firewall = outputs.get("firewall") or {}
+        if firewall.get("namespace") != namespace:
+            return LastUpdate()
+        return LastUpdate(
+            digest=firewall.get("digest") or None, is_proved=bool(outputs.get("proof"))
+        )
+    except Exception as problem:
+        # A backend of the first layout has no projects.
+        pulumi.log.warn(
+            f"the outputs of {stack} cannot be read ({type(problem).__name__}): what is missing in "
+            "the cluster is only found while newt runs there"
+        )
+        return LastUpdate()

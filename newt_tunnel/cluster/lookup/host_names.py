@@ -1,0 +1,145 @@
+"""Host names of the stack file: their addresses, and what they may not resolve to.
+
+The rules against hostile answers are those of ``newt-egress``: an answer for a name must
+never point newt at something it is kept from. Pure; answers and a snapshot come in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
+
+from newt_tunnel.cluster.findings import Finding, error, info, warning
+from newt_tunnel.cluster.lookup.entry import Followed, KeyedTarget
+from newt_tunnel.cluster.lookup.outside import published_here
+from newt_tunnel.cluster.reading.name_resolution import Answers
+from newt_tunnel.cluster.reading.snapshot import Snapshot
+from newt_tunnel.egress import registry
+from newt_tunnel.egress.model import Address, HostName, Network
+from newt_tunnel.egress.rules import Rule
+from newt_tunnel.settings.families import IN_CLUSTER
+
+#: Of one name, as on a Docker host: more is no answer but an attempt to widen the list.
+MAX_ADDRESSES = 64
+
+
+def follow_host(entry: KeyedTarget, name: HostName, names: HostNames) -> Followed:
+    """An entry that names a host outside the cluster."""
+    key = f"{entry.key}.host"
+    if entry.is_allowed:
+        addresses, findings = names.allowed(key, name)
+    else:
+        addresses, findings = names.known(name), ()
+        if not addresses:
+            text = f"{name} does not resolve here; the proof cannot try it"
+            findings = (warning(key, text),)
+    rules = tuple(entry.rule(ip_network(one), entry.target.port.ranges) for one in addresses)
+    published = (
+        finding
+        for rule in rules
+        for finding in published_here(key, rule, names.snapshot)
+        if entry.is_allowed
+    )
+    return Followed(rules=rules, findings=(*findings, *published))
+
+
+def forbidden_addresses(
+    entries: Iterable[KeyedTarget], rules: Iterable[Rule]
+) -> tuple[ForbiddenAddress, ...]:
+    """The addresses of mustNotReach, by the ``rules`` that its ``entries`` led to."""
+    written = {entry.target.name: entry.target.meaning for entry in entries}
+    return tuple(
+        ForbiddenAddress(
+            entry=rule.name,
+            block=rule.destination,
+            host=meaning if isinstance(meaning := written[rule.name], str) else None,
+        )
+        for rule in rules
+        if isinstance(rule.destination, IPv4Network | IPv6Network)
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForbiddenAddress:
+    """An address of mustNotReach; ``host`` is the name it was written as, if it was one."""
+
+    entry: str
+    block: Network
+    host: HostName | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostNames:
+    """The answers for host names, and what none of them may be in this stack and cluster."""
+
+    answers: Answers
+    snapshot: Snapshot
+    resolvers: tuple[Address, ...]
+    forbidden: tuple[ForbiddenAddress, ...] = ()
+
+    def known(self, name: HostName) -> tuple[Address, ...]:
+        """The answers that pods can use."""
+        answers = self.answers.get(name, ())
+        return tuple(a for a in answers if a.version == 4 or self.snapshot.has_ipv6)
+
+    def allowed(
+        self, key: str, name: HostName, *, is_endpoint: bool = False
+    ) -> tuple[tuple[Address, ...], tuple[Finding, ...]]:
+        """The addresses to allow, and what there is to say; without all of them none."""
+        known = self.known(name)
+        wrong = tuple(self._wrong(name, known, is_endpoint=is_endpoint))
+        if wrong:
+            return (), tuple(error(key, text) for text in wrong)
+        return known, tuple(info(key, f"resolved {name} -> {address}") for address in known)
+
+    def _wrong(
+        self, name: HostName, known: tuple[Address, ...], *, is_endpoint: bool
+    ) -> Iterator[str]:
+        if not self.answers.get(name):
+            yield f"{name} does not resolve on this machine; correct the name, or write its address"
+        elif not known:
+            yield f"{name} has IPv6 addresses only, and pods here have none of those"
+        elif len(known) > MAX_ADDRESSES:
+            instead = "pangolin.addresses" if is_endpoint else "entries of their own"
+            yield (
+                f"{name} resolves to {len(known)} addresses, and a name may have "
+                f"{MAX_ADDRESSES}; write those that are meant as {instead}"
+            )
+        else:
+            for address in known:
+                objection = self.objection(name, address, is_endpoint=is_endpoint)
+                if objection:
+                    yield f"{name} resolves to {address}, which {objection}; refused"
+
+    def objection(self, name: HostName, address: Address, *, is_endpoint: bool) -> str | None:
+        """Why ``name`` must not resolve to ``address``; None if it may."""
+        found = self._objection(name, address)
+        held = registry.held(address)
+        if found is None and held is not None and (inner := self._objection(name, held)):
+            return f"holds {held}, which {inner}"
+        if found is None and is_endpoint and (block := registry.not_public(address)):
+            return (
+                f"is not public ({block}); write it in pangolin.addresses if Pangolin really is "
+                "there"
+            )
+        return found
+
+    def _objection(self, name: HostName, address: Address) -> str | None:
+        if IN_CLUSTER.special(address):
+            return "is loopback, link-local, multicast or reserved"
+        if any(address in block for block in self.snapshot.service_ranges):
+            return "belongs to the cluster's Services; write the entry as `service:`"
+        if any(address in service.addresses for service in self.snapshot.services):
+            return "is a Service of the cluster; write the entry as `service:`"
+        if any(address in block for block in self.snapshot.pod_ranges):
+            return "belongs to the cluster's pods; write the entry as `service:` or `namespace:`"
+        if any(address == contact.host for contact in self.snapshot.api):
+            return "is the Kubernetes API"
+        if address in self.resolvers:
+            return "is a resolver"
+        for one in self.forbidden:
+            # A name may be allowed at one port and forbidden at another: no objection to itself.
+            if address in one.block and one.host != name:
+                return f"is forbidden: mustNotReach {one.entry}"
+        return None

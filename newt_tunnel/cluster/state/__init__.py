@@ -1,0 +1,8 @@
+"""What is in the cluster already, compared with what an update makes. Pure, but for
+``after_update``.
+
+``expected`` holds what an update makes, and a difference from it. ``foreign`` finds objects and
+access of others; ``policy_changes`` says what differs in one policy; ``drift`` and ``own_objects``
+find what is not as the last update left it; ``generation`` makes the engine do that part again.
+``after_update`` reads the cluster once more when the engine has finished.
+"""

@@ -1,0 +1,75 @@
+"""One policy of ours, compared in words with what was rendered.
+
+Pulumi's refresh does not see what was added to a policy by hand. Pure; works on what was read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from newt_tunnel.cluster.findings import Finding, warning
+from newt_tunnel.cluster.reading.snapshot import NetworkPolicy, Snapshot
+from newt_tunnel.cluster.text import kubectl, listed
+from newt_tunnel.egress.network_policy import RENDERED_ANNOTATION
+from newt_tunnel.egress.policy_statements import Statement, statements
+
+#: Of one statement; how many are shown is ``listed``'s.
+_LONGEST_TEXT = 160
+
+
+def changed_by_hand(
+    snapshot: Snapshot, own: Mapping[str, Mapping[str, Any]]
+) -> tuple[Finding, ...]:
+    """A warning for each policy of ours that says more or less than it was rendered with, by what
+    it remembers of that itself: for a stack of whose update nothing is recorded yet.
+
+    ``own`` are the program's policies: name to spec, as rendered now.
+    """
+    return tuple(
+        warning(
+            f"NetworkPolicy {policy.name}",
+            f"was changed by hand, which Pulumi does not see; {text}; "
+            f"{removal(snapshot, policy)} && pulumi up --refresh (newt is shut meanwhile)",
+        )
+        for policy in snapshot.policies
+        if policy.name in own and (text := policy_difference(policy, own[policy.name]))
+    )
+
+
+def policy_difference(policy: NetworkPolicy, rendered: Mapping[str, Any]) -> str:
+    """What ``policy`` says in addition to or instead of ``rendered``; empty where nothing differs.
+
+    A policy of ours remembers what it was rendered with: a change of the stack file is not taken
+    for one by hand.
+    """
+    now = {one.fingerprint: one for one in statements(rendered)}
+    there = {one.fingerprint: one for one in statements(policy.spec)}
+    remembered = policy.annotations.get(RENDERED_ANNOTATION)
+    was = set(now) if remembered is None else set(remembered.split())
+    added = [one for fingerprint, one in there.items() if fingerprint not in was]
+    gone = was - there.keys()
+    missing = [one for fingerprint, one in now.items() if fingerprint in gone]
+    differences = []
+    if added:
+        differences.append(f"added: {listed_statements(added)}")
+    if missing:
+        differences.append(f"missing: {listed_statements(missing)}")
+    if len(gone) > len(missing):
+        # The stack file has changed since, and only its words would say what they were.
+        differences.append(f"missing of an earlier stack file: {len(gone) - len(missing)}")
+    return "; ".join(differences)
+
+
+def removal(snapshot: Snapshot, policy: NetworkPolicy) -> str:
+    return (
+        f"remove it: {kubectl(snapshot.context)} --namespace {policy.namespace} "
+        f"delete networkpolicy {policy.name}"
+    )
+
+
+def listed_statements(found: Iterable[Statement]) -> str:
+    return listed(
+        one.text if len(one.text) <= _LONGEST_TEXT else f"{one.text[:_LONGEST_TEXT]}..."
+        for one in found
+    )

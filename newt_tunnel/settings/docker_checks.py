@@ -1,0 +1,78 @@
+"""What must hold between the sections of a stack on a Docker host alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv4Network, ip_network
+
+from newt_tunnel.egress.cage import IPTABLES_MAX_TARGETS, Firewall
+from newt_tunnel.egress.model import Network, destination_text
+from newt_tunnel.egress.rules import Policy
+from newt_tunnel.findings import Finding
+from newt_tunnel.settings.facts import Facts
+
+#: Enough to see what a subnet collides with.
+_SHOWN_TARGETS = 5
+
+
+def own_network(found: Facts) -> Iterator[Finding]:
+    """Nothing else may be in newt's subnet."""
+    subnet = found.subnet
+    if subnet is None:
+        return
+    inside: list[str] = []
+    for key, block in _reachable(found):
+        if subnet.overlaps(block) and block.prefixlen < subnet.prefixlen:
+            yield Finding(
+                key,
+                str(block),
+                f"contains newt's own network, docker.subnet {subnet}; write narrower blocks or "
+                "another docker.subnet",
+            )
+        elif subnet.overlaps(block):
+            inside.append(f"{key} {destination_text(block)}")
+    if inside:
+        first, rest = inside[:_SHOWN_TARGETS], len(inside) - _SHOWN_TARGETS
+        more = f" and {rest} more" if rest > 0 else ""
+        yield Finding(
+            "docker.subnet",
+            str(subnet),
+            f"overlaps with {', '.join(first)}{more}; write a block that nothing else uses",
+        )
+
+
+def _reachable(found: Facts) -> Iterator[tuple[str, Network]]:
+    """What must lie outside newt's own network.
+
+    The proof, however, may well try an address inside it.
+    """
+    if found.host is not None:
+        yield "docker.address", IPv4Network(found.host)
+    if found.dns is not None:
+        yield from (
+            (f"dns[{n}]", ip_network(address)) for n, address in enumerate(found.dns.resolvers)
+        )
+    for n, address in enumerate(found.addresses or ()):
+        yield f"pangolin.addresses[{n}]", ip_network(address)
+    if (
+        found.addresses is None
+        and found.endpoint is not None
+        and isinstance(found.endpoint.host, IPv4Address)
+    ):
+        yield "pangolin.endpoint", IPv4Network(found.endpoint.host)
+    for key, entry in found.egress:
+        if isinstance(entry.meaning, IPv4Network):
+            yield f"{key}.{'host' if entry.cidr is None else 'cidr'}", entry.meaning
+
+
+def size(found: Facts) -> Iterator[Finding]:
+    """iptables looks at one rule after the other."""
+    targets = Policy(allowed=found.allowed, forbidden=(), resolvers=(), endpoint=None).target_count
+    if found.firewall is Firewall.IPTABLES and targets > IPTABLES_MAX_TARGETS:
+        yield Finding(
+            "docker.firewall",
+            Firewall.IPTABLES.value,
+            f"{targets} targets are more than the {IPTABLES_MAX_TARGETS} up to which it keeps "
+            "its speed; "
+            f"write {Firewall.NFTABLES.value}",
+        )

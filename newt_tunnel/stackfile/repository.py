@@ -1,0 +1,21 @@
+"""The top level of this repository: what a stack is made of, and what it is not.
+
+The forge's jobs, a checkout in the lab and the memory of passed tests all go by it. Every entry is
+in one of the lists; an entry of a user's own fork that is in none counts as program.
+"""
+
+from __future__ import annotations
+
+#: What Pulumi runs. A checkout of these deploys a stack.
+PROGRAM = (
+    *("Pulumi.yaml", "__main__.py"),
+    *("components", "newt_tunnel", "policies", "stacks"),
+)
+#: Which packages the program runs with, and which text a checkout holds.
+BESIDE_PROGRAM = (".gitattributes", "requirements.txt")
+#: No stack is made of these.
+NOT_PROGRAM = (
+    *(".ci", ".editorconfig", ".forgejo", ".gitea", ".github", ".gitignore"),
+    *(".pre-commit-config.yaml", "CHANGELOG.md", "LICENSE", "Makefile", "README.md"),
+    *("docs", "pyproject.toml", "requirements-dev.txt", "tests"),
+)
