@@ -11,7 +11,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from tests.lab import Lab
 from tests.lab.workstation import Workstation
 
 REPOSITORY = Path(__file__).parents[1]
+TODAY = tuple(REPOSITORY / name for name in PROGRAM)
 PROJECT = "newt-tunnel"
 #: A hanging engine must not hang the tests.
 SECONDS = 300
@@ -51,18 +52,23 @@ class Checkout:
         """For an interactive shell in the checkout."""
         return self.workstation.environment() | self._env
 
-    def check_out(self) -> None:
+    def check_out(self, program: Iterable[Path] = TODAY) -> None:
         """Copy the program; the virtual environment is shared with the repository's."""
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
-        for name in PROGRAM:
-            source = REPOSITORY / name
+        for source in program:
             if source.is_dir():
                 skip = shutil.ignore_patterns("__pycache__")
-                shutil.copytree(source, self.folder / name, ignore=skip)
+                shutil.copytree(source, self.folder / source.name, ignore=skip)
             else:
-                shutil.copy(source, self.folder / name)
+                shutil.copy(source, self.folder)
         (self.folder / ".venv").symlink_to(sys.prefix)
+
+    def change_program(self, program: Iterable[Path] = TODAY) -> None:
+        """Check out another program in the place of this one; the stack file stays."""
+        stack_file = self.stack_file.read_text()
+        self.check_out(program)
+        self.stack_file.write_text(stack_file)
 
     def set_secret(self, key: str, value: str) -> None:
         self.pulumi("config", "set", "--secret", key, stdin=value)

@@ -1,10 +1,16 @@
-"""The end of a stack, and its start by root. Last: it takes the stack down."""
+"""A stack deployed anew: by the former program, and by root; and its end. Last: it takes the stack
+down."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from newt_tunnel.docker_host.payload import PROGRAM_PATH
+from newt_tunnel.docker_host.programs import EGRESS
 from tests.deployment import Deployment
+from tests.stack.former import assert_today_changes_nothing_deployed_by, former_program
 from tests.stack.observe import firewall_of, inspect, knock, on_nas, wait_for_tunnel
 
 pytestmark = pytest.mark.lab
@@ -14,6 +20,14 @@ TRACES = (
     "/etc/systemd/system/newt-egress* /etc/systemd/system/*/newt-egress* || :"
 )
 OURS = "docker ps -aq -f name=newt-tunnel; docker network ls -q -f name=newt; docker volume ls -q"
+
+
+def test_a_stack_that_the_former_program_deployed_shows_no_change(
+    first_up: tuple[Deployment, str], tmp_path: Path
+) -> None:
+    deployment, _ = first_up
+    assert_today_changes_nothing_deployed_by(former_program(tmp_path), deployment)
+    assert on_nas(deployment.lab, f"cat {PROGRAM_PATH}") == EGRESS
 
 
 def test_destroy_removes_everything_firewall_last_beside_a_running_container(

@@ -29,6 +29,21 @@ while not select.select([sys.stdin], [], [], 0.01)[0]:
 print(json.dumps(sorted(seen)))
 """
 
+#: Goes to the end of the module that plans the proof: gitea is a target that must not be reached.
+LIE = """
+
+from dataclasses import replace
+
+honest = plan
+
+
+def plan(*arguments, **options):
+    return tuple(
+        replace(probe, must_reach=probe.must_reach and probe.name != "gitea")
+        for probe in honest(*arguments, **options)
+    )
+"""
+
 
 @contextlib.contextmanager
 def watched(lab: Lab) -> Iterator[list[str]]:
@@ -42,14 +57,12 @@ def watched(lab: Lab) -> Iterator[list[str]]:
 
 
 @pytest.fixture
-def opened(deployed: Deployment) -> Deployment:
+def opened(deployed: Deployment) -> Iterator[Deployment]:
     """A stack whose firewall lets gitea through although the proof holds it forbidden."""
     planner = deployed.folder / "newt_tunnel" / "egress" / "proof_plan.py"
-    honest = "must_reach=True,"
-    text = planner.read_text()
-    assert text.count(honest) == 1, "this test must be able to tell a lie"
-    planner.write_text(text.replace(honest, honest.replace("=True", '=rule.name != "gitea"')))
-    return deployed
+    planner.write_text(planner.read_text() + LIE)
+    yield deployed
+    deployed.change_program()
 
 
 def test_an_open_cage_stops_newt_fails_the_update_and_is_mended_by_the_next_good_proof(
@@ -68,9 +81,7 @@ def test_an_open_cage_stops_newt_fails_the_update_and_is_mended_by_the_next_good
     assert again.returncode != 0, "still open: still stopped"
     assert not inspect(lab)["State"]["Running"]
 
-    stack_file = opened.stack_file.read_text()
-    opened.check_out()
-    opened.stack_file.write_text(stack_file)
+    opened.change_program()
     opened.up()
     assert inspect(lab)["State"]["Running"], "the next good proof starts newt again"
     wait_for_tunnel(lab)
@@ -100,9 +111,7 @@ def test_a_held_newt_is_not_started_by_whatever_replaces_its_container(opened: D
         assert mode == "enforce" or "newt-egress release" in failed.stdout, "how to let it go"
         assert "held=yes" in on_nas(lab, "newt-egress check")
 
-    stack_file = opened.stack_file.read_text()
-    opened.check_out()
-    opened.stack_file.write_text(stack_file)
+    opened.change_program()
     opened.edit(newt=None, proof="enforce")
     opened.up()
     assert inspect(lab)["State"]["Running"], "the next good proof starts newt"

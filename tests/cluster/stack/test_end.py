@@ -1,4 +1,5 @@
-"""The end of the `k3s-home` stack, and before it a move: nothing stays behind, nothing gets out."""
+"""The `k3s-home` stack deployed anew by the former program, moved, and taken down: nothing stays
+behind, nothing gets out."""
 
 from __future__ import annotations
 
@@ -7,12 +8,14 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from tests.cluster.stack.guest import NAMESPACE, guest, service_address
 from tests.deployment import Deployment
 from tests.lab.kubernetes.cluster import Cluster
+from tests.stack.former import assert_today_changes_nothing_deployed_by, former_program
 
 pytestmark = pytest.mark.lab
 
@@ -22,6 +25,13 @@ AS_NEWT = {"newt.instance": "newt"}
 #: How long a pod stays that does not want to go.
 GRACE = 8
 VOLUME_SECONDS = 60.0
+
+
+def test_a_stack_that_the_former_program_deployed_shows_no_change(
+    first_up_on_cluster: tuple[Deployment, str], tmp_path: Path
+) -> None:
+    deployment, _ = first_up_on_cluster
+    assert_today_changes_nothing_deployed_by(former_program(tmp_path), deployment)
 
 
 def test_a_move_to_another_namespace_leaves_no_second_allow_policy_behind(
