@@ -89,9 +89,10 @@ def test_the_preview_of_a_pull_request_is_judged_by_the_policy_pack_and_holds_no
         egress=[*deployed.setting("egress"), {"name": "wiki", "host": "10.0.1.50", "port": 3001}]
     )
     _check_out(deployed)
-    ask = "from newt_tunnel.tools.forge.engine import Stack; said = Stack('nas').judged_preview()"
+    load = "from newt_tunnel.tools.forge.engine import EngineStack"
+    ask = "said = EngineStack('nas').judged_preview(); print(said.ok, said.text)"
 
-    done = _python(deployed, "-c", f"{ask}; print(said.ok, said.text)")
+    done = _python(deployed, "-c", f"{load}; {ask}")
 
     assert done.stdout.startswith("True"), done.stdout + done.stderr
     assert "+ -A NEWT-EGRESS -d 10.0.1.50 -p tcp -m tcp --dport 3001" in done.stdout
