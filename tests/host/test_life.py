@@ -49,6 +49,7 @@ def test_the_whole_life_of_a_guard(host: Host, shell: str, arrangement: str) -> 
         host.apply(first)
         check = host.check()
         assert int(check.pop("refreshed")) < 60
+        assert check.pop("newt") == "absent", "no container was made yet"
         assert check == {
             "state": "ok",
             "owner": OWNER,
