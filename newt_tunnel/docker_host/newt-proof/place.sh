@@ -97,7 +97,7 @@ awk 'function is_allowed(i, ends) {
         }
         return 0
     }
-    FNR == NR { if ($1 == "reach") { protocol[++n] = $2; address[n] = $3; ports[n] = $4; rule[n] = $5 }; next }
+    FNR == NR { if ($1 == "reach") { protocol[++n] = $2; address[n] = $3; ports[n] = NF > 5 ? $6 : $4; rule[n] = $5 }; next }
     $1 == "block" && (i = is_allowed()) { $1 = "allowed"; $6 = rule[i] }
     { print }' "$work/expanded" "$work/expanded" >"$work/plan"
 

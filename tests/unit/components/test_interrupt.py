@@ -12,7 +12,9 @@ import pytest
 REPOSITORY = Path(__file__).parents[3]
 #: As the language host runs it, but for what it loads.
 PROGRAM = """
-import runpy, time
+import runpy, signal, time
+# Where a shell runs the tests in the background they would ignore it, and so would this.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from newt_tunnel.settings import load as module
 def load():
     print("ready", flush=True)
