@@ -249,7 +249,7 @@ def _networks_created(host: Host, arrangement: Arrangement) -> Iterator[Finding]
         with host.tapped() as wire, host.newt_meanwhile(*flood):
             time.sleep(0.2)  # it has begun
             host.sh("docker network create storm && docker network rm storm")
-        arrived = wire.targets.get(POSTGRES, 0) > 0
+        arrived = wire.carried.get(POSTGRES, 0) > 0
         if arrived:
             break
     limit = _known(host, arrangement, NETWORKS)
@@ -268,7 +268,7 @@ def _backend_changed(host: Host, arrangement: Arrangement) -> Iterator[Finding]:
                 # docker-user's place is in Docker's own backend alone: newt is cut off meanwhile.
                 host.egress("refresh", check=False)
             time.sleep(0.2)
-    arrived = wire.targets.get(POSTGRES, 0) > 0
+    arrived = wire.carried.get(POSTGRES, 0) > 0
     yield Finding(arrangement.name, "iptables changes its backend", "a flood of the LAN", arrived)
 
 
@@ -287,7 +287,7 @@ def _replaced_while_held(host: Host, arrangement: Arrangement) -> Iterator[Findi
             host.apply(declare(arrangement=arrangement.rules))
             host.prove("off", check=False)
         time.sleep(1)
-    arrived = wire.targets.get(GITEA, 0) > 0
+    arrived = wire.carried.get(GITEA, 0) > 0
     yield Finding(arrangement.name, "newt is held", "a container that replaces it", arrived)
 
 

@@ -112,7 +112,7 @@ def _measure(cage: Cage, samples: Samples) -> None:
             samples.add(APPLY, cage.name, size, "s", seconds)
             with _flood_from_newt(host), host.tapped() as wire:
                 cage.allow(*fillers(size, port=_LISTS[1]))
-            samples.add(LEAK, cage.name, size, "packets", wire.targets.get(POSTGRES, 0))
+            samples.add(LEAK, cage.name, size, "packets", wire.carried.get(POSTGRES, 0))
         cage.allow(GITEA_RULE)
         samples.add(REVOKED, cage.name, None, "s", _outlived(cage))
     finally:

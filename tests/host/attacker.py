@@ -25,6 +25,7 @@ from typing import Any
 PATIENCE = 0.8  # an answer in the lab takes a millisecond
 ICMP_ECHO, ICMP_ECHO_REPLY, ICMP_UNREACHABLE, FRAGMENTATION_NEEDED = 8, 0, 3, 4
 ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_VLAN = 0x0800, 0x86DD, 0x8100
+FLOOD = b"attack-0"  # in every packet of a flood, so that a tap knows them from answers to others
 FIN, SYN, RST, ACK = 0x01, 0x02, 0x04, 0x10
 TCP_FLAGS = {
     "tcp-syn": SYN,
@@ -189,9 +190,9 @@ def flood_packets(addresses: list[str], port: int) -> Iterator[tuple[bytes, tupl
     own = "172.30.0.10"
     for own_port in FLOOD_PORTS:
         for address in addresses:
-            segment = udp_segment(port, b"flood", own_port)
+            segment = udp_segment(port, FLOOD, own_port)
             yield ipv4(own, address, socket.IPPROTO_UDP, segment), (address, 0)
-            segment = tcp_segment(own, address, own_port, port, SYN, b"")
+            segment = tcp_segment(own, address, own_port, port, SYN, FLOOD)
             yield ipv4(own, address, socket.IPPROTO_TCP, segment), (address, 0)
 
 

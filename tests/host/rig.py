@@ -139,12 +139,16 @@ def eventually(condition: Callable[[], bool], what: str, within: float = 30.0) -
 @dataclasses.dataclass
 class Wire:
     """What passed while it was tapped: frames per address, per address:port and per "source >
-    address:port", when the last one to an address:port came, and the attacks seen in them."""
+    address:port", when the last one to an address:port came, the attacks seen in them, and how many
+    frames per address carried an attack. Only those are certainly the attacker's: a target that was
+    reached before goes on answering, and the host's kernel refuses it.
+    """
 
     targets: dict[str, int] = dataclasses.field(default_factory=dict)
     last: dict[str, float] = dataclasses.field(default_factory=dict)
     ports: dict[str, int] = dataclasses.field(default_factory=dict)
     seen: list[str] = dataclasses.field(default_factory=list)
+    carried: dict[str, int] = dataclasses.field(default_factory=dict)
 
 
 class Host:

@@ -6,8 +6,8 @@ what the machine's kernel takes for its own, after every firewall has seen it.
 
 Says `ready` when it listens, stops when its standard input ends, and prints as JSON how many frames
 went to each address, to each address:port of TCP and UDP, alone and as "source > address:port",
-when the last frame to each address:port came, and which NEEDLE-and-number was seen in a frame.
-Outgoing frames do not count.
+when the last frame to each address:port came, which NEEDLE-and-number was seen in a frame, and how
+many frames to each address carried one. Outgoing frames do not count.
 """
 
 import json
@@ -89,6 +89,7 @@ def main() -> None:
     ports: Counter[str] = Counter()
     last: dict[str, float] = {}
     seen: set[str] = set()
+    carried: Counter[str] = Counter()
     where = target_of_packet if interface == LOCAL else target
     listeners = list(taps(interface))
     for tap in listeners:
@@ -110,8 +111,11 @@ def main() -> None:
                     targets[address] += 1
                     ports.update(found_ports)
                     last.update(dict.fromkeys(found_ports, time.time()))
-                    seen.update(found.decode() for found in pattern.findall(frame))
-    json.dump({"targets": targets, "ports": ports, "last": last, "seen": sorted(seen)}, sys.stdout)
+                    if found := pattern.findall(frame):
+                        seen.update(token.decode() for token in found)
+                        carried[address] += 1
+    counts = {"targets": targets, "ports": ports, "last": last, "carried": carried}
+    json.dump({**counts, "seen": sorted(seen)}, sys.stdout)
 
 
 if __name__ == "__main__":

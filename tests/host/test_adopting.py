@@ -97,7 +97,7 @@ def end_the_plain_newt(host: Host) -> None:
 def nothing_forbidden_passes(host: Host) -> Iterator[Wire]:
     with host.tapped() as wire:
         yield wire
-    assert wire.targets.get(POSTGRES, 0) == 0
+    assert wire.carried.get(POSTGRES, 0) == 0
 
 
 @pytest.mark.parametrize("plain", [FREE_PORT], indirect=True)
@@ -105,7 +105,7 @@ def test_a_plain_newt_without_any_rules_floods_its_target(plain: Host) -> None:
     forget_the_script(plain)
     with plain.tapped() as wire:
         time.sleep(1)
-    assert wire.targets.get(POSTGRES, 0) > ENOUGH, "the tap must see what it is to count"
+    assert wire.carried.get(POSTGRES, 0) > ENOUGH, "the tap must see what it is to count"
 
 
 @pytest.mark.parametrize("arrangement", ARRANGEMENTS)

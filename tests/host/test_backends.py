@@ -61,7 +61,7 @@ def test_after_a_change_of_the_backend_the_rules_move_and_no_packet_passes(
             newt.egress(command)
             time.sleep(0.3)
 
-        assert wire.targets.get(POSTGRES, 0) == 0
+        assert wire.carried.get(POSTGRES, 0) == 0
         assert newt.check()["state"] == "ok"
         assert ours_in(newt, "nft") == 0
         assert ours_in(newt, "legacy") > 0

@@ -57,7 +57,7 @@ def test_after_a_reboot_a_flooding_newt_that_docker_starts_finds_the_rules_in_fo
         host.lab.reboot_nas()
         eventually(lambda: dropped(host) > 1000, "newt floods again", within=20)
 
-    assert wire.targets.get(POSTGRES, 0) == 0
+    assert wire.carried.get(POSTGRES, 0) == 0
     assert moment(host, "newt-egress.service", "ExecMainExit") <= moment(
         host, "docker.service", "ExecMainStart"
     )
@@ -76,7 +76,7 @@ def test_with_cron_newt_is_started_after_the_rules(host: Host) -> None:
         eventually(host.newt_runs, "cron's @reboot starts newt", within=20)
         eventually(lambda: dropped(host) > 1000, "newt floods again", within=20)
 
-    assert wire.targets.get(POSTGRES, 0) == 0
+    assert wire.carried.get(POSTGRES, 0) == 0
     assert host.check()["state"] == "ok"
 
 

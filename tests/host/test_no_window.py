@@ -14,6 +14,7 @@ from tests.host.rig import (
     ARRANGEMENTS,
     BRIDGE,
     COMPLETE,
+    CONTAINER,
     NEWT,
     POSTGRES,
     PYTHON,
@@ -66,7 +67,24 @@ def test_a_flood_from_a_free_newt_arrives(host: Host) -> None:
     with _flooded(host) as wire:
         time.sleep(1)
 
-    assert wire.targets[POSTGRES] > ENOUGH, "the tap must see what it is to count"
+    assert wire.carried[POSTGRES] > ENOUGH, "the tap must see what it is to count"
+
+
+def test_what_the_hosts_kernel_sends_to_a_target_is_not_taken_for_newts(host: Host) -> None:
+    """A target that was once reached goes on answering. When newt has gone, the host refuses."""
+    host.create_network()
+    host.start_newt()
+    unrefused = f"PREROUTING -i {BRIDGE} -p tcp --tcp-flags RST RST -j DROP"
+    host.sh(f"iptables -t mangle -I {unrefused}")
+    with host.newt_meanwhile("flood", POSTGRES, "5432", "1", "20"):
+        time.sleep(0.3)
+    host.sh(f"iptables -t mangle -D {unrefused}; docker rm --force {CONTAINER}")
+
+    with host.tapped() as wire:
+        time.sleep(5)
+
+    assert wire.targets.get(POSTGRES, 0) > 0, "the kernel says that newt is unreachable"
+    assert wire.carried == {}
 
 
 @pytest.mark.parametrize("arrangement", COMPLETE)
@@ -85,7 +103,7 @@ def test_no_packet_passes_while_rules_are_swapped_and_networks_created(
         said, _ = storm.communicate()
 
     assert storm.returncode == 0, said
-    assert wire.targets.get(POSTGRES, 0) == 0
+    assert wire.carried.get(POSTGRES, 0) == 0
 
 
 def test_no_packet_passes_while_the_arrangement_changes(host: Host) -> None:
@@ -97,7 +115,7 @@ def test_no_packet_passes_while_the_arrangement_changes(host: Host) -> None:
         for arrangement in ("nftables", "docker-user", "nftables", "iptables"):
             host.apply(declare(arrangement=arrangement))
 
-    assert wire.targets.get(POSTGRES, 0) == 0
+    assert wire.carried.get(POSTGRES, 0) == 0
 
 
 @pytest.mark.parametrize("arrangement", ARRANGEMENTS)
