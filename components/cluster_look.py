@@ -19,6 +19,7 @@ from newt_tunnel import cluster
 from newt_tunnel.cluster import NAMESPACE, NETWORK_POLICY, Difference, Expected, Lookup, Owned
 from newt_tunnel.egress import network_policy
 from newt_tunnel.egress.rules import Policy
+from newt_tunnel.findings import Finding, Level
 from newt_tunnel.settings.load import kubeconfig
 from newt_tunnel.settings.stack import KubernetesSettings, Proof
 
@@ -134,16 +135,16 @@ def _expected(
     )
 
 
-def _report(findings: list[cluster.Finding], resource: pulumi.Resource) -> None:
-    errors = [str(finding) for finding in findings if finding.level is cluster.Level.ERROR]
+def _report(findings: list[Finding], resource: pulumi.Resource) -> None:
+    errors = [str(finding) for finding in findings if finding.level is Level.ERROR]
     if errors:
         raise pulumi.RunError("\n".join(errors))
     is_preview = pulumi.runtime.is_dry_run()
     log = {
-        cluster.Level.INFO: pulumi.log.info,
-        cluster.Level.WARNING: pulumi.log.warn,
+        Level.INFO: pulumi.log.info,
+        Level.WARNING: pulumi.log.warn,
         # A preview shows the danger; the update that follows removes it.
-        cluster.Level.DRIFT: pulumi.log.error if is_preview else pulumi.log.warn,
+        Level.DRIFT: pulumi.log.error if is_preview else pulumi.log.warn,
     }
     for finding in findings:
         log[finding.level](str(finding), resource=resource)

@@ -11,10 +11,9 @@ the first two::
 - ``state`` compares what is there with what an update makes, before an update and after it.
 - ``pod`` holds the shell programs that run in pods: the gate and the probe.
 
-``findings`` and ``text`` word what all of them have to say.
+``text`` shortens lists and writes the kubectl command in messages.
 """
 
-from newt_tunnel.cluster.findings import Finding, Level
 from newt_tunnel.cluster.lookup.limits import policy_too_large
 from newt_tunnel.cluster.lookup.look_up import Lookup
 from newt_tunnel.cluster.reading.client import ClusterError, ClusterUnreachable, ClusterUnreadable
@@ -46,8 +45,6 @@ __all__ = [
     "ClusterUnreadable",
     "Difference",
     "Expected",
-    "Finding",
-    "Level",
     "Lookup",
     "Owned",
     "Unconfined",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from newt_tunnel.cluster.findings import Finding, error, warning
 from newt_tunnel.cluster.lookup.entry import entries_of
 from newt_tunnel.cluster.lookup.look_up import Lookup, host_names, look_up
 from newt_tunnel.cluster.reading import name_resolution, reader
 from newt_tunnel.cluster.reading.client import ClusterError
 from newt_tunnel.egress.model import Pods
+from newt_tunnel.findings import Finding, error, warning
 from newt_tunnel.settings.cluster_types import ServiceRef
 from newt_tunnel.settings.stack import KubernetesSettings
 

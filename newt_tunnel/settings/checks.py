@@ -89,8 +89,7 @@ def duplicates(found: Facts) -> Iterator[Finding]:
 
 def overlaps(found: Facts) -> Iterator[Finding]:
     """What must not be reached is not allowed."""
-    for error in contradictions(found.allowed, entry_rules(found.must_not_reach)):
-        yield Finding(error.key, str(error.value), error.remedy)
+    yield from contradictions(found.allowed, entry_rules(found.must_not_reach))
 
 
 #: Of each platform, in the order in which problems are reported.

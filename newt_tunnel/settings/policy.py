@@ -25,6 +25,7 @@ from newt_tunnel.egress.model import (
     Protocol,
 )
 from newt_tunnel.egress.rules import Policy, Rule
+from newt_tunnel.findings import Finding
 from newt_tunnel.settings import ports
 from newt_tunnel.settings.cluster_types import ServiceRef
 from newt_tunnel.settings.dns import Dns
@@ -138,7 +139,7 @@ def entry_rules(entries: Iterable[Keyed]) -> Iterator[Rule]:
         )
 
 
-def contradictions(allowed: Iterable[Rule], forbidden: Iterable[Rule]) -> Iterator[PolicyError]:
+def contradictions(allowed: Iterable[Rule], forbidden: Iterable[Rule]) -> Iterator[Finding]:
     """What newt may reach and must not reach, once for each forbidden rule."""
     may = tuple(allowed)
     for rule in forbidden:
@@ -146,4 +147,4 @@ def contradictions(allowed: Iterable[Rule], forbidden: Iterable[Rule]) -> Iterat
             # A policy stops at the first contradiction.
             Policy(allowed=may, forbidden=(rule,), resolvers=(), endpoint=None)
         except PolicyError as error:
-            yield error
+            yield Finding(error.key, str(error.value), error.remedy)

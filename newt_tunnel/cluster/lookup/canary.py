@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from newt_tunnel.cluster.findings import Finding, error, warning
 from newt_tunnel.cluster.reading.snapshot import Pod, Service, Snapshot
 from newt_tunnel.egress import decide_connection
 from newt_tunnel.egress.cluster_proof import Contact
 from newt_tunnel.egress.model import Address
 from newt_tunnel.egress.rules import Policy
+from newt_tunnel.findings import Finding, error, warning
 from newt_tunnel.settings.cluster_types import ServiceRef
 from newt_tunnel.settings.kubernetes import Canary, ClusterDns
 from newt_tunnel.settings.stack import Proof

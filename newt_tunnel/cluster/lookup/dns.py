@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from ipaddress import ip_network
 
-from newt_tunnel.cluster.findings import Finding, error, warning
 from newt_tunnel.cluster.lookup.entry import Followed
 from newt_tunnel.cluster.reading.snapshot import Pod, Snapshot
 from newt_tunnel.cluster.text import listed
@@ -24,6 +23,7 @@ from newt_tunnel.egress.model import (
     labels_text,
 )
 from newt_tunnel.egress.rules import Rule
+from newt_tunnel.findings import Finding, error, warning
 from newt_tunnel.settings.dns import Dns
 from newt_tunnel.settings.kubernetes import ClusterDns
 from newt_tunnel.settings.policy import dns_rules

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from newt_tunnel.cluster.findings import Finding, error, warning
 from newt_tunnel.egress.cluster_proof import Contact, Dialled
 from newt_tunnel.egress.model import Destination, PortName, PortRange
 from newt_tunnel.egress.rules import Rule
+from newt_tunnel.findings import Finding, error, warning
 from newt_tunnel.settings.stack import KubernetesSettings
 from newt_tunnel.settings.targets import Target
 

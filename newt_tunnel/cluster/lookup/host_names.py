@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
-from newt_tunnel.cluster.findings import Finding, error, info, warning
 from newt_tunnel.cluster.lookup.entry import Followed, KeyedTarget
 from newt_tunnel.cluster.lookup.outside import published_here
 from newt_tunnel.cluster.reading.name_resolution import Answers
@@ -18,6 +17,7 @@ from newt_tunnel.cluster.reading.snapshot import Snapshot
 from newt_tunnel.egress import registry
 from newt_tunnel.egress.model import Address, HostName, Network
 from newt_tunnel.egress.rules import Rule
+from newt_tunnel.findings import Finding, error, info, warning
 from newt_tunnel.settings.families import IN_CLUSTER
 
 #: Of one name, as on a Docker host: more is no answer but an attempt to widen the list.

@@ -9,9 +9,9 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from newt_tunnel.cluster.findings import Finding, error
 from newt_tunnel.egress import cluster_proof
 from newt_tunnel.egress.proof_plan import Probe
+from newt_tunnel.findings import Finding, error
 from newt_tunnel.settings.stack import Proof
 
 #: Bytes of all annotations of an object, names and values: TotalAnnotationSizeLimitB in

@@ -6,10 +6,9 @@ wrong there is an error, and no policy.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from newt_tunnel.cluster.findings import Finding, Level, error
 from newt_tunnel.cluster.lookup import canary, dns
 from newt_tunnel.cluster.lookup.entry import Followed, KeyedTarget, entries_of
 from newt_tunnel.cluster.lookup.host_names import HostNames, follow_host, forbidden_addresses
@@ -24,7 +23,8 @@ from newt_tunnel.egress import cluster_proof
 from newt_tunnel.egress.cluster_proof import Contact
 from newt_tunnel.egress.model import HostName, Pods
 from newt_tunnel.egress.proof_plan import Probe
-from newt_tunnel.egress.rules import Policy, Rule
+from newt_tunnel.egress.rules import Policy
+from newt_tunnel.findings import Finding, Level
 from newt_tunnel.settings.cluster_types import ServiceRef
 from newt_tunnel.settings.policy import contradictions, resolved_endpoint
 from newt_tunnel.settings.stack import KubernetesSettings
@@ -84,7 +84,7 @@ def look_up(settings: KubernetesSettings, snapshot: Snapshot, answers: Answers) 
     findings = [
         *forbidden.findings,
         *allowed.findings,
-        *_overlaps(allowed.rules, forbidden.rules),
+        *contradictions(allowed.rules, forbidden.rules),
     ]
     if _has_errors(findings):
         return Lookup(policy=None, findings=tuple(findings), snapshot=snapshot)
@@ -136,8 +136,3 @@ def _together(followed: Iterable[Followed]) -> Followed:
 
 def _has_errors(findings: Iterable[Finding]) -> bool:
     return any(finding.level is Level.ERROR for finding in findings)
-
-
-def _overlaps(allowed: tuple[Rule, ...], forbidden: Iterable[Rule]) -> Iterator[Finding]:
-    for problem in contradictions(allowed, forbidden):
-        yield error(problem.key, f"{problem.value}: {problem.remedy}")

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Network
 
-from newt_tunnel.cluster.findings import Finding, error, info, warning
 from newt_tunnel.cluster.lookup.entry import Followed, KeyedTarget
 from newt_tunnel.cluster.lookup.wide import left_open, widened
 from newt_tunnel.cluster.reading.snapshot import Snapshot
@@ -17,6 +16,7 @@ from newt_tunnel.egress import registry
 from newt_tunnel.egress.model import Network, Protocol, WideBlock, destination_text
 from newt_tunnel.egress.networks import is_inside
 from newt_tunnel.egress.rules import Rule
+from newt_tunnel.findings import Finding, error, info, warning
 
 
 def follow_block(entry: KeyedTarget, block: Network, snapshot: Snapshot) -> Followed:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from newt_tunnel.cluster.findings import Finding, info, warning
 from newt_tunnel.cluster.lookup.entry import Followed, KeyedTarget
 from newt_tunnel.cluster.lookup.selection import Selection, select, target_numbers
 from newt_tunnel.cluster.reading.snapshot import Snapshot
 from newt_tunnel.cluster.text import listed
 from newt_tunnel.egress.cluster_proof import Contact
 from newt_tunnel.egress.model import Pods, PortRange
+from newt_tunnel.findings import Finding, info, warning
 
 
 def follow_pods(entry: KeyedTarget, destination: Pods, snapshot: Snapshot) -> Followed:

@@ -9,13 +9,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import ip_network
 
-from newt_tunnel.cluster.findings import Finding, warning
 from newt_tunnel.cluster.lookup.entry import KeyedTarget
 from newt_tunnel.cluster.reading.snapshot import Pod, ServicePort, Snapshot
 from newt_tunnel.cluster.text import listed
 from newt_tunnel.egress.cluster_proof import Contact
 from newt_tunnel.egress.model import Pods, PortName, PortRange, Protocol, labels_text
 from newt_tunnel.egress.rules import Rule
+from newt_tunnel.findings import Finding, warning
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from newt_tunnel.cluster.findings import Finding
 from newt_tunnel.cluster.lookup.entry import Followed
 from newt_tunnel.cluster.lookup.host_names import HostNames
 from newt_tunnel.cluster.lookup.outside import objections
+from newt_tunnel.findings import Finding
 from newt_tunnel.settings.policy import (
     default_services,
     destinations_of,

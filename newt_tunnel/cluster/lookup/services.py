@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from ipaddress import ip_network
 
-from newt_tunnel.cluster.findings import Finding, info, warning
 from newt_tunnel.cluster.lookup.entry import Followed, KeyedTarget
 from newt_tunnel.cluster.lookup.outside import objections
 from newt_tunnel.cluster.lookup.selection import Selection, select, target_numbers
@@ -18,6 +17,7 @@ from newt_tunnel.cluster.text import listed
 from newt_tunnel.egress.cluster_proof import Contact
 from newt_tunnel.egress.model import Pods, PortRange, Protocol
 from newt_tunnel.egress.rules import Rule
+from newt_tunnel.findings import Finding, info, warning
 from newt_tunnel.settings.cluster_types import ServiceRef
 
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import IPv4Network, ip_network
 
-from newt_tunnel.cluster.findings import Finding, warning
 from newt_tunnel.cluster.reading.snapshot import Snapshot
 from newt_tunnel.cluster.text import listed
 from newt_tunnel.egress import registry
 from newt_tunnel.egress.model import Network, WideBlock
 from newt_tunnel.egress.networks import is_inside
+from newt_tunnel.findings import Finding, warning
 from newt_tunnel.settings.addresses import LINK_LOCAL
 
 

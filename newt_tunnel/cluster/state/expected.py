@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from newt_tunnel.cluster.findings import Finding, drift, warning
+from newt_tunnel.findings import Finding, drift, warning
 
 #: Annotation of everything of ours: ``project/stack``.
 OWNER = "newt-tunnel/owner"

@@ -10,12 +10,12 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from newt_tunnel.cluster.findings import Finding, error, warning
 from newt_tunnel.cluster.reading.snapshot import NetworkPolicy, Snapshot
 from newt_tunnel.cluster.state.expected import NAMESPACE, NETWORK_POLICY, OWNER
 from newt_tunnel.cluster.state.policy_changes import listed_statements, removal
 from newt_tunnel.cluster.text import kubectl
 from newt_tunnel.egress.policy_statements import opened
+from newt_tunnel.findings import Finding, error, warning
 
 _TOKENS = {
     NAMESPACE: "kubernetes:core/v1:Namespace",

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from newt_tunnel.cluster.findings import Finding, warning
 from newt_tunnel.cluster.reading.snapshot import NetworkPolicy, Snapshot
 from newt_tunnel.cluster.text import kubectl, listed
 from newt_tunnel.egress.network_policy import RENDERED_ANNOTATION
 from newt_tunnel.egress.policy_statements import Statement, statements
+from newt_tunnel.findings import Finding, warning
 
 #: Of one statement; how many are shown is ``listed``'s.
 _LONGEST_TEXT = 160

@@ -13,7 +13,6 @@ from newt_tunnel.cluster import (
     GENERATION_ANNOTATION,
     OWNER,
     Expected,
-    Level,
     deny_as_there,
     deployed_digest,
     differences,
@@ -31,6 +30,7 @@ from newt_tunnel.egress.network_policy import (
     newt_policy,
     rendered,
 )
+from newt_tunnel.findings import Level
 from tests.unit.cluster.home import HOME, looked_up
 
 OURS = "newt-tunnel/k3s-home"
