@@ -12,6 +12,7 @@ from newt_tunnel.tools.adopt import AdoptError, compose, compose_newt
 from newt_tunnel.tools.adopt.stackfile import render
 from newt_tunnel.tools.adopt.store import store
 from newt_tunnel.tools.adopt.suggestions import suggestions
+from newt_tunnel.tools.output import complain
 
 
 def main(words: Sequence[str]) -> int:
@@ -32,7 +33,7 @@ def main(words: Sequence[str]) -> int:
             raise AdoptError("newt's secret stands in another key as well; nothing is printed")
         sys.stdout.write(text)
     except AdoptError as error:
-        sys.stderr.write(f"adopt: {error}\n")
+        complain(f"adopt: {error}")
         return 1
     return 0
 

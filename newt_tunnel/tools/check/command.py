@@ -18,6 +18,7 @@ from newt_tunnel.settings.stack import AnySettings, KubernetesSettings
 from newt_tunnel.stackfile import reach_entries, revisions, stacks
 from newt_tunnel.stackfile.reach_entries import ReachEntry
 from newt_tunnel.stackfile.untrusted_text import sanitized
+from newt_tunnel.tools.output import complain
 
 VALID, INVALID, USAGE_ERROR = 0, 1, 2
 _HEAD = ("NAME", "MAY REACH", "PORTS", "BECAUSE OF")
@@ -62,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
 def _failed(message: str, status: int) -> int:
     first, *problems = message.splitlines()
     lines = (f"check: {sanitized(first)}", *(f"  {sanitized(problem)}" for problem in problems))
-    sys.stderr.write("\n".join(lines) + "\n")
+    complain("\n".join(lines))
     return status
 
 

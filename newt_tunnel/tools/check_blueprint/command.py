@@ -8,8 +8,7 @@ that cannot be told. See docs/blueprint.md.
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -22,15 +21,9 @@ from newt_tunnel.settings.merging import KEY, Derived
 from newt_tunnel.settings.stack import AnySettings
 from newt_tunnel.stackfile import reach_entries, revisions, stacks
 from newt_tunnel.tools.check_blueprint.compare import Comparison, compare
+from newt_tunnel.tools.output import Say, complain
 
 AGREE, DIFFER, CANNOT_TELL = 0, 1, 2
-
-Say = Callable[[str], None]
-
-
-def complain(line: str) -> None:
-    """Standard output may be on its way into a file."""
-    sys.stderr.write(f"{line}\n")
 
 
 def main(

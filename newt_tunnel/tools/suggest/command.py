@@ -26,6 +26,7 @@ from newt_tunnel.settings.docker import Docker
 from newt_tunnel.settings.files import expanded, within
 from newt_tunnel.settings.stack import Settings
 from newt_tunnel.stackfile import revisions, stacks, yaml_document
+from newt_tunnel.tools.output import Say, complain
 from newt_tunnel.tools.suggest import hubble, used
 from newt_tunnel.tools.suggest.assessment import DockerHost, RefusedTarget, grouped
 from newt_tunnel.tools.suggest.attempts import NotUnderstoodError, of_host
@@ -35,7 +36,6 @@ from newt_tunnel.tools.suggest.naming import Names
 
 LISTED, NOTHING_TO_READ = 0, 2
 
-Say = Callable[[str], None]
 Look = Callable[[SshHost, str], str]
 
 _NOT_EXPANDED = "not-expanded"
@@ -65,11 +65,6 @@ def command(names: Iterable[HostName]) -> str:
 
 class _NothingToReadError(Exception):
     """The text says why, and what to do about it."""
-
-
-def complain(line: str) -> None:
-    """Standard output may be on its way into a file."""
-    sys.stderr.write(f"{line}\n")
 
 
 def main(
