@@ -224,7 +224,4 @@ def _hints(
 ) -> Iterator[str]:
     yield from map(str, _in_plain_text(cleartext, settings))
     if tree.get("environment"):
-        yield (
-            "environment: what it imports is not in this repository, and this review does not see "
-            "it"
-        )
+        yield "environment: its values are not in this repository, so they are not read here"
