@@ -13,12 +13,19 @@ from ipaddress import IPv4Network
 from itertools import count
 from typing import Annotated, ClassVar, Self
 
-from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from newt_tunnel.egress.model import RESERVED_NAMES, HostName, PortRange, Protocol
 from newt_tunnel.findings import shown
 from newt_tunnel.settings.errors import WhenMissing, refuse
-from newt_tunnel.settings.section import Section
+from newt_tunnel.settings.section import Section, ValidParts
 from newt_tunnel.settings.types import Cidr, Host, Name, Ports, Reason, TransportProtocol
 
 _SHORT_FORM = "HOST:PORT:PROTOCOL"
@@ -49,6 +56,16 @@ class NamedEntry(Section):
         """The same entry under another name, said elsewhere."""
         entry = self.model_copy(update={"name": name})
         entry._origin = origin
+        return entry
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _remember_entry(
+        cls, raw: object, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo
+    ) -> Self:
+        entry = handler(raw)
+        if isinstance(info.context, ValidParts):
+            info.context.entries[id(raw)] = entry
         return entry
 
     @model_validator(mode="before")

@@ -12,15 +12,14 @@ from typing import NamedTuple
 import pulumi
 from pulumi import runtime
 from pulumi.runtime.config import CONFIG
-from pydantic import ValidationError
 
 from newt_tunnel.findings import NOT_SHOWN, Finding
 from newt_tunnel.settings import checks, cluster_checks, entries, secrets
 from newt_tunnel.settings.derived import derive
 from newt_tunnel.settings.errors import SettingsError
-from newt_tunnel.settings.facts import facts, log_level
+from newt_tunnel.settings.facts import Facts, validated
 from newt_tunnel.settings.files import Files, OnDisk
-from newt_tunnel.settings.findings import keys_of, problems_of
+from newt_tunnel.settings.findings import keys_of
 from newt_tunnel.settings.secrets import Secrets
 from newt_tunnel.settings.stack import MODELS, AnySettings, KubernetesSettings, Settings
 
@@ -37,7 +36,7 @@ def load() -> tuple[AnySettings, Secrets]:
     model = model_of(plain)
     secret_keys = set(model.secret_keys)
     in_vain = encrypted & set(keys_of(model)) - secret_keys
-    settings, problems, remarks = examine(
+    settings, problems, remarks, facts = examine(
         # The value of an unknown key is nobody's business, least of all an encrypted one.
         {key: plain.get(key) for key in keys if key not in secret_keys and key not in in_vain}
     )
@@ -46,7 +45,7 @@ def load() -> tuple[AnySettings, Secrets]:
         problems += cluster_checks.beside_secrets(plain.get("kubernetes"), given.keys())
     else:
         problems += secrets.identity(given.keys(), newt_id_written="newtId" in keys)
-        problems += secrets.kept_from_logs(given.keys(), log_level(plain))
+        problems += secrets.kept_from_logs(given.keys(), facts.log_level)
     # What cannot be read is not missing.
     problems = [problem for problem in problems if problem.key.partition(".")[0] not in in_vain]
     problems += [encrypted_in_vain(key, model.secret_keys) for key in sorted(in_vain)]
@@ -72,11 +71,14 @@ def kubeconfig() -> str | None:
 
 
 class Judgement(NamedTuple):
-    """``settings`` only if there is no problem; ``remarks`` are what is worth knowing anyway."""
+    """``settings`` only if there is no problem. ``remarks`` are about a valid file, too, and
+    ``facts`` what is valid in any file.
+    """
 
     settings: AnySettings | None
     problems: list[Finding]
     remarks: list[Finding]
+    facts: Facts
 
 
 def judge(
@@ -93,17 +95,13 @@ def examine(tree: Mapping[str, object], files: Files | None = None) -> Judgement
     """
     tree, model = dict(tree), model_of(tree)
     tree |= _with_long_entries(tree, model.entry.reserved)
-    settings: AnySettings | None = None
-    derived = derive(tree, model, files or OnDisk())
-    problems = derived.problems
-    if derived.entries and isinstance(written := tree.get("egress", []), list):
-        tree["egress"] = [*written, *derived.entries]
-    try:
-        settings = model.model_validate(tree)
-    except ValidationError as error:
-        problems += problems_of(error, model)
-    problems += checks.check(facts(model, tree))
-    return Judgement(None if problems else settings, problems, derived.remarks)
+    found = validated(model, tree)
+    derived = derive(found.facts, files or OnDisk())
+    # Without a valid list there is no allow-list to add to.
+    if derived.entries and isinstance(tree.get("egress", []), list):
+        found = found.with_entries(derived.entries)
+    problems = [*derived.problems, *found.problems, *checks.check(found.facts)]
+    return Judgement(None if problems else found.settings, problems, derived.remarks, found.facts)
 
 
 def model_of(tree: Mapping[str, object]) -> type[AnySettings]:

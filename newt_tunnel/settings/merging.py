@@ -7,7 +7,7 @@ is in ``derived``.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from pydantic import ValidationError
@@ -17,10 +17,9 @@ from newt_tunnel.egress.model import PortRange, Protocol, destination_text
 from newt_tunnel.findings import Finding, info
 from newt_tunnel.settings.cluster_types import ServiceRef
 from newt_tunnel.settings.entries import candidates
-from newt_tunnel.settings.facts import facts, valid_entries
+from newt_tunnel.settings.facts import Facts
 from newt_tunnel.settings.findings import problems_of
 from newt_tunnel.settings.host_names import CLUSTER_NAME
-from newt_tunnel.settings.stack import AnySettings
 from newt_tunnel.settings.targets import AnyEntry, Meaning, Target
 
 KEY = "blueprint"
@@ -57,21 +56,18 @@ class _Known:
 class Merge:
     """Adds exposures to what is written, each target once."""
 
-    def __init__(
-        self, tree: Mapping[str, object], model: type[AnySettings], derived: Derived
-    ) -> None:
-        self._model: type[AnyEntry] = model.entry
+    def __init__(self, facts: Facts, derived: Derived) -> None:
+        self._model: type[AnyEntry] = facts.model.entry
         self._derived = derived
-        written = valid_entries(model, "egress", tree)
-        never = valid_entries(model, "mustNotReach", tree)
-        self._named = {entry.name: (key, entry) for key, entry in (*never, *written)}
+        every = (*facts.must_not_reach, *facts.egress)
+        self._named = {entry.name: (key, entry) for key, entry in every}
         self._allowed: dict[tuple[object, Protocol], list[_Known]] = {}
-        for rule in facts(model, tree).newts_own:
+        for rule in facts.newts_own:
             aim = (rule.destination, rule.protocol)
             self._allow(aim, _Known(rule.origin, rule.name, rule.ports))
-        for key, entry in written:
+        for key, entry in facts.egress:
             self._allow(_aim(entry), _Known(key, entry.name, entry.ranges))
-        self._names = {*self._named, *model.entry.reserved}
+        self._names = {*self._named, *self._model.reserved}
 
     def add(self, exposures: Iterable[Exposure]) -> None:
         """One entry per exposure, less what is allowed already."""

@@ -80,7 +80,7 @@ def load_stack(state: State, project: Project, path: str) -> Stack | Unloadable:
         return Unloadable((why_unread(error),))
     encrypted = {key for key, value in config.items() if _is_encrypted(value)}
     cleartext = {key: _as_read(value) for key, value in config.items() if key not in encrypted}
-    settings, problems, remarks = _validated(cleartext, encrypted, state)
+    settings, problems, remarks, _ = _validated(cleartext, encrypted, state)
     if settings is None or problems:
         return Unloadable(tuple(dict.fromkeys(str(problem) for problem in problems)))
     hints = (*_hints(tree, cleartext, settings), *(str(one) for one in remarks if one.is_warning))
@@ -192,10 +192,10 @@ def _validated(
     docker = tree.get("docker")
     if isinstance(docker, Mapping) and docker.get("hostKey") is None:
         tree["docker"] = {**docker, "hostKey": _NO_HOST_KEY}
-    settings, problems, remarks = load.examine(tree, files)
+    settings, problems, remarks, facts = load.examine(tree, files)
     problems = [problem for problem in problems if problem.key.partition(".")[0] not in in_vain]
     problems += [load.encrypted_in_vain(key, model.secret_keys) for key in sorted(in_vain)]
-    return load.Judgement(settings, problems, remarks)
+    return load.Judgement(settings, problems, remarks, facts)
 
 
 def _checkout_problems(

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 from newt_tunnel.findings import shown
 from newt_tunnel.settings import secrets
-from newt_tunnel.settings.facts import log_level
-from newt_tunnel.settings.load import judge
+from newt_tunnel.settings.load import examine
+from newt_tunnel.settings.newt import LogLevel
 from newt_tunnel.settings.variables import BY_FLAG
 from newt_tunnel.tools.adopt import AdoptError, flags
 from newt_tunnel.tools.adopt.compose import ComposeProject, ComposeService
@@ -61,7 +61,7 @@ def compose_newt(
     keys = dict(_keys(service, project, said))
     if address:
         keys[ADDRESS] = address
-    keys, objections = _validated(keys)
+    keys, log_level, objections = _validated(keys)
     for one in objections:
         # Not of the old set-up, but of this command.
         if address and one.what == f"{ADDRESS}: {address}":
@@ -75,7 +75,7 @@ def compose_newt(
     key = next((name for name, value in given.items() if value), None)
     if key == secrets.PROVISIONING_KEY:
         keys.pop("newtId", None)
-        for problem in secrets.kept_from_logs({key}, log_level(tree(keys))):
+        for problem in secrets.kept_from_logs({key}, log_level):
             refused.append(Refusal(f"{problem.key}: {problem.value}", problem.remedy))
             del keys[problem.key]
     return ComposeNewt(
@@ -148,22 +148,24 @@ def _extra_hosts(service: ComposeService, endpoint: str) -> list[str]:
     return [address for name, address in pairs if name == host]
 
 
-def _validated(keys: Mapping[str, object]) -> tuple[dict[str, object], list[Refusal]]:
-    """What ``settings`` accepts, and its objections to the rest. What is not there yet is no
-    objection.
+def _validated(
+    keys: Mapping[str, object],
+) -> tuple[dict[str, object], LogLevel | None, list[Refusal]]:
+    """What ``settings`` accepts, newt's log level by it, and the objections to the rest. What is
+    not there yet is no objection.
     """
     kept = dict(keys)
     refused: list[Refusal] = []
     while True:
-        _, problems = judge(tree({"platform": "docker", **kept}))
+        found = examine(tree({"platform": "docker", **kept}))
         objections = {
             key: Refusal(f"{key}: {problem.value or ''}".rstrip(": "), problem.remedy)
-            for problem in problems
+            for problem in found.problems
             for key in kept
             if re.match(rf"{re.escape(key)}($|[.\[])", problem.key)
         }
         if not objections:
-            return kept, refused
+            return kept, found.facts.log_level, refused
         refused += objections.values()
         kept = {key: value for key, value in kept.items() if key not in objections}
 

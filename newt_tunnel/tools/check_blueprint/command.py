@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from newt_tunnel.settings.blueprint import Blueprint
 from newt_tunnel.settings.derived import derive
+from newt_tunnel.settings.facts import validated
 from newt_tunnel.settings.files import within
 from newt_tunnel.settings.findings import problems_of
 from newt_tunnel.settings.merging import KEY, Derived
@@ -113,7 +114,7 @@ def _exposed(section: Blueprint, settings: AnySettings, state: revisions.State) 
         KEY: section.model_dump(mode="json", by_alias=True),
         "newt": {"clients": settings.newt.clients},
     }
-    return derive(tree, type(settings), state)
+    return derive(validated(type(settings), tree).facts, state)
 
 
 def _report(say: Say, stack: str, section: Blueprint, found: Comparison) -> None:
