@@ -10,7 +10,7 @@ from typing import Any
 
 import pulumi
 
-from components.chart_values import INSTANCE, INSTANCE_LABEL, POD_LABELS, RELEASE
+from components.chart_values import INSTANCE, INSTANCE_LABELS, POD_LABELS, RELEASE
 from components.egress_policy import DENIED, DENY, POLICY, RESTRICTED
 from components.newt_release import CLAIM
 from components.repair import Repair
@@ -49,7 +49,7 @@ def look(name: str, settings: KubernetesSettings, owner: str, resource: pulumi.R
         own = {DENY: denied, POLICY: rendered(lookup.policy)}
         state = last_update(settings.kubernetes.namespace)
         expected = _expected(name, settings, owner, own, is_proved=state.is_proved)
-        digest = cluster.deployed_digest(snapshot, state.digest, INSTANCE_LABEL)
+        digest = cluster.deployed_digest(snapshot, state.digest, INSTANCE_LABELS)
         findings += cluster.existing_objects(
             snapshot,
             expected.namespace,
@@ -127,7 +127,7 @@ def _expected(
         namespace_labels=RESTRICTED,
         policies=policies,
         newts_policy=POLICY,
-        pod_labels=INSTANCE_LABEL,
+        pod_labels=INSTANCE_LABELS,
         secret=secret_name(name),
         claim=CLAIM if kubernetes.storage.enabled else None,
         job=f"{name}-proof-proving" if has_control else None,

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import pulumi
 
-from components.chart_values import INSTANCE_LABEL, RELEASE
+from components.chart_values import INSTANCE_LABELS, RELEASE
 from newt_tunnel import cluster
 from newt_tunnel.egress import proof_table
 from newt_tunnel.settings.load import kubeconfig
@@ -28,7 +28,7 @@ def confirm(
     def look(_: object) -> None:
         try:
             problems = cluster.confirm_confined(
-                settings, kubeconfig(), INSTANCE_LABEL, marks, RELEASE
+                settings, kubeconfig(), INSTANCE_LABELS, marks, RELEASE
             )
         except cluster.ClusterError as error:
             raise pulumi.RunError(str(error)) from None

@@ -42,13 +42,7 @@ class DockerTunnel(pulumi.ComponentResource):
     ) -> None:
         super().__init__("newt-tunnel:docker:DockerTunnel", name, None, opts)
         policy, cage = settings_policy.policy(settings), settings_policy.cage(settings)
-        host = SshHost(
-            address=str(settings.docker.address),
-            port=settings.docker.port,
-            user=settings.docker.user,
-            host_key=settings.docker.host_key,
-            sudo=settings.docker.sudo,
-        )
+        host = SshHost.of(settings.docker)
         owner = f"{pulumi.get_project()}/{pulumi.get_stack()}"
         persistence = settings.docker.persistence
         if cage.hook is Hook.DOCKER_USER:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from newt_tunnel.egress.model import SSH_PORT
 from policies.fit import Fit, holds, same
 from policies.kinds import COMMAND, NETWORK
 from policies.view import UNKNOWN, Resource, at, items, text
@@ -24,7 +25,6 @@ _DECLARED = re.compile(r"^(network|newt|bridge)=(\S+)$", re.MULTILINE)
 _BRIDGE_OPTION = "com.docker.network.bridge.name"
 #: With these Docker puts a container on its default network, and the provider takes it off again.
 _DEFAULT_MODES = (None, "", "default", "bridge")
-_SSH_PORT = 22
 #: Options by which ssh goes to another machine than the one in the address.
 _ELSEWHERE = re.compile(r"-[pJWF]|(?:-o)?\s*(?i:hostname|port|proxyjump|proxycommand)\s*[= ]")
 
@@ -139,7 +139,7 @@ def _same_host(firewall: Resource, docker: Resource | None) -> Fit:
         return Fit.NO
     try:
         place = urlsplit(address or "")
-        port = place.port or _SSH_PORT
+        port = place.port or SSH_PORT
     except ValueError:
         return Fit.NO
     # Of the two only the part of a URL comes in small letters.
@@ -148,7 +148,7 @@ def _same_host(firewall: Resource, docker: Resource | None) -> Fit:
     host = min(host, holds(place.hostname))
     if place.scheme != "ssh":
         return host
-    return min(host, same(at(connection, "port") or _SSH_PORT, port))
+    return min(host, same(at(connection, "port") or SSH_PORT, port))
 
 
 def _words(options: Any) -> list[Any]:

@@ -6,16 +6,15 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 
 from newt_tunnel.blueprint.unusable import Unusable
-from newt_tunnel.egress.model import ALL_PORTS, PortRange
+from newt_tunnel.egress.model import ALL_PORTS, PORT_LIMITS, PortRange
 from newt_tunnel.findings import MISSING
 
 #: "Every port", which is also the default of a private resource.
 EVERY_PORT = "*"
 
 # What Pangolin takes as an identifier, and dots; it becomes the name of a rule.
-_RESOURCE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?", re.ASCII)
+RESOURCE_KEY = r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
 _PART = re.compile(r"([0-9]{1,5})(?:\s*-\s*([0-9]{1,5}))?", re.ASCII)
-_LIMITS = f"ports go from {ALL_PORTS.first} to {ALL_PORTS.last}"
 
 
 class Fields:
@@ -117,13 +116,13 @@ class Fields:
 
     def _range(self, key: str, first: int, last: int) -> PortRange:
         if not ALL_PORTS.first <= first <= last <= ALL_PORTS.last:
-            raise self.fault(key, f"is out of range, or the wrong way round; {_LIMITS}")
+            raise self.fault(key, f"is out of range, or the wrong way round; {PORT_LIMITS}")
         return PortRange(first, last)
 
 
 def resource_name(section: str, key: str) -> str:
     """The key of a resource, which becomes the name of a rule."""
-    if not _RESOURCE.fullmatch(key):
+    if not re.fullmatch(RESOURCE_KEY, key):
         raise Unusable(
             section,
             key,

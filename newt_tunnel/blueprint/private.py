@@ -9,10 +9,10 @@ from newt_tunnel.blueprint.fields import EVERY_PORT, Fields
 from newt_tunnel.blueprint.public import AUTH_DAEMONS, DAEMON_STAYS_SHUT, INFERENCE, SERVED_BY_NEWT
 from newt_tunnel.blueprint.sites import Site, none_ours
 from newt_tunnel.blueprint.unusable import Unusable
-from newt_tunnel.egress.model import ALL_PORTS, PortRange, Protocol
+from newt_tunnel.egress.model import ALL_PORTS, SSH_PORT, PortRange, Protocol
 from newt_tunnel.findings import Finding, info, warning
 
-_SSH_PORT = PortRange.single(22)
+_SSH_PORT = PortRange.single(SSH_PORT)
 _REFUSED = {
     "gateway": "lets clients go anywhere through newt, which is what the cage is there to prevent; "
     "expose what is needed as resources of mode host",

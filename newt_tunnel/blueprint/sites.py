@@ -12,7 +12,7 @@ from newt_tunnel.blueprint.fields import Fields
 from newt_tunnel.blueprint.unusable import Unusable
 from newt_tunnel.findings import MISSING, Finding, info
 
-_IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
+SITE_IDENTIFIER = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def none_ours(resource: Fields, site: Site) -> Finding | None:
 
 def _identifier(value: object, where: str) -> str:
     # What is skipped is named in logs: nothing but an identifier gets there.
-    if not isinstance(value, str) or not _IDENTIFIER.fullmatch(value):
+    if not isinstance(value, str) or not re.fullmatch(SITE_IDENTIFIER, value):
         raise Unusable(
             where,
             MISSING if value is None else value,

@@ -11,6 +11,9 @@ from __future__ import annotations
 import shlex
 import subprocess
 from dataclasses import dataclass
+from typing import Self
+
+from newt_tunnel.settings.docker import Docker
 
 CONNECT_SECONDS = 5
 #: Exit status of ssh for its own failures, as opposed to those of the remote command.
@@ -37,6 +40,17 @@ class SshHost:
     user: str
     host_key: str
     sudo: bool
+
+    @classmethod
+    def of(cls, docker: Docker) -> Self:
+        """The host of a stack file's section."""
+        return cls(
+            address=str(docker.address),
+            port=docker.port,
+            user=docker.user,
+            host_key=docker.host_key,
+            sudo=docker.sudo,
+        )
 
     @property
     def url(self) -> str:

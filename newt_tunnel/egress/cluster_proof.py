@@ -13,6 +13,7 @@ from newt_tunnel.egress.decide_connection import Answer, Connection, decide
 from newt_tunnel.egress.model import (
     CLUSTER_CANARIES,
     DNS_PORT,
+    SSH_PORT,
     Address,
     Pods,
     Protocol,
@@ -23,7 +24,6 @@ from newt_tunnel.egress.proof_plan import (
     FOREIGN_RESOLVER,
     HTTP_PORT,
     METADATA,
-    SSH_PORT,
     Probe,
     forbidden_probes,
     known_addresses,

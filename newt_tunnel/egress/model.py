@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from ipaddress import IPv4Network, IPv6Network
 from typing import NewType
 
+from newt_tunnel.egress.networks import Address as Address
+from newt_tunnel.egress.networks import Network as Network
 from newt_tunnel.egress.networks import is_inside, overlap
 from newt_tunnel.egress.registry import held_block
 
-Address = IPv4Address | IPv6Address
-Network = IPv4Network | IPv6Network
 #: A DNS name that the Docker host resolves when the rules are loaded, and again at every refresh.
 #: For a cluster it is resolved before there is a policy.
 HostName = NewType("HostName", str)
 
 DNS_PORT = 53
+SSH_PORT = 22
 #: Names that rules and probes of our own carry; an entry may not take them, or a report would lie.
 DNS_RULE = "dns"
 PANGOLIN_RULE = "pangolin"
@@ -62,6 +63,10 @@ class Protocol(enum.Enum):
         return self is other or Protocol.ANY in (self, other)
 
 
+#: Of a query, and of one whose answer is too long for UDP.
+DNS_PROTOCOLS = (Protocol.UDP, Protocol.TCP)
+
+
 @dataclass(frozen=True, order=True)
 class PortRange:
     """Ports ``first`` to ``last``, both included, 1 to 65535."""
@@ -95,6 +100,7 @@ class PortRange:
 
 
 ALL_PORTS = PortRange(1, 65535)
+PORT_LIMITS = f"ports go from {ALL_PORTS.first} to {ALL_PORTS.last}"
 
 
 @dataclass(frozen=True, order=True)

@@ -17,6 +17,7 @@ from newt_tunnel.egress.model import (
     ALL_PORTS,
     CANARIES,
     DNS_PORT,
+    SSH_PORT,
     Address,
     Network,
     Pods,
@@ -28,7 +29,6 @@ from newt_tunnel.egress.placeholders import address_text
 from newt_tunnel.egress.rules import Policy, Rule
 from newt_tunnel.egress.samples import addresses_to_try, ports_to_try
 
-SSH_PORT = 22
 HTTP_PORT = 80
 #: The cloud metadata address: link-local, and a classic prize.
 METADATA = IPv4Address("169.254.169.254")

@@ -19,13 +19,13 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from newt_tunnel.blueprint.fields import RESOURCE_KEY
+from newt_tunnel.blueprint.sites import SITE_IDENTIFIER
 from newt_tunnel.settings.errors import refuse
 from newt_tunnel.settings.section import Section
 from newt_tunnel.settings.types import Kind, text_matching
 
 _PATH = r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*"
-_SITE = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
-_RESOURCE = r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
 # No part starts with a dot: neither a way out nor what is hidden.
 _path_text = text_matching(
     _PATH,
@@ -71,9 +71,11 @@ class Blueprint(Section):
         Annotated[
             str,
             PlainValidator(
-                text_matching(_SITE, "is not a site; write its identifier from Pangolin, like nas")
+                text_matching(
+                    SITE_IDENTIFIER, "is not a site; write its identifier from Pangolin, like nas"
+                )
             ),
-            WithJsonSchema({"type": "string", "pattern": f"^{_SITE}$"}),
+            WithJsonSchema({"type": "string", "pattern": f"^{SITE_IDENTIFIER}$"}),
             Kind("identifier of a site"),
         ]
         | None
@@ -87,9 +89,11 @@ class Blueprint(Section):
             Annotated[
                 str,
                 PlainValidator(
-                    text_matching(_RESOURCE, "is not the key of a private resource; write it here")
+                    text_matching(
+                        RESOURCE_KEY, "is not the key of a private resource; write it here"
+                    )
                 ),
-                WithJsonSchema({"type": "string", "pattern": f"^{_RESOURCE}$"}),
+                WithJsonSchema({"type": "string", "pattern": f"^{RESOURCE_KEY}$"}),
             ],
             ...,
         ],

@@ -86,7 +86,7 @@ def service_ref(value: object) -> ServiceRef:
 
 
 _SERVICE_REF = f"{_DNS_LABEL}/{_DNS_LABEL}"
-Service = Annotated[
+ServiceName = Annotated[
     ServiceRef,
     *as_text(service_ref, "`NAMESPACE/NAME`", {"type": "string", "pattern": f"^{_SERVICE_REF}$"}),
 ]
@@ -142,7 +142,7 @@ PodLabels = Annotated[
 
 # ports
 #: What a container may call a port.
-_PORT_NAME = re.compile(r"(?=.*[a-z])(?!.*--)[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?")
+_PORT_NAME = re.compile(shapes.PORT_NAME)
 
 
 def _port_or_name(value: object) -> PortRange | PortName:

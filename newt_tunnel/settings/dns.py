@@ -11,7 +11,7 @@ from newt_tunnel.egress import model
 from newt_tunnel.settings import shapes
 from newt_tunnel.settings.errors import refuse
 from newt_tunnel.settings.families import IN_CLUSTER
-from newt_tunnel.settings.types import Address, Kind
+from newt_tunnel.settings.types import Kind, V4Address
 
 NONE = "none"
 ANY = "any"
@@ -34,7 +34,7 @@ class Dns:
         return not (self.resolvers or self.anywhere or self.cluster)
 
 
-_RESOLVERS = TypeAdapter(tuple[Address, ...])
+_RESOLVERS = TypeAdapter(tuple[V4Address, ...])
 
 
 def _dns(value: object) -> Dns:

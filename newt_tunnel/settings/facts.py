@@ -28,7 +28,7 @@ from newt_tunnel.settings.kubernetes import Kubernetes
 from newt_tunnel.settings.newt import LogLevel
 from newt_tunnel.settings.pangolin import Endpoint
 from newt_tunnel.settings.policy import (
-    default_services,
+    default_server_ports,
     destinations_of,
     dns_rules,
     entry_rules,
@@ -49,7 +49,7 @@ class Facts:
     #: None also where nothing is written; ``addresses_written`` says which.
     addresses: tuple[Address, ...] | None
     addresses_written: bool
-    services: tuple[ports.Service, ...] | None
+    server_ports: tuple[ports.ProtocolPorts, ...] | None
     clients: bool | None
     log_level: LogLevel | None
     blueprint: Blueprint | None
@@ -76,7 +76,7 @@ class Facts:
         """What newt may reach for itself: its resolvers and its server."""
         return (
             *(dns_rules(self.dns) if self.dns else ()),
-            *server_rules(self._server, self.services or ()),
+            *server_rules(self._server, self.server_ports or ()),
         )
 
     @property
@@ -124,7 +124,7 @@ def _facts(model: type[AnySettings], tree: Mapping[str, object], parts: ValidPar
     clients = _valid(program, "clients", newt, parts)
     ports = _valid(server, "ports", pangolin, parts)
     if ports is None and not is_written(pangolin, "ports") and None not in (endpoint, clients):
-        ports = default_services(endpoint, clients=clients)
+        ports = default_server_ports(endpoint, clients=clients)
     return Facts(
         model=model,
         blueprint=_valid(model, "blueprint", tree, parts),
@@ -132,7 +132,7 @@ def _facts(model: type[AnySettings], tree: Mapping[str, object], parts: ValidPar
         endpoint=endpoint,
         addresses=_valid(server, "addresses", pangolin, parts),
         addresses_written=is_written(pangolin, "addresses"),
-        services=ports,
+        server_ports=ports,
         clients=clients,
         log_level=_valid(program, "log_level", newt, parts),
         egress=_entries("egress", tree, parts),

@@ -60,7 +60,7 @@ def one_or_more(item: Shape) -> Shape:
 
 
 _TRANSPORT = f"({in_any_case(['tcp', 'udp'])})"
-_SERVICE = f"{_RANGE}/{_TRANSPORT}"
+_PROTOCOL_PORTS = f"{_RANGE}/{_TRANSPORT}"
 _ALL = in_any_case(["all"])
 
 SWITCH: Shape = {
@@ -78,17 +78,17 @@ ANY_HOST = text(rf"{IPV4}|{_IPV6}|\[{_IPV6}\]|{NAME}")
 _PORT: Shape = {"type": "integer", "minimum": 1, "maximum": 65535}
 PORT = or_quoted(_PORT, _PORT_NUMBER)
 PORTS = one_or_more(or_quoted(_PORT, _RANGE))
-_PORT_NAME = "(?=.*[a-z])(?!.*--)[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?"
-NAMED_PORTS = one_or_more(or_quoted(_PORT, f"{_RANGE}|{_PORT_NAME}"))
+PORT_NAME = "(?=.*[a-z])(?!.*--)[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?"
+NAMED_PORTS = one_or_more(or_quoted(_PORT, f"{_RANGE}|{PORT_NAME}"))
 #: An entry of a list in its short form, on a Docker host and in a cluster.
 SHORT_ENTRY = text(rf"({IPV4}|{NAME}):{_RANGE}:{_TRANSPORT}")
 SHORT_ANY_ENTRY = text(rf"({IPV4}|\[{_IPV6}\]|{NAME}):{_RANGE}:{_TRANSPORT}")
 PROTOCOL = words(["TCP", "UDP"], any_case=True)
-SERVICES: Shape = {
+SERVER_PORTS: Shape = {
     "anyOf": [
         {"type": "string", "enum": ["all"]},
         text(_ALL),
-        items(text(_SERVICE)),
+        items(text(_PROTOCOL_PORTS)),
         {**items(text(_ALL)), "maxItems": 1},
     ]
 }

@@ -26,7 +26,7 @@ from newt_tunnel.settings.cluster_types import (
     DnsLabel,
     PodLabels,
     PodPorts,
-    Service,
+    ServiceName,
     ServiceRef,
     TargetName,
     TargetPorts,
@@ -55,7 +55,7 @@ class Target(NamedEntry):
         description="Name in every rule, diff and report. Unique. The names of built-in rules and "
         "probes, like `dns` and `pangolin`, are reserved."
     )
-    service: Service | None = Field(
+    service: ServiceName | None = Field(
         default=None,
         description="A Service. Its pods and their port are looked up.",
     )

@@ -125,7 +125,7 @@ Switch = Annotated[
 ]
 
 # addresses of a Docker host's network, and those of a cluster's
-Address = Annotated[IPv4Address, *as_text(ON_DOCKER_HOST.address, "IPv4 address", shapes.ADDRESS)]
+V4Address = Annotated[IPv4Address, *as_text(ON_DOCKER_HOST.address, "IPv4 address", shapes.ADDRESS)]
 Host = Annotated[
     IPv4Address | HostName,
     *as_text(ON_DOCKER_HOST.host, "IPv4 address or host name", shapes.HOST),
@@ -159,8 +159,8 @@ TransportProtocol = Annotated[
     Kind("TCP or UDP"),
 ]
 PortAndProtocol = Annotated[
-    ports.Service,
-    *as_text(ports.service, "`PORT/tcp`, `PORT/udp` or `all`", {"type": "string"}),
+    ports.ProtocolPorts,
+    *as_text(ports.protocol_ports, "`PORT/tcp`, `PORT/udp` or `all`", {"type": "string"}),
 ]
 
 # names

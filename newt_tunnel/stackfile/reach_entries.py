@@ -13,6 +13,7 @@ from functools import cached_property
 
 from newt_tunnel.egress.model import (
     DNS_PORT,
+    DNS_PROTOCOLS,
     DNS_RULE,
     EVERYWHERE6,
     Network,
@@ -26,17 +27,15 @@ from newt_tunnel.egress.model import (
 from newt_tunnel.egress.rules import Rule
 from newt_tunnel.settings.cluster_types import ServiceRef
 from newt_tunnel.settings.policy import (
-    default_services,
     destinations_of,
     dns_rules,
     policy,
+    server_ports,
     server_rules,
 )
 from newt_tunnel.settings.stack import AnySettings, KubernetesSettings, Settings
 from newt_tunnel.settings.targets import Target
 from newt_tunnel.stackfile.reach_sets import Box, Place, boxes
-
-_TRANSPORTS = (Protocol.UDP, Protocol.TCP)
 
 
 @dataclass(frozen=True, order=True)
@@ -109,12 +108,11 @@ def _allowed(settings: AnySettings) -> tuple[ReachEntry, ...]:
     if isinstance(settings, Settings):
         return of_rules(policy(settings).allowed)
     pangolin = settings.pangolin
-    services = pangolin.ports or default_services(pangolin.endpoint, clients=settings.newt.clients)
     server = destinations_of(pangolin.endpoint.host, pangolin.addresses)
     return _merged(
         (
             *_cluster_dns(settings),
-            *(_of_rule(rule) for rule in server_rules(server, services)),
+            *(_of_rule(rule) for rule in server_rules(server, server_ports(settings))),
             *(_of_target(target.key("egress"), target) for target in settings.egress),
         )
     )
@@ -168,7 +166,7 @@ def _cluster_dns(settings: KubernetesSettings) -> Iterator[ReachEntry]:
     if dns.cluster:
         places.append((Pods(pods.namespace, pods.labels), pods.port))
     for place, port in places:
-        for protocol in _TRANSPORTS:
+        for protocol in DNS_PROTOCOLS:
             yield ReachEntry(
                 name=DNS_RULE,
                 place=place,

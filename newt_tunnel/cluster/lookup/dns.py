@@ -14,6 +14,7 @@ from newt_tunnel.cluster.text import listed
 from newt_tunnel.egress.cluster_proof import Contact, Dialled
 from newt_tunnel.egress.model import (
     DNS_PORT,
+    DNS_PROTOCOLS,
     DNS_RULE,
     EVERYWHERE6,
     Network,
@@ -29,7 +30,6 @@ from newt_tunnel.settings.kubernetes import ClusterDns
 from newt_tunnel.settings.policy import dns_rules
 
 _KEY = "kubernetes.clusterDns"
-_TRANSPORTS = (Protocol.UDP, Protocol.TCP)
 _NODE_LOCAL_LABEL = ("k8s-app", "node-local-dns")
 
 
@@ -37,7 +37,7 @@ def follow(dns: Dns, cluster_dns: ClusterDns, snapshot: Snapshot) -> Followed:
     """Whom newt may ask."""
     rules = list(dns_rules(dns))
     if dns.anywhere and snapshot.has_ipv6:
-        rules += [_rule(EVERYWHERE6, protocol) for protocol in _TRANSPORTS]
+        rules += [_rule(EVERYWHERE6, protocol) for protocol in DNS_PROTOCOLS]
     findings = list(_resolvers(dns, snapshot))
     if not dns.cluster:
         return Followed(rules=tuple(rules), findings=tuple(findings))
@@ -62,7 +62,7 @@ def _resolvers(dns: Dns, snapshot: Snapshot) -> Iterator[Finding]:
 
 def _pod_rules(cluster_dns: ClusterDns, pods: Iterable[Pod]) -> Iterator[Rule]:
     on_nodes = {address for pod in pods if pod.host_network for address in pod.addresses}
-    for protocol in _TRANSPORTS:
+    for protocol in DNS_PROTOCOLS:
         selected = Pods(cluster_dns.namespace, cluster_dns.labels)
         yield _rule(selected, protocol, cluster_dns.port)
         for address in sorted(on_nodes, key=str):
@@ -121,7 +121,7 @@ def _dialled(snapshot: Snapshot, pods: Iterable[Pod]) -> Iterator[Dialled]:
     for service in snapshot.services:
         if not (service.addresses and asked.intersection(snapshot.pods_behind(service))):
             continue
-        for protocol in _TRANSPORTS:
+        for protocol in DNS_PROTOCOLS:
             if any(
                 port.port == DNS_PORT and port.protocol.lower() == protocol.value
                 for port in service.ports

@@ -14,7 +14,7 @@ from newt_tunnel.egress.model import Labels
 
 Object = Mapping[str, Any]
 
-_JOB_LABEL = "batch.kubernetes.io/job-name"
+JOB_LABEL = "batch.kubernetes.io/job-name"
 _HELM_OWNER = ("owner", "helm")
 #: The only container whose last words are ours: what another one prints may be secret.
 _GATE = "newt-gate"
@@ -95,7 +95,7 @@ def pod(found: Object) -> Iterator[NewtPod]:
     """A pod; none where it is a Job's."""
     metadata, status = found["metadata"], found.get("status") or {}
     labels = metadata.get("labels") or {}
-    if _JOB_LABEL in labels:
+    if JOB_LABEL in labels:
         return
     conditions = {one["type"]: one for one in status.get("conditions") or ()}
     is_ready = conditions.get("Ready", {}).get("status") == "True"

@@ -11,12 +11,11 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 from newt_tunnel.cluster.reading.client import ClusterError
-from newt_tunnel.cluster.reading.installed import Installed, NewtPod
+from newt_tunnel.cluster.reading.installed import JOB_LABEL, Installed, NewtPod
 from newt_tunnel.cluster.reading.objects import Object
 from newt_tunnel.cluster.reading.reader import connect, installed_in
 from newt_tunnel.settings.stack import KubernetesSettings
 
-_JOB_LABEL = "batch.kubernetes.io/job-name"
 #: A rolling update lets the old pod overlap the new one for a moment.
 _OVERLAP_SECONDS = 30.0
 _POLL_SECONDS = 1.0
@@ -34,7 +33,7 @@ def job_logs(
     logs = []
     for namespace, job in jobs:
         pods = f"/api/v1/namespaces/{namespace}/pods"
-        found = client.each(f"{pods}?labelSelector={quote(f'{_JOB_LABEL}={job}')}", _name)
+        found = client.each(f"{pods}?labelSelector={quote(f'{JOB_LABEL}={job}')}", _name)
         logs.append(client.text(f"{pods}/{found[-1]}/log") if found else "")
     return logs
 

@@ -67,7 +67,7 @@ class ComposeService:
         written = self.tree.get("networks") or {"default": None}
         if isinstance(written, list):
             return {str(name): {} for name in written}
-        return {str(name): _map(how) for name, how in _map(written).items()}
+        return {str(name): mapping(how) for name, how in mapping(written).items()}
 
     @property
     def ports(self) -> list[Published]:
@@ -93,15 +93,15 @@ def read(path: Path, environment: Mapping[str, str] = os.environ) -> ComposeProj
     # A variable of the shell wins over the file.
     known = {**(variables.read(beside, environment) if beside.exists() else {}), **environment}
     # Compose has put them in, and written every other `$` as `$$`.
-    tree = _map(variables.substituted(document, {} if text else known))
+    tree = mapping(variables.substituted(document, {} if text else known))
     return ComposeProject(
         services={
-            str(name): _service(str(name), _map(one), path.parent, known)
-            for name, one in _map(tree["services"]).items()
+            str(name): _service(str(name), mapping(one), path.parent, known)
+            for name, one in mapping(tree["services"]).items()
         },
         subnets={
-            str(name): tuple(_subnets(_map(network)))
-            for name, network in _map(tree.get("networks")).items()
+            str(name): tuple(_subnets(mapping(network)))
+            for name, network in mapping(tree.get("networks")).items()
         },
     )
 
@@ -139,9 +139,9 @@ def _document(path: Path, text: str | None) -> dict[str, object]:
 
 def _readable_by_hand(paths: Sequence[Path], document: Mapping[str, object]) -> None:
     """Raises ``AdoptError`` where other files belong to the project."""
-    services = _map(document.get("services"))
+    services = mapping(document.get("services"))
     needs = [f"`{key}`" for key in ("include",) if document.get(key)]
-    needs += ["`extends`"] * any("extends" in _map(one) for one in services.values())
+    needs += ["`extends`"] * any("extends" in mapping(one) for one in services.values())
     needs += [path.name for path in paths[1:]]
     if needs:
         raise AdoptError(
@@ -191,7 +191,7 @@ def _as_text(value: object) -> str:
 
 
 def _subnets(network: Mapping[str, object]) -> Iterator[str]:
-    for one in _items(_map(network.get("ipam")).get("config")):
+    for one in _items(mapping(network.get("ipam")).get("config")):
         if isinstance(one, dict) and isinstance(one.get("subnet"), str):
             yield one["subnet"]
 
@@ -241,5 +241,6 @@ def _items(value: object) -> list[object]:
     return value if isinstance(value, list) else [] if value is None else [value]
 
 
-def _map(value: object) -> Mapping[str, object]:
+def mapping(value: object) -> Mapping[str, object]:
+    """``value`` where it is a map; else an empty one."""
     return value if isinstance(value, dict) else {}

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 import yaml
 
 from newt_tunnel.findings import shown
 from newt_tunnel.settings.newt import DEFAULT_IMAGE
 from newt_tunnel.settings.schema import MODELINE
+from newt_tunnel.tools.adopt.compose import mapping
 from newt_tunnel.tools.adopt.compose_newt import ADDRESS, ComposeNewt, tree
 from newt_tunnel.tools.adopt.suggestions import ServiceRemark, SuggestedEntry
 
@@ -46,7 +47,7 @@ def render(
         "config:",
     ]
     sections = tree({"platform": "docker", "egress": [], **found.keys})
-    sections["docker"] = {"address": None, "hostKey": None, **_section(sections.get("docker"))}
+    sections["docker"] = {"address": None, "hostKey": None, **mapping(sections.get("docker"))}
     for key in _ORDER:
         lines += _note(key, found)
         if key == "egress":
@@ -132,10 +133,6 @@ def _key(key: str, value: object, depth: int) -> Iterator[str]:
         yield f"{indent}# {key}: still to be written"
     else:
         yield f"{indent}{key}: {_scalar(value)}"
-
-
-def _section(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, dict) else {}
 
 
 def _scalar(value: object) -> str:

@@ -176,13 +176,7 @@ def _of_host(
 
 
 def _asked(docker: Docker, look: Look, names: Iterable[HostName]) -> str:
-    host = SshHost(
-        address=str(docker.address),
-        port=docker.port,
-        user=docker.user,
-        host_key=docker.host_key,
-        sudo=docker.sudo,
-    )
+    host = SshHost.of(docker)
     try:
         return look(host, command(names))
     except HostKeyError as error:
