@@ -81,7 +81,7 @@ def shown(value: object) -> str:
             text if text and text.isascii() and text.isprintable() else json.dumps(text)
         )
     if isinstance(value, Mapping):
-        # Keys only: a value may be a secret under a wrong name.
+        # Keys only, because a value may be a secret under a wrong name.
         return _shortened("{" + ", ".join(shown(str(key)) for key in value) + "}")
     if isinstance(value, list | tuple):
         return _shortened("[" + ", ".join(shown(item) for item in value) + "]")

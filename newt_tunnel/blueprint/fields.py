@@ -18,14 +18,14 @@ _PART = re.compile(r"([0-9]{1,5})(?:\s*-\s*([0-9]{1,5}))?", re.ASCII)
 
 
 class Fields:
-    """A map of the document and the path it stands under."""
+    """A map of the document, with its path."""
 
     def __init__(self, where: str, values: Mapping[str, object]) -> None:
         self.where = where
         self._values = values
 
     def __contains__(self, key: str) -> bool:
-        """Whether something is written; null is as good as nothing."""
+        """Whether the key has a value other than null."""
         return self._values.get(key) is not None
 
     def __getitem__(self, key: str) -> object:
@@ -68,8 +68,8 @@ class Fields:
         return self._range(key, value, value)
 
     def ports(self, key: str) -> tuple[PortRange, ...] | None:
-        """``22,443,8000-9000`` in order, without overlaps; empty is none, ``*`` (or nothing) None,
-        which is every port.
+        """Read ``22,443,8000-9000`` in order, without overlaps. Empty is no port; ``*`` or nothing
+        is None, every port.
         """
         value = self._values.get(key, EVERY_PORT)
         if not isinstance(value, str):
@@ -126,7 +126,7 @@ def resource_name(section: str, key: str) -> str:
         raise Unusable(
             section,
             key,
-            "is no key that can name a rule; use up to 63 letters, digits, `-`, `.` and `_`, a "
+            "cannot be the name of a rule; use up to 63 letters, digits, `-`, `.` and `_`, a "
             "letter or digit first and last",
         )
     return key

@@ -1,6 +1,6 @@
-"""The words of a policy: protocols, ports, destinations, and the names that rules carry.
+"""The vocabulary of a policy: protocols, ports, destinations, and names of rules.
 
-Shared by every platform. What newt may reach is written with them in ``rules``.
+Shared by every platform; ``rules`` builds the policy from it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ REPLIES_RULE = "replies"
 CANARIES = ("docker-host-ssh", "gateway-ssh", "cloud-metadata", "foreign-resolver")
 RESERVED_NAMES = frozenset({DNS_RULE, PANGOLIN_RULE, REPLIES_RULE, *CANARIES})
 
-#: What a cluster adds. Apart from the others, because a name that is free on one platform stays so.
+#: Further names in a cluster. They are separate, so that a name that is free on one platform stays
+#: free.
 CLUSTER_CANARIES = (
     "kubernetes-api",
     "node-ssh",
@@ -43,7 +44,7 @@ EVERYWHERE6 = IPv6Network("::/0")
 
 
 class PolicyError(ValueError):
-    """A policy that must not be rendered: the text names the key, the value and the remedy."""
+    """A policy that must not be rendered. The text names the key, the value and the remedy."""
 
     def __init__(self, key: str, value: object, remedy: str) -> None:
         super().__init__(f"{key}: {value}: {remedy}")
@@ -118,7 +119,7 @@ Labels = tuple[tuple[str, str], ...]
 
 
 def labels_text(labels: Labels) -> str:
-    """As ``kubectl --selector`` takes them."""
+    """Return labels as ``kubectl --selector`` takes them."""
     return ",".join(f"{key}={value}" for key, value in labels)
 
 
@@ -142,7 +143,7 @@ class Pods:
 
 @dataclass(frozen=True)
 class WideBlock:
-    """A block with holes: what it must never cover lies in ``excluded``."""
+    """A block with holes: ``excluded`` lists what it must never cover."""
 
     network: Network
     excluded: tuple[Network, ...]

@@ -1,7 +1,6 @@
 """``blueprint``: the file that is applied to Pangolin, and how far the allow-list follows it.
 
-Only the keys: what is derived from the file is ``derived``'s, what the file means is the package
-``blueprint``'s.
+Owns the keys only. ``derived`` makes entries from the file, the package ``blueprint`` reads it.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from newt_tunnel.settings.section import Section
 from newt_tunnel.settings.types import Kind, text_matching
 
 _PATH = r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*"
-# No part starts with a dot: neither a way out nor what is hidden.
+# No part starts with a dot, so a path neither leaves the folder nor names a hidden file.
 _path_text = text_matching(
     _PATH,
     "is not a path below the folder of Pulumi.yaml, where a review sees the file; write it like "
@@ -43,7 +42,7 @@ def _path(value: object) -> str:
 
 
 class _ShortForm:
-    """Says to an editor that a path alone will do, too."""
+    """Tells an editor that a path alone is valid too."""
 
     def __get_pydantic_json_schema__(
         self, core_schema: CoreSchema, handler: GetJsonSchemaHandler

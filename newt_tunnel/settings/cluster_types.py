@@ -1,6 +1,6 @@
-"""The vocabulary that only a cluster has: names of Kubernetes, Services, labels, ports of pods.
+"""Types of values that only a cluster has: names of Kubernetes, Services, labels, ports of pods.
 
-An alias per kind of value, like ``types``, and made by its means.
+One alias per kind of value, built with the helpers of ``types``.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ DnsLabel = Annotated[
         "name",
     ),
 ]
-# Becomes a part of an annotation's key, which must not end in punctuation.
+# The name becomes part of an annotation's key, which must not end in punctuation.
 _TARGET_NAME = r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
 TargetName = Annotated[
     str,
@@ -141,7 +141,7 @@ PodLabels = Annotated[
 ]
 
 # ports
-#: What a container may call a port.
+#: The names that a container may give a port.
 _PORT_NAME = re.compile(shapes.PORT_NAME)
 
 
@@ -185,7 +185,7 @@ def _target_ports(value: object) -> TargetPorts:
     for name in names:
         if names.count(name) > 1:
             raise refuse(f"names {name} twice; name each port once")
-    # The rest is judged as it is everywhere; only an empty list has nothing to judge.
+    # The rest is validated as on any platform; only an empty list has nothing to validate.
     ranges = ports.ports(numbers) if numbers or not names else ()
     return TargetPorts(ranges, tuple(sorted(names)))
 

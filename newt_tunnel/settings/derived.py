@@ -1,7 +1,7 @@
 """Entries of the allow-list that come from the blueprint, merged with those of ``egress``.
 
-A derived entry passes the same checks as a written one, and then is one: ``policy`` and whatever
-comes after do not tell them apart, except by the key they are reported under.
+A derived entry passes the same checks as a written one. Afterwards only the key that it is reported
+under tells the two apart.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ from newt_tunnel.settings.section import Section
 from newt_tunnel.settings.types import BridgeName, Kind, Port, Switch, UserName, V4Address, choice
 
 DEFAULT_SUBNET = IPv4Network("172.30.0.0/24")
-#: newt's place in its subnet when none is written.
+#: newt's number in its subnet when no address is written.
 _USUAL_PLACE = 10
 #: Network, gateway, newt, broadcast.
 _LONGEST_PREFIX = 30
@@ -34,7 +34,7 @@ _SHORTEST_PREFIX = 16
 
 
 class Persistence(enum.Enum):
-    """What loads the rules again after the host has restarted."""
+    """What loads the rules when the host restarts."""
 
     SYSTEMD = "systemd"
     CRON = "cron"

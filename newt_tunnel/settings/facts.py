@@ -1,6 +1,6 @@
-"""Validates a stack file once: the settings, or the problems and what is valid all the same.
+"""Validates a stack file once: the settings, or the problems and the parts that are valid.
 
-The checks between sections work on what is valid, so that one run reports everything: a damaged
+The checks between sections work on the valid parts, so that one run reports everything: a damaged
 ``docker.hostKey`` does not hide that a subnet overlaps a target.
 """
 
@@ -41,12 +41,14 @@ from newt_tunnel.settings.targets import AnyEntry, Keyed, Target
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """The valid part of a stack file. None: missing without a default, or invalid."""
+    """The valid parts of a stack file. A field is None where it is invalid, or missing without a
+    default.
+    """
 
     model: type[AnySettings]
     dns: Dns | None
     endpoint: Endpoint | None
-    #: None also where nothing is written; ``addresses_written`` says which.
+    #: None also if no addresses are written; ``addresses_written`` tells the two apart.
     addresses: tuple[Address, ...] | None
     addresses_written: bool
     server_ports: tuple[ports.ProtocolPorts, ...] | None
@@ -88,7 +90,7 @@ class Facts:
 
 @dataclass(frozen=True, kw_only=True)
 class Validated:
-    """``settings`` is None where there are problems; ``facts`` are what is valid all the same."""
+    """``settings`` is None where there are problems; ``facts`` are the valid parts in any case."""
 
     settings: AnySettings | None
     problems: tuple[Finding, ...]

@@ -42,7 +42,7 @@ _URL_END = f"({shapes.PORT_SUFFIX})?/?"
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where newt asks for its token and opens its web socket."""
+    """The URL from which newt gets its token and opens its web socket."""
 
     host: model.Address | HostName
     port: int = HTTPS_PORT
@@ -92,7 +92,7 @@ def _read_endpoint(value: object, families: Families) -> Endpoint:
     try:
         return Endpoint(families.host(host), port_of(port) if colon else HTTPS_PORT)
     except PydanticCustomError as error:
-        # The remedies speak of the part; the line shows the whole.
+        # The remedy is about a part, and the message shows the whole value.
         raise refuse(f"{shown(authority)} {(error.context or {})['remedy']}") from None
 
 
@@ -147,7 +147,7 @@ AnyPangolinUrl = Annotated[
 
 
 class Server(Section):
-    """What the section has in common on all platforms: its values must fit each other."""
+    """The checks between the section's values, on all platforms."""
 
     @field_validator("addresses", check_fields=False)
     @classmethod

@@ -1,7 +1,7 @@
 """From settings to what ``egress`` works with: the policy and the cage.
 
-The only place where keys of the stack file become rules; ``checks`` uses the same functions, on as
-much of a wrong file as is valid.
+The only place where keys of the stack file become rules. ``checks`` uses the same functions on the
+valid parts of a wrong file.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from newt_tunnel.settings.targets import AnyEntry, Keyed
 
 
 def policy(settings: Settings) -> Policy:
-    """What newt may reach, and what the proof tries in vain."""
+    """What newt may reach, and what the proof expects to be blocked."""
     pangolin = settings.pangolin
     server = destinations_of(pangolin.endpoint.host, pangolin.addresses)
     return Policy(
@@ -128,7 +128,7 @@ def server_rules(
 
 
 def entry_rules(entries: Iterable[Keyed]) -> Iterator[Rule]:
-    """Of the entries that need no look-up in a cluster."""
+    """Yield the rules of entries that need no look-up in a cluster."""
     for key, entry in entries:
         if isinstance(entry.meaning, ServiceRef):
             continue
@@ -144,7 +144,7 @@ def entry_rules(entries: Iterable[Keyed]) -> Iterator[Rule]:
 
 
 def contradictions(allowed: Iterable[Rule], forbidden: Iterable[Rule]) -> Iterator[Finding]:
-    """What newt may reach and must not reach, once for each forbidden rule."""
+    """Yield a problem for each forbidden rule that newt may reach."""
     may = tuple(allowed)
     for rule in forbidden:
         try:

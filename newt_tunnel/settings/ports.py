@@ -119,5 +119,5 @@ def protocol_ports(value: object) -> ProtocolPorts:
     try:
         return ProtocolPorts(protocol(transport), port_range(text))
     except PydanticCustomError as error:
-        # The remedies speak of the part; the line shows the whole.
+        # The remedy is about a part, and the message shows the whole value.
         raise refuse(str((error.context or {})["remedy"])) from None

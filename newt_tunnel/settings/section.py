@@ -1,4 +1,4 @@
-"""What all sections of the stack file have in common, and what one validation of them leaves."""
+"""The base of all sections of the stack file, and the valid parts that one validation finds."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ class ValidParts:
     """
 
     def __init__(self) -> None:
-        #: By section and name, before the field is judged together with others.
+        #: By section and name, before the field is compared with others.
         self.fields: dict[tuple[type[Section], str], Any] = {}
-        #: Entries of lists, by the identity of what is written.
+        #: Entries of lists, by the identity of the written value.
         self.entries: dict[int, Section] = {}
 
 
 class Section(BaseModel):
     """Immutable, camelCase in the file, and without unknown keys.
 
-    ``secret_keys`` are valid here but no fields; ``misplaced`` explains keys that people look for
-    here in vain.
+    ``secret_keys`` are valid here but are no fields; ``misplaced`` explains keys that belong
+    elsewhere.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel)
