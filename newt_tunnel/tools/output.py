@@ -1,5 +1,5 @@
-"""Where commands print: results to standard output, which may go into a file, and complaints to
-standard error.
+"""Where commands print: results to standard output, which may be a file, and problems to standard
+error.
 """
 
 from __future__ import annotations

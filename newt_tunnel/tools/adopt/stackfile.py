@@ -18,13 +18,13 @@ from newt_tunnel.tools.adopt.suggestions import ServiceRemark, SuggestedEntry
 _PREFIX = "newt-tunnel:"
 _ORDER = ("platform", "pangolin", "newtId", "newt", "dns", "egress", "docker")
 _WIDTH = 100
-#: Nothing in a compose file says who logs in. The section of the Docker host comes last.
+#: A compose file does not name the user who logs in. The section of the Docker host comes last.
 _USER = (
     "    # root logs in. Another user in the group docker, root through sudo without a password:\n"
     "    # user: admin\n"
     "    # sudo: true"
 )
-#: In a suggestion whose address is not known; no host is called so.
+#: A placeholder for an unknown address; no host has this name.
 UNKNOWN_ADDRESS = "<docker.address>"
 
 
@@ -36,7 +36,7 @@ def render(
     store: str,
 ) -> str:
     """The file for ``stacks/Pulumi.STACK.yaml``. ``store`` is the command that stores the secret;
-    the secret itself is nowhere in it.
+    the file never contains the secret itself.
     """
     origin = f"{shown(source)}, service {shown(found.service)}"
     lines = [
@@ -136,7 +136,7 @@ def _key(key: str, value: object, depth: int) -> Iterator[str]:
 
 
 def _scalar(value: object) -> str:
-    """As YAML reads it back; in quotes where it would read something else."""
+    """Return YAML that reads back as ``value``, in quotes if needed."""
     if not isinstance(value, str):
         return json.dumps(value)
     plain = all(character.isalnum() or character in "._/:-" for character in value)

@@ -1,8 +1,8 @@
 """``python -m newt_tunnel check [STACK ...]``: the whole validation of a stack file.
 
-Needs no engine, host, cluster or passphrase; encrypted values stay encrypted. Names what is still
-to be set, and what only the Docker host or the cluster can check: addresses behind names, pods
-behind Services.
+Needs no engine, host, cluster or passphrase; encrypted values stay encrypted. Lists what is still
+to be set, and what only the Docker host or the cluster can check: addresses of names, pods of
+Services.
 """
 
 from __future__ import annotations
@@ -51,8 +51,9 @@ def main(arguments: Sequence[str], folder: Path | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m newt_tunnel check",
-        description="Validate stack files and show what they would allow. Needs no engine, host, "
-        "cluster or passphrase. What only the Docker host or the cluster can check is named.",
+        description="Validate stack files and show what they would allow. Needs no engine, "
+        "host, cluster or passphrase. Lists what only the Docker host or the "
+        "cluster can check.",
         epilog="Exit status: 0 valid; 1 a stack file is not valid; 2 no stack file was found.",
         allow_abbrev=False,
     )
@@ -94,7 +95,7 @@ def _checked_by(settings: AnySettings) -> str:
 
 
 def _unchecked(all_: Iterable[ReachEntry]) -> Iterator[str]:
-    """What a place stands for where only the Docker host or the cluster knows."""
+    """Yield what only the Docker host or the cluster can resolve."""
     places = dict.fromkeys((one.place, one.where) for one in all_)
     for place, where in places:
         if isinstance(place, ServiceRef):

@@ -1,8 +1,8 @@
 """``python -m newt_tunnel check-blueprint STACK``: does the cage fit the blueprint?
 
 Reads the committed stack file and the blueprint; needs no engine, cluster, host or passphrase, and
-encrypted values stay as they are. Exit status: 0 where they agree, 1 where they do not, 2 where
-that cannot be told. See docs/blueprint.md.
+encrypted values stay as they are. Exit status: 0 if they agree, 1 if they do not, 2 if the
+comparison is not possible. See docs/blueprint.md.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m newt_tunnel check-blueprint",
         description="Compare what a Pangolin blueprint exposes with what newt's cage allows.",
-        epilog="Exit status: 0 they agree, 1 they do not, 2 that cannot be told.",
+        epilog="Exit status: 0 they agree, 1 they do not, 2 the comparison is not possible.",
     )
     parser.add_argument("stack", help="name of the stack, like nas")
     parser.add_argument(
@@ -73,16 +73,16 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
         metavar="RESOURCE",
         action="append",
         default=[],
-        help='with --blueprint: a private resource whose "*" is meant; may be repeated',
+        help='with --blueprint: a private resource whose "*" is intended; repeatable',
     )
     parser.add_argument(
         "--extra-ok",
         action="store_true",
-        help="what the cage allows beyond the blueprint is told, and no reason to fail",
+        help="report what the cage allows beyond the blueprint, but do not fail for it",
     )
     options = parser.parse_args(arguments)
     if options.blueprint is None and (options.site or options.all_ports):
-        parser.error("--site and --all-ports belong to --blueprint")
+        parser.error("--site and --all-ports need --blueprint")
     return options
 
 
@@ -109,7 +109,7 @@ def _section(options: argparse.Namespace, settings: AnySettings, folder: Path) -
 
 
 def _exposed(section: Blueprint, settings: AnySettings, state: revisions.State) -> Derived:
-    """As if nothing were written beside the blueprint."""
+    """Derive the blueprint's entries without the written ones."""
     tree = {
         KEY: section.model_dump(mode="json", by_alias=True),
         "newt": {"clients": settings.newt.clients},
@@ -119,7 +119,7 @@ def _exposed(section: Blueprint, settings: AnySettings, state: revisions.State) 
 
 def _report(say: Say, stack: str, section: Blueprint, found: Comparison) -> None:
     if not found.not_allowed and not found.not_exposed:
-        limit = ", as far as can be told without the cluster" if found.unsure else ""
+        limit = ", as far as is known without the cluster" if found.unsure else ""
         say(f"{stack}: the cage allows what {section.file} exposes, and nothing else{limit}")
     if found.not_allowed:
         say(f"{stack}: {section.file} exposes what the cage does not allow:")
@@ -128,7 +128,7 @@ def _report(say: Say, stack: str, section: Blueprint, found: Comparison) -> None
         say(f"{stack}: the cage allows what {section.file} does not expose:")
         _say_all(say, found.not_exposed)
     if found.unsure:
-        say("only the cluster can tell:")
+        say("only the cluster knows:")
         _say_all(say, found.unsure)
 
 

@@ -75,8 +75,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--fail-on",
         choices=["widened"],
-        help="exit with 1 if newt can reach more than before, is held less tightly, or if that "
-        "cannot be told",
+        help="exit with 1 if newt can reach more than before, if the cage is weaker, or if that "
+        "is unknown",
     )
     parser.add_argument(
         "-C",

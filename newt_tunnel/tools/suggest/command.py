@@ -1,8 +1,8 @@
 """``python -m newt_tunnel suggest STACK``: what newt was refused, as entries for the allow-list.
 
 On a Docker host asks the host, over SSH as the stack says; changes nothing there. In a cluster
-reads flows from a file, which tell how often each entry was used, too. Exit status: 0 the list is
-printed, 2 there is none to be had. See docs/suggest.md.
+reads flows from a file, which also show how often each entry was used. Exit status: 0 the list is
+printed, 2 nothing could be read. See docs/suggest.md.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ _WARNING = """\
 
 
 def command(names: Iterable[HostName]) -> str:
-    """What the host runs, with those of its commands that are for programs: it prints the owner of
-    the rules, each of ``names`` with its addresses, an empty line, and what was refused.
+    """Return the command for the host. It prints the owner of the rules, each of ``names`` with its
+    addresses, an empty line, and what was refused.
     """
     lines = [shlex.quote(f"resolved {name} {address_text(name)}") for name in names]
     resolve = (
@@ -114,7 +114,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m newt_tunnel suggest",
         description="Print entries for what newt was refused; read them before you paste them.",
-        epilog="Exit status: 0 the list is printed, 2 there is none to be had.",
+        epilog="Exit status: 0 the list is printed, 2 nothing could be read.",
     )
     parser.add_argument("stack", help="name of the stack, like nas")
     parser.add_argument(
@@ -127,7 +127,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def _exposures(path: str | None, state: revisions.State) -> Sequence[Exposure]:
-    """For their names alone, so a blueprint with faults is good enough."""
+    """Read the blueprint for its names alone, so faults do not matter."""
     if path is None:
         return ()
     try:

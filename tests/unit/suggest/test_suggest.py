@@ -203,7 +203,7 @@ def test_a_forbidden_name_is_known_by_the_hosts_answer(folder: Path) -> None:
 def test_what_is_allowed_by_now_is_only_told(folder: Path) -> None:
     _, said = run(folder, "10.0.1.50:3000/tcp")
     assert entries(said) == []
-    assert "10.0.1.50 3000/tcp: the stack file allows it by now" in said
+    assert "10.0.1.50 3000/tcp: the stack file allows it now" in said
 
 
 def test_nothing_refused_is_said_so(folder: Path) -> None:
