@@ -1,5 +1,5 @@
-"""The look at the cluster before anything is declared: what is behind the names of the stack file,
-and whether what the last update made is there as it was expected.
+"""The look at the cluster before anything is declared: the targets behind the names of the stack
+file, and differences from the last update.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Look:
 
 
 def look(name: str, settings: KubernetesSettings, owner: str, resource: pulumi.Resource) -> Look:
-    """Look, and report what was found. A preview may do without a cluster; an update not."""
+    """Look, and report the findings. A preview works without a cluster; an update does not."""
     try:
         lookup = cluster.survey(settings, kubeconfig())
     except cluster.ClusterError as error:
@@ -102,7 +102,7 @@ def look(name: str, settings: KubernetesSettings, owner: str, resource: pulumi.R
 
 
 def secret_name(name: str) -> str:
-    """How the name of the Secret begins in the tunnel ``name``; Pulumi gives it an end."""
+    """Return the prefix of the Secret's name in the tunnel ``name``; Pulumi appends a suffix."""
     return f"{name}-newt-credentials"
 
 

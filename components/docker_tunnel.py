@@ -20,7 +20,7 @@ from newt_tunnel.settings.docker import Persistence
 from newt_tunnel.settings.secrets import Secrets
 from newt_tunnel.settings.stack import Settings
 
-#: What Docker's resolver asks for a newt that may ask any resolver; newt's own default.
+#: The resolver of a newt that may ask any resolver; newt's own default.
 PUBLIC_RESOLVER = str(proof_plan.FOREIGN_RESOLVER)
 
 
@@ -116,7 +116,9 @@ class DockerTunnel(pulumi.ComponentResource):
 
 
 def _resolvers(dns: Dns, cage: Cage) -> list[str]:
-    """What newt's container asks. Never Docker's default, which may ask past every chain."""
+    """Return the resolvers of newt's container. Never Docker's default, which may bypass every
+    chain.
+    """
     if dns.anywhere:
         return [PUBLIC_RESOLVER]
     # Without DNS: newt's own address, where nothing answers.
@@ -124,7 +126,7 @@ def _resolvers(dns: Dns, cage: Cage) -> list[str]:
 
 
 def _hosts(settings: Settings) -> list[tuple[str, str]]:
-    """Without DNS the endpoint's name must be known beforehand."""
+    """Return entries for /etc/hosts: without DNS the endpoint's name must be known."""
     endpoint = settings.pangolin.endpoint.host
     if settings.dns.resolvers or settings.dns.anywhere or not isinstance(endpoint, str):
         return []

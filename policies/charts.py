@@ -150,5 +150,5 @@ def _global_places(release: Resource, place: str, section: Any) -> Iterator[tupl
 
 
 def is_on(value: Any) -> bool:
-    """As a template takes it: also the text `false` is something."""
+    """Whether a template treats the value as true, which includes the text `false`."""
     return value is not UNKNOWN and bool(value)

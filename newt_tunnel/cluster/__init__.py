@@ -1,4 +1,4 @@
-"""A Kubernetes cluster: what is behind the names of the stack file, and what is there already.
+"""A Kubernetes cluster: the targets behind the names of the stack file, and the objects that exist.
 
 Changes nothing in a cluster, and imports no Pulumi. Four rooms, and ``survey`` that goes through
 the first two::
@@ -6,9 +6,9 @@ the first two::
     reading ─┬─► lookup ─► survey
              └─► state
 
-- ``reading`` asks the API server and the resolver, and makes plain values of the answers.
+- ``reading`` asks the API server and the resolver, and turns the answers into plain values.
 - ``lookup`` follows every entry to what a policy can say.
-- ``state`` compares what is there with what an update makes, before an update and after it.
+- ``state`` compares existing objects with those of an update, before an update and after it.
 - ``pod`` holds the shell programs that run in pods: the gate and the probe.
 
 ``text`` shortens lists and writes the kubectl command in messages.

@@ -19,7 +19,7 @@ def survey(settings: KubernetesSettings, kubeconfig: str | None) -> Lookup:
 
 
 def unread(settings: KubernetesSettings, why: ClusterError) -> Finding:
-    """For an update, which cannot do without the cluster. ``why`` names it already."""
+    """Return the error for an update, which needs the cluster. ``why`` names it already."""
     return error(_key(settings), str(why))
 
 
@@ -28,7 +28,7 @@ def _key(settings: KubernetesSettings) -> str:
 
 
 def unresolved(settings: KubernetesSettings, why: ClusterError) -> Lookup:
-    """For a preview that has no cluster: what was not looked up, and no rule."""
+    """Return the result for a preview without a cluster: no rule, and what was not looked up."""
     findings = [warning(_key(settings), str(why))]
     if settings.dns.cluster:
         findings.append(warning("dns", "not resolved: the cluster's DNS pods"))

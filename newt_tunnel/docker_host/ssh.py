@@ -22,7 +22,7 @@ _LOOK_SECONDS = 30
 
 
 class UnreachableError(Exception):
-    """The host did not answer, or refused us: nothing is known about it."""
+    """The host did not answer, or refused the connection: its state is not known."""
 
 
 class HostKeyError(Exception):
@@ -90,8 +90,8 @@ class SshHost:
     def look(self, command: str) -> str:
         """Run a command that changes nothing, as root, and return what it printed.
 
-        Raises ``UnreachableError`` or ``HostKeyError`` when there was no talking to the host,
-        ``RuntimeError`` when the command itself failed.
+        Raises ``UnreachableError`` or ``HostKeyError`` if there is no connection, ``RuntimeError``
+        if the command itself fails.
         """
         ssh = [
             "ssh",
@@ -127,7 +127,7 @@ class SshHost:
 
 
 def _explained(complaint: str) -> str:
-    """ssh's own last words, with what to do about the two that say nothing of it."""
+    """Return ssh's last line, with a remedy for the two errors that have none."""
     last = complaint.splitlines()[-1] if complaint else "ssh failed without a word"
     if "Permission denied" in complaint:
         return f"{last} Load a key that the host accepts into your ssh agent (ssh-add)"

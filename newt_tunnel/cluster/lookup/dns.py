@@ -34,7 +34,7 @@ _NODE_LOCAL_LABEL = ("k8s-app", "node-local-dns")
 
 
 def follow(dns: Dns, cluster_dns: ClusterDns, snapshot: Snapshot) -> Followed:
-    """Whom newt may ask."""
+    """Follow ``dns`` to the resolvers that newt may ask."""
     rules = list(dns_rules(dns))
     if dns.anywhere and snapshot.has_ipv6:
         rules += [_rule(EVERYWHERE6, protocol) for protocol in DNS_PROTOCOLS]
@@ -55,7 +55,7 @@ def _resolvers(dns: Dns, snapshot: Snapshot) -> Iterator[Finding]:
         if service is not None:
             yield error(
                 f"dns[{number}]",
-                f"{resolver} is the ClusterIP of {service.ref}, which no policy ever sees; write "
+                f"{resolver} is the ClusterIP of {service.ref}, which no policy sees; write "
                 "`cluster`",
             )
 
@@ -116,7 +116,7 @@ def _no_pods(cluster_dns: ClusterDns, snapshot: Snapshot) -> str:
 
 
 def _dialled(snapshot: Snapshot, pods: Iterable[Pod]) -> Iterator[Dialled]:
-    """Through the DNS Service, as newt asks."""
+    """Yield contacts at the DNS Service, as newt asks it."""
     asked = set(pods)
     for service in snapshot.services:
         if not (service.addresses and asked.intersection(snapshot.pods_behind(service))):

@@ -1,7 +1,7 @@
-"""From settings and what was read of the cluster to the policy, and everything there is to say.
+"""Turns settings and a snapshot of the cluster into the policy and findings.
 
-Pure: a snapshot and the answers for host names come in. No rule is ever guessed: where something is
-wrong there is an error, and no policy.
+Pure: takes a snapshot and the answers for host names. No rule is ever guessed: with an error there
+is no policy.
 """
 
 from __future__ import annotations
@@ -60,18 +60,18 @@ class Lookup:
 
 
 def host_names(settings: KubernetesSettings) -> tuple[HostName, ...]:
-    """Every name that must be resolved before there is a policy."""
+    """Return every name that must be resolved for the policy."""
     names = {e.target.meaning for e in entries_of(settings) if isinstance(e.target.meaning, str)}
     endpoint = resolved_endpoint(settings.pangolin)
     return tuple(sorted({*names, *(() if endpoint is None else (endpoint,))}))
 
 
 def look_up(settings: KubernetesSettings, snapshot: Snapshot, answers: Answers) -> Lookup:
-    """Follow every entry to what a policy can say."""
+    """Follow every entry to rules of a policy."""
     kubernetes, resolvers = settings.kubernetes, settings.dns.resolvers
     entries = entries_of(settings)
     names = HostNames(answers=answers, snapshot=snapshot, resolvers=resolvers)
-    # Forbidden ones first: their addresses are what no name may resolve to.
+    # Forbidden entries first, because no name may resolve to their addresses.
     forbidden = _together(_follow(one, names) for one in entries if not one.is_allowed)
     names = replace(names, forbidden=forbidden_addresses(entries, forbidden.rules))
     allowed = _together(

@@ -146,7 +146,7 @@ class DockerHost:
             if self._is_at(rule, address) and has_port(rule.protocol, rule.numbers, attempt):
                 yield f"mustNotReach {rule.name}"
         if address in self.cage.subnet:
-            yield "NEWT'S OWN NETWORK: whoever is there can attack newt, and newt them"
+            yield "NEWT'S OWN NETWORK: a machine there can attack newt, and newt can attack it"
         yield from no_target(attempt)
         if address == self.cage.host and attempt.port == self.ssh_port:
             yield "is the Docker host's own SSH"
@@ -190,7 +190,7 @@ def no_target(attempt: Attempt) -> Iterator[str]:
 def outside(address: Address) -> Iterator[str]:
     """Yield the doubt about any target on the Internet."""
     if not is_private(address):
-        yield "ON THE INTERNET: whoever controls newt sends your data there"
+        yield "ON THE INTERNET: an attacker who controls newt could send your data there"
 
 
 def has_port(protocol: Protocol, ports: Iterable[PortRange], attempt: Attempt) -> bool:

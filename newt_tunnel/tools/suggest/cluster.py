@@ -71,7 +71,7 @@ class Cluster:
         if attempt.entity:
             yield f"a node or the Kubernetes API ({attempt.entity})"
         if isinstance(destination, Pods) and destination.namespace == self._namespace:
-            yield "NEWT'S OWN NAMESPACE: whoever is there can attack newt, and newt them"
+            yield "NEWT'S OWN NAMESPACE: a pod there can attack newt, and newt can attack it"
         yield from no_target(attempt)
 
     def _doubts(self, attempt: Attempt) -> Iterator[str]:

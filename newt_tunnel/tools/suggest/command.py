@@ -42,7 +42,7 @@ _NOT_EXPANDED = "not-expanded"
 
 _WARNING = """\
 # What newt of `{stack}` tried and was refused{since}.
-# This is what newt TRIED, not what it needs: whoever controls newt can make anything appear here.
+# This is what newt TRIED, not what it needs: an attacker who controls newt chooses what is here.
 # The proof's own tries are among it.
 """
 

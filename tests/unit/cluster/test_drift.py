@@ -243,7 +243,7 @@ def test_a_control_namespace_by_another_name_is_no_difference() -> None:
     [
         ({"secrets": named("other")}, "Secret", "newt's credentials are missing"),
         ({"claims": ()}, "PersistentVolumeClaim", "is missing, and newt cannot start without"),
-        ({"jobs": ()}, "Job", "the proof is gone"),
+        ({"jobs": ()}, "Job", "the proof's Job is gone"),
         ({"deployments": (), "pods": ()}, "Deployment", "newt's Deployment is missing"),
         (
             {"deployments": (replace(DEPLOYMENT, replicas=0),), "pods": ()},
