@@ -4,7 +4,7 @@
   ``egress_proof``.
 - ``kubernetes_tunnel``: ``cluster_look`` first, then ``egress_policy``, ``policy_proof`` and
   ``newt_release`` with its ``chart_values``; ``cluster_results`` looks once more at the end.
-  ``repair`` is what the first look means for them all.
+  ``repair`` carries the result of the first look to all of them.
 
 Import what you need from its module, so that a stack loads only the SDK of its own platform.
 """

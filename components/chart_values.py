@@ -18,14 +18,15 @@ from components.pods import (
     shell_container,
 )
 from newt_tunnel.cluster.pod import GATE
+from newt_tunnel.egress.network_policy import INSTANCE_LABEL
 from newt_tunnel.settings.newt import ClusterNewt, Resources
 
 RELEASE = "newt"
 INSTANCE = "newt"
 #: Labels that the chart gives newt's pods; the policy selects by the first.
-INSTANCE_LABEL = {"newt.instance": INSTANCE}
+INSTANCE_LABELS = {INSTANCE_LABEL: INSTANCE}
 POD_LABELS = {
-    **INSTANCE_LABEL,
+    **INSTANCE_LABELS,
     "app.kubernetes.io/instance": RELEASE,
     "app.kubernetes.io/component": "newt",
 }

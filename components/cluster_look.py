@@ -1,5 +1,5 @@
-"""The look at the cluster before anything is declared: what is behind the names of the stack file,
-and whether what the last update made is there as it was expected.
+"""The look at the cluster before anything is declared: the targets behind the names of the stack
+file, and differences from the last update.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 import pulumi
 
-from components.chart_values import INSTANCE, INSTANCE_LABEL, POD_LABELS, RELEASE
+from components.chart_values import INSTANCE, INSTANCE_LABELS, POD_LABELS, RELEASE
 from components.egress_policy import DENIED, DENY, POLICY, RESTRICTED
 from components.newt_release import CLAIM
 from components.repair import Repair
@@ -19,6 +19,7 @@ from newt_tunnel import cluster
 from newt_tunnel.cluster import NAMESPACE, NETWORK_POLICY, Difference, Expected, Lookup, Owned
 from newt_tunnel.egress import network_policy
 from newt_tunnel.egress.rules import Policy
+from newt_tunnel.findings import Finding, Level
 from newt_tunnel.settings.load import kubeconfig
 from newt_tunnel.settings.stack import KubernetesSettings, Proof
 
@@ -32,7 +33,7 @@ class Look:
 
 
 def look(name: str, settings: KubernetesSettings, owner: str, resource: pulumi.Resource) -> Look:
-    """Look, and report what was found. A preview may do without a cluster; an update not."""
+    """Look, and report the findings. A preview works without a cluster; an update does not."""
     try:
         lookup = cluster.survey(settings, kubeconfig())
     except cluster.ClusterError as error:
@@ -48,7 +49,7 @@ def look(name: str, settings: KubernetesSettings, owner: str, resource: pulumi.R
         own = {DENY: denied, POLICY: rendered(lookup.policy)}
         state = last_update(settings.kubernetes.namespace)
         expected = _expected(name, settings, owner, own, is_proved=state.is_proved)
-        digest = cluster.deployed_digest(snapshot, state.digest, INSTANCE_LABEL)
+        digest = cluster.deployed_digest(snapshot, state.digest, INSTANCE_LABELS)
         findings += cluster.existing_objects(
             snapshot,
             expected.namespace,
@@ -101,7 +102,7 @@ def look(name: str, settings: KubernetesSettings, owner: str, resource: pulumi.R
 
 
 def secret_name(name: str) -> str:
-    """How the name of the Secret begins in the tunnel ``name``; Pulumi gives it an end."""
+    """Return the prefix of the Secret's name in the tunnel ``name``; Pulumi appends a suffix."""
     return f"{name}-newt-credentials"
 
 
@@ -126,7 +127,7 @@ def _expected(
         namespace_labels=RESTRICTED,
         policies=policies,
         newts_policy=POLICY,
-        pod_labels=INSTANCE_LABEL,
+        pod_labels=INSTANCE_LABELS,
         secret=secret_name(name),
         claim=CLAIM if kubernetes.storage.enabled else None,
         job=f"{name}-proof-proving" if has_control else None,
@@ -134,16 +135,16 @@ def _expected(
     )
 
 
-def _report(findings: list[cluster.Finding], resource: pulumi.Resource) -> None:
-    errors = [str(finding) for finding in findings if finding.level is cluster.Level.ERROR]
+def _report(findings: list[Finding], resource: pulumi.Resource) -> None:
+    errors = [str(finding) for finding in findings if finding.level is Level.ERROR]
     if errors:
         raise pulumi.RunError("\n".join(errors))
     is_preview = pulumi.runtime.is_dry_run()
     log = {
-        cluster.Level.INFO: pulumi.log.info,
-        cluster.Level.WARNING: pulumi.log.warn,
+        Level.INFO: pulumi.log.info,
+        Level.WARNING: pulumi.log.warn,
         # A preview shows the danger; the update that follows removes it.
-        cluster.Level.DRIFT: pulumi.log.error if is_preview else pulumi.log.warn,
+        Level.DRIFT: pulumi.log.error if is_preview else pulumi.log.warn,
     }
     for finding in findings:
         log[finding.level](str(finding), resource=resource)

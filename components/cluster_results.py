@@ -1,7 +1,8 @@
-"""What an update left: the measured table for the stack's outputs, and whether newt is confined.
+"""The results of an update: the measured table for the stack's outputs, and whether newt is
+confined.
 
-Runs in an ``apply``, where an exception that the engine does not know ends in a traceback: what the
-world did is a ``RunError``, a message.
+Runs in an ``apply``, where an unknown exception ends in a traceback: errors of other machines are
+raised as ``RunError``, a message.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 import pulumi
 
-from components.chart_values import INSTANCE_LABEL, RELEASE
+from components.chart_values import INSTANCE_LABELS, RELEASE
 from newt_tunnel import cluster
 from newt_tunnel.egress import proof_table
 from newt_tunnel.settings.load import kubeconfig
@@ -23,19 +24,19 @@ def confirm(
     marks: Mapping[str, str],
     resource: pulumi.Resource,
 ) -> None:
-    """After the release: newt's pods must be those that the policy confines."""
+    """Check after the release that newt's pods are those that the policy confines."""
 
     def look(_: object) -> None:
         try:
             problems = cluster.confirm_confined(
-                settings, kubeconfig(), INSTANCE_LABEL, marks, RELEASE
+                settings, kubeconfig(), INSTANCE_LABELS, marks, RELEASE
             )
         except cluster.ClusterError as error:
             raise pulumi.RunError(str(error)) from None
         for problem in problems:
             pulumi.log.warn(problem, resource=resource)
 
-    # A preview has reported all that there is in the look before.
+    # In a preview the earlier look has reported everything.
     if not pulumi.runtime.is_dry_run():
         status.apply(look)
 
@@ -45,7 +46,7 @@ def results(
     jobs: pulumi.Output[Sequence[str]],
     resource: pulumi.Resource,
 ) -> pulumi.Output[list[dict[str, str]]]:
-    """The table that the Jobs of these names measured: newt's, and the control's."""
+    """Return the table that the two Jobs measured, newt's and the control's."""
     namespaces = (settings.kubernetes.namespace, settings.kubernetes.control_namespace)
 
     def rows(names: Sequence[str]) -> list[dict[str, str]]:
@@ -58,7 +59,7 @@ def results(
             text = f"the table of the proof cannot be read: {error}"
             if not pulumi.runtime.is_dry_run():
                 raise pulumi.RunError(text) from None
-            # The look before has warned already; the table is not known.
+            # The earlier look has warned already; the table is not known.
             return []
         if not table:
             pulumi.log.warn(

@@ -7,7 +7,7 @@ from pulumi_command.remote import ConnectionArgsDict
 
 from newt_tunnel.docker_host.ssh import CONNECT_SECONDS, SshHost
 
-#: Two tries tell a host that is down from a packet that was lost; the provider's default is ten.
+#: Two tries distinguish a host that is down from a lost packet; the provider's default is ten.
 DIAL_ATTEMPTS = 2
 
 

@@ -20,7 +20,7 @@ from newt_tunnel.settings.docker import Persistence
 from newt_tunnel.settings.secrets import Secrets
 from newt_tunnel.settings.stack import Settings
 
-#: What Docker's resolver asks for a newt that may ask any resolver; newt's own default.
+#: The resolver of a newt that may ask any resolver; newt's own default.
 PUBLIC_RESOLVER = str(proof_plan.FOREIGN_RESOLVER)
 
 
@@ -42,13 +42,7 @@ class DockerTunnel(pulumi.ComponentResource):
     ) -> None:
         super().__init__("newt-tunnel:docker:DockerTunnel", name, None, opts)
         policy, cage = settings_policy.policy(settings), settings_policy.cage(settings)
-        host = SshHost(
-            address=str(settings.docker.address),
-            port=settings.docker.port,
-            user=settings.docker.user,
-            host_key=settings.docker.host_key,
-            sudo=settings.docker.sudo,
-        )
+        host = SshHost.of(settings.docker)
         owner = f"{pulumi.get_project()}/{pulumi.get_stack()}"
         persistence = settings.docker.persistence
         if cage.hook is Hook.DOCKER_USER:
@@ -122,7 +116,9 @@ class DockerTunnel(pulumi.ComponentResource):
 
 
 def _resolvers(dns: Dns, cage: Cage) -> list[str]:
-    """What newt's container asks. Never Docker's default, which may ask past every chain."""
+    """Return the resolvers of newt's container. Never Docker's default, which may bypass every
+    chain.
+    """
     if dns.anywhere:
         return [PUBLIC_RESOLVER]
     # Without DNS: newt's own address, where nothing answers.
@@ -130,7 +126,7 @@ def _resolvers(dns: Dns, cage: Cage) -> list[str]:
 
 
 def _hosts(settings: Settings) -> list[tuple[str, str]]:
-    """Without DNS the endpoint's name must be known beforehand."""
+    """Return entries for /etc/hosts: without DNS the endpoint's name must be known."""
     endpoint = settings.pangolin.endpoint.host
     if settings.dns.resolvers or settings.dns.anywhere or not isinstance(endpoint, str):
         return []

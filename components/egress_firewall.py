@@ -1,8 +1,8 @@
 """The firewall that confines newt on a Docker host, as one remote command.
 
-Owns when the host's program runs and what makes it run again. What it says is text from
-``host.payload``; whether the host still carries it is read before the resource is declared
-(``host.state``), because the engine never looks.
+Owns when the host's program runs, and what makes it run again. ``docker_host.payload`` makes its
+text; ``docker_host.state`` reads what the host has before the resource is declared, because the
+engine never looks.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class EgressFirewall(pulumi.ComponentResource):
     arrangement: pulumi.Output[dict[str, str]]
     #: See ``docker_host.state``; None when a preview could not reach the host.
     generation: str | None
-    #: What the host says of newt's credentials (``docker_host.credentials``).
+    #: The host's record of newt's credentials (``docker_host.credentials``).
     stored_credentials: str
     #: Whether newt is stopped, or will be, until a proof finds its cage shut.
     held: bool = False
@@ -59,8 +59,8 @@ class EgressFirewall(pulumi.ComponentResource):
             add_previous_output_in_env=False,
             opts=pulumi.ResourceOptions(
                 parent=self,
-                # Without an answer from the host nothing is known about drift, and the rules stay
-                # as the state holds them.
+                # Without an answer from the host drift is unknown, and the rules stay as in the
+                # state.
                 ignore_changes=["create"] if self.generation is None else [],
             ),
         )
@@ -77,8 +77,8 @@ class EgressFirewall(pulumi.ComponentResource):
         self.register_outputs({"arrangement": self.arrangement})
 
     def _look(self, args: EgressFirewallArgs) -> str | None:
-        """The generation for the host as it is now; None when a preview cannot reach it. An update
-        must reach it.
+        """Return the generation for the host's present state; None if a preview cannot reach it. An
+        update must reach it.
         """
         address = args.host.address
         try:

@@ -1,8 +1,7 @@
 """newt's namespace and the NetworkPolicies in it: what newt may reach, and nothing for other pods.
 
-What a look at the cluster found missing or changed is put back as ``repair`` says. Leaves the
-content of the policy to ``egress.network_policy``. Whether a cluster enforces it is found by
-``policy_proof``.
+``repair`` decides how missing and changed objects are restored. Leaves the content of the policy to
+``egress.network_policy``. ``policy_proof`` finds whether a cluster enforces it.
 """
 
 from __future__ import annotations
@@ -98,8 +97,7 @@ class EgressPolicy(pulumi.ComponentResource):
                     parent=self,
                     provider=args.provider,
                     aliases=adoptable,
-                    # Never the first policy in the namespace: a moment without the deny is one too
-                    # many.
+                    # Never the first policy in the namespace: the deny must exist before it.
                     depends_on=[deny],
                     ignore_changes=repair.ignored("spec", "metadata.annotations"),
                 ),

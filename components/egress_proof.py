@@ -1,8 +1,7 @@
-"""The proof that the cage holds: a remote command that tries it out from newt's own network
-namespace.
+"""The proof that the cage holds: a remote command that tests it from newt's own network namespace.
 
 Owns when the proof runs: after newt is in place, and again whenever the plan or the container
-changes. The plan comes from ``egress.proof_plan``, the trying is done by ``newt-proof``.
+changes. ``egress.proof_plan`` makes the plan, and ``newt-proof`` runs it.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ class EgressProofArgs:
 
 class EgressProof(pulumi.ComponentResource):
     """The measured table. ``results`` is a list of rows; see ``egress.proof_table.Result``, and
-    ``egress.proof_table.measurement`` for what else is in each.
+    ``egress.proof_table.measurement`` for their other fields.
     """
 
     results: pulumi.Output[list[dict[str, str]]]

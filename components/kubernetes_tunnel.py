@@ -57,7 +57,7 @@ class KubernetesTunnel(pulumi.ComponentResource):
                 namespace=namespace,
                 owner=owner,
                 # Without a look nothing is guessed: nothing may be reached, and the resource stays
-                # as the state holds it.
+                # as in the state.
                 spec=rendered(policy),
                 annotations=network_policy.annotations_of(policy, INSTANCE) if policy else {},
                 denied=found.denied,

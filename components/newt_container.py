@@ -22,7 +22,7 @@ from newt_tunnel.settings.newt import Capability, Newt
 NETWORK = "newt"
 CONTAINER = "newt-tunnel"
 VOLUME = "newt-config"
-#: By this label the host's program tells our network and container from others.
+#: By this label the host's program recognises our network and container.
 STACK_LABEL = "newt-tunnel.stack"
 #: nobody; newt needs no user of its own (its WireGuard runs in user space).
 USER = "65534:65534"

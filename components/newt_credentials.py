@@ -1,7 +1,7 @@
 """newt's credentials on a Docker host: its configuration file, written by the host's program.
 
-Owns the file's content and when it is written again. Whether newt must be replaced for it is
-decided by the host, which makes a revision.
+Owns the file's content and when it is written again. The host makes a revision, which decides
+whether newt must be replaced.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Credentials:
 
     @classmethod
     def of(cls, settings: Settings, secrets: Secrets) -> Credentials:
-        """Only the secret part is unknown to the model."""
+        """Build the configuration file: settings, and the secret part as an output."""
         key = secrets.newt_provisioning_key
         if key is not None:
             parts = pulumi.Output.all(provisioningKey=key)
@@ -63,7 +63,7 @@ def store(
     parent: pulumi.Resource,
     after: Sequence[pulumi.Resource],
 ) -> StoredCredentials:
-    """``volume`` is the name of newt's, where a newt that provisions itself keeps them."""
+    """Store the credentials: in a file, or in ``volume`` where newt provisions itself."""
     place = f"volume {volume}" if credentials.is_provisioning else "file"
     command = remote.Command(
         name,
@@ -95,8 +95,8 @@ def store(
 def _foreseen(
     credentials: Credentials, stored: str, printed: pulumi.Output[str]
 ) -> pulumi.Output[str]:
-    """A preview does not know the revision when the command runs again, and would announce another
-    container where the same credentials are stored once more.
+    """Return the revision, predicted in a preview: it would otherwise announce another container
+    when the same credentials are stored again.
     """
     if not pulumi.runtime.is_dry_run() or not stored:
         return printed

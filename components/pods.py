@@ -1,4 +1,4 @@
-"""What every pod of ours has in common: Pod Security ``restricted``, and nothing beyond need."""
+"""Common settings of our pods: Pod Security ``restricted``, and no unneeded rights."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 NOBODY = 65534
 TMP = "tmp"
 
-#: The full restricted set: the chart's default lacks the seccomp profile, and is refused without.
+#: The full restricted set: the chart's default lacks the seccomp profile, and is refused without
+#: it.
 CONTAINER_SECURITY: dict[str, Any] = {
     "runAsNonRoot": True,
     "runAsUser": NOBODY,
@@ -21,12 +22,12 @@ CONTAINER_SECURITY: dict[str, Any] = {
 POD_SECURITY: dict[str, Any] = {"fsGroup": NOBODY}
 TMP_VOLUME: dict[str, Any] = {"name": TMP, "emptyDir": {"medium": "Memory", "sizeLimit": "16Mi"}}
 TMP_MOUNT: dict[str, Any] = {"name": TMP, "mountPath": "/tmp"}
-#: MiB, for a program that does one thing at a time.
+#: MiB of memory, for a program that does one thing at a time.
 SMALL = 32
 
 
 def resources(memory: int) -> dict[str, Any]:
-    """Next to nothing, and ``memory`` MiB at the most."""
+    """Return small requests, and a limit of ``memory`` MiB."""
     return {
         "requests": {"cpu": "10m", "memory": "16Mi"},
         "limits": {"memory": f"{memory}Mi"},

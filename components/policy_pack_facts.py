@@ -1,4 +1,4 @@
-"""What the policy pack cannot read from resources: how newt is proved, and the user's reasons."""
+"""Facts that the policy pack cannot read from resources: the proof's mode, the user's reasons."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The proof on a cluster: a Job under newt's own label and policy, before newt, and its control.
 
-Enforcement cannot be read from the API, only tried. The plan comes from ``egress``, the trying is
-done by ``newt-probe``. The control runs in a namespace of its own, where no policy of ours
-is in force: it separates what is blocked from what does not answer.
+Enforcement cannot be read from the API, only tried. ``egress`` makes the plan, and ``newt-probe``
+runs it. The control runs in a namespace of its own, where no policy of ours is in force: it
+distinguishes a blocked target from one that does not answer.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from newt_tunnel.egress.proof_plan import Probe
 SECONDS = 180
 #: The table's generation in a stack that was never repaired.
 FIRST = "first"
-#: MiB: twice what the probes take that newt-probe makes at once (AT_ONCE).
+#: MiB: twice the memory of the probes that newt-probe runs at once (AT_ONCE).
 MEMORY = 96
 
 

@@ -1,9 +1,9 @@
-"""What a look at the cluster found, as far as it decides how resources are updated.
+"""The result of the look at the cluster that decides how resources are updated.
 
 The engine believes objects to be as it left them, and an update of the official plugin starts with
 reading the live object, so it fails where there is none (pulumi-kubernetes,
-provider/pkg/await/await.go, ``Update``). What is missing is replaced: a delete takes "not found"
-for done (``Deletion``), and a create posts.
+provider/pkg/await/await.go, ``Update``). A missing object is replaced: a delete accepts "not found"
+(``Deletion``), and a create posts.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import pulumi
 
 from newt_tunnel.cluster import GENERATION_ANNOTATION
 
-#: Ours by its owner's mark: what another client wrote into an object gives way, and is no conflict.
+#: For objects with our owner annotation: fields of another client are overwritten without a
+#: conflict.
 FORCED = {"pulumi.com/patchForce": "true"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Repair:
-    #: False when the cluster could not be read, so nothing is known of the look-ups: resources stay
-    #: as the state holds them.
+    #: False if the cluster could not be read: without look-ups resources stay as in the state.
     known: bool
     #: See ``cluster.state.generation``; None for a stack that was never repaired.
     generation: str | None = None
@@ -34,20 +34,20 @@ class Repair:
 
     @property
     def annotations(self) -> dict[str, str]:
-        """Of an object that is to be put right, and of all that follows from it."""
+        """Return the annotations of an object to repair, and of everything that depends on it."""
         return generation_of(self.generation)
 
     @property
     def forced_annotations(self) -> dict[str, str]:
-        """The same for a namespace, which is only forced after a repair."""
+        """Return the same for a namespace, which is only forced after a repair."""
         return {**self.annotations, **FORCED} if self.generation else {}
 
     def ignored(self, *paths: str) -> list[str]:
-        """The properties whose changes do not count."""
+        """Return the properties whose changes are ignored."""
         return [] if self.known else [*paths]
 
     def options(self, opts: pulumi.ResourceOptions, name: str) -> pulumi.ResourceOptions:
-        """``opts`` for the object ``name``, which is replaced where it must be made anew."""
+        """Return ``opts`` for the object ``name``, replaced if it must be made anew."""
         if name in self.replaced:
             opts.replace_on_changes = ["metadata.annotations"]
             opts.delete_before_replace = True

@@ -1,7 +1,7 @@
 """Commands among the stack's outputs, to be pasted into a shell.
 
 The engine's display cuts a line after 150 characters (``truncatePropertyString`` in its
-``object_diff.go``), and would take what a command must fail for, or the command's end.
+``object_diff.go``), and would cut off the end of a command.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ _CONTINUED = " \\"
 
 
 def folded(command: str) -> str:
-    """``command`` in lines that are shown whole; a shell reads them as one."""
+    """Return ``command`` in lines that are shown whole, and that a shell reads as one."""
     lines: list[str] = []
     line = ""
     for word in command.split(" "):

@@ -1,4 +1,4 @@
-"""What the engine's state says of the last update that was completed: the stack's own outputs.
+"""The engine's record of the last completed update: the stack's own outputs.
 
 The program compares the cluster with them, because the objects there can be changed together with
 their annotations.
@@ -10,15 +10,15 @@ from dataclasses import dataclass
 
 import pulumi
 
-#: What a StackReference asks of the engine itself; as a call it is no resource of the stack.
-#: pulumi 3.254.0, pkg/resource/deploy/builtins.go.
+#: A StackReference makes the same call; used directly it adds no resource to the stack. pulumi
+#: 3.254.0, pkg/resource/deploy/builtins.go.
 _READ_OUTPUTS = "pulumi:pulumi:readStackOutputs"
 
 
 @dataclass(frozen=True, kw_only=True)
 class LastUpdate:
-    """``digest`` is the hash of the policy that was deployed into ``namespace``; None where there
-    was no such update, or where the state cannot be asked.
+    """``digest`` is the hash of the policy that was deployed into ``namespace``; None without such
+    an update, or if the state cannot be read.
     """
 
     digest: str | None = None

@@ -6,7 +6,7 @@ From left to right, and never backwards (``tests/unit/house/test_layers.py`` hol
                                      ├─► cluster ─────┘
                                      └─► stackfile ───► tools ─► __main__ (the front door)
 
-- ``findings``: one line of what there is to say, with key, value and remedy; below all of them.
+- ``findings``: one finding as a line with key, value and remedy; imports none of the others.
 - ``egress``: what newt may reach: policy, verdicts, renderers, plans of the proof. Pure.
 - ``blueprint``: reads Pangolin's blueprint into what a site exposes. Pure.
 - ``settings``: the stack file: models, values, checks, schema; the only reader of Pulumi's config.

@@ -1,6 +1,6 @@
-"""What there is to say about a stack file, a blueprint or a cluster: one line per finding.
+"""One finding about a stack file, a blueprint or a cluster, and its one line of text.
 
-Owns the wording around a value; the remedies themselves are where the values are judged. Never
+Owns the wording around a value; the remedies are written where the values are judged. Never
 shows what may be a secret: the values of a map, a private key, user and password in a URL.
 """
 
@@ -16,23 +16,27 @@ MISSING = "(missing)"
 NOT_SHOWN = "(not shown)"
 
 _LONGEST_VALUE = 80
-_PLAIN_KEY = re.compile(r"[A-Za-z0-9_.\[\]-]{1,120}")
+#: A path in a file, or the kind and name of an object in a cluster. Any other key is quoted.
+_PLAIN_KEY = re.compile(r"[A-Za-z0-9_.\[\]-]{1,120}|[A-Z][A-Za-z]+ [a-z0-9.-]{1,253}")
 _USER_IN_URL = re.compile(r"(\w+://).*@", re.DOTALL)
 
 
 class Level(enum.Enum):
-    """``INFO`` says what was found, ``WARNING`` what is probably not meant, ``ERROR`` stops."""
+    """``INFO`` reports a fact, ``WARNING`` a probable mistake. ``DRIFT`` is a difference from what
+    was deployed: an error that the next update repairs. ``ERROR`` stops.
+    """
 
     INFO = "info"
     WARNING = "warning"
+    DRIFT = "drift"
     ERROR = "error"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """``key`` is what to look at, ``value`` what is written there, ``remedy`` what to write.
-
-    ``value`` is already fit to be shown; None where the key alone says it.
+    """``key`` is a key of the file or an object in the cluster, ``value`` its value, already fit to
+    be shown, and ``remedy`` what is wrong and what to do. ``value`` is None where the remedy needs
+    none.
     """
 
     key: str
@@ -57,6 +61,14 @@ def warning(key: str, text: str) -> Finding:
     return Finding(key, None, text, Level.WARNING)
 
 
+def drift(key: str, text: str) -> Finding:
+    return Finding(key, None, text, Level.DRIFT)
+
+
+def error(key: str, text: str) -> Finding:
+    return Finding(key, None, text, Level.ERROR)
+
+
 def shown(value: object) -> str:
     """``value`` on one line, short, without control characters, and without what looks like a
     secret.
@@ -69,7 +81,7 @@ def shown(value: object) -> str:
             text if text and text.isascii() and text.isprintable() else json.dumps(text)
         )
     if isinstance(value, Mapping):
-        # Keys only: a value may be a secret under a wrong name.
+        # Keys only, because a value may be a secret under a wrong name.
         return _shortened("{" + ", ".join(shown(str(key)) for key in value) + "}")
     if isinstance(value, list | tuple):
         return _shortened("[" + ", ".join(shown(item) for item in value) + "]")

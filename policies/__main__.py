@@ -1,4 +1,4 @@
-"""Hands the rules to Pulumi, by its SDK for policy packs.
+"""Registers the rules with Pulumi's SDK for policy packs.
 
 Run by `pulumi preview --policy-pack policies`, and by `pulumi up` in the same way.
 """
@@ -31,7 +31,7 @@ except ModuleNotFoundError as error:
         ".venv/bin/pip install -r policies/requirements.txt"
     ) from None
 
-# In place of this folder, so that `policies` is the package that the tests know.
+# The repository replaces this folder, so that `policies` is the same package as in tests.
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from policies.rules import RULES, ResourceRule, RuleLevel, StackRule  # noqa: E402
@@ -44,8 +44,8 @@ _LEVELS = {
 
 
 def plain(value: Any) -> Any:
-    """A property as plain data. The SDK's own view raises at the first value that a preview does
-    not know, and the rest of the resource would go unseen.
+    """Return a property as plain data. The SDK's own view raises at the first unknown value, and
+    the rest of the resource would not be judged.
     """
     if isinstance(value, Mapping):
         return {key: _item(value, key) for key in value}
@@ -68,7 +68,7 @@ def of_resource(args: ResourceValidationArgs) -> Resource:
 
 
 def of_stack(resources: Sequence[PolicyResource]) -> list[Resource]:
-    """The same resources, with the same ties between them."""
+    """Return the resources of a stack, with the dependencies between them."""
     views = {
         one.urn: Resource(
             type=one.resource_type, name=one.name, urn=one.urn, properties=plain(one.props)

@@ -1,4 +1,4 @@
-"""What a newt may have for a stated reason: wide targets, capabilities, no proof."""
+"""What newt may have for a stated reason: wide targets, capabilities, no proof."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NAMESPACE = "kubernetes.io/metadata.name"
 
 
 def wide(resources: list[Resource]) -> Iterator[Violation]:
-    """Everything, or a whole network: at a listed port, or at all."""
+    """Find rules for everything or a whole network, with or without ports."""
     for tunnel in (one for one in resources if one.type == TUNNELS[0]):
         for index, row in enumerate(items(tunnel.at("reach"))):
             is_dns = at(row, "name") == _DNS
@@ -59,7 +59,7 @@ def wide(resources: list[Resource]) -> Iterator[Violation]:
 
 
 def whole_namespaces(resources: list[Resource]) -> Iterator[Violation]:
-    """Every pod of a namespace, also those that come later."""
+    """Find rules for every pod of a namespace, including later ones."""
     for policy in _cages(resources):
         entries = entries_in(policy)
         for place, peer in _peers(policy):
@@ -97,7 +97,7 @@ def capabilities(resources: list[Resource]) -> Iterator[Violation]:
 
 
 def unproved(resources: list[Resource]) -> Iterator[Violation]:
-    """Without a proof it is not known whether the cage holds."""
+    """Find stacks without a proof, which do not know whether the cage holds."""
     for tunnel in (one for one in resources if one.type in TUNNELS):
         if tunnel.at("proofMode") == "off" and not reason_for(tunnel, "proof"):
             yield Violation(
@@ -109,7 +109,7 @@ def unproved(resources: list[Resource]) -> Iterator[Violation]:
 
 
 def _cages(resources: list[Resource]) -> list[Resource]:
-    """The policies that some newt is under."""
+    """Return the policies that confine some newt."""
     pods = [
         one
         for newt in newt_resources.find_newts(resources)

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from newt_tunnel.egress.network_policy import INSTANCE_LABEL
 from policies.kinds import RELEASES
 from policies.view import UNKNOWN, Resource, at, items, mapping, text
 
@@ -18,7 +19,6 @@ NEWT = "newt"
 #: newt's program, image and chart have both names.
 PROGRAMS = (NEWT, "pangolin-cli")
 #: The chart labels the pods of an instance by it.
-INSTANCE_LABEL = "newt.instance"
 _RELEASE_LABEL = "app.kubernetes.io/instance"
 _COMPONENT_LABEL = "app.kubernetes.io/component"
 #: Further labels of the pods, in the order in which they win.
@@ -150,5 +150,5 @@ def _global_places(release: Resource, place: str, section: Any) -> Iterator[tupl
 
 
 def is_on(value: Any) -> bool:
-    """As a template takes it: also the text `false` is something."""
+    """Whether a template treats the value as true, which includes the text `false`."""
     return value is not UNKNOWN and bool(value)

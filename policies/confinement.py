@@ -1,7 +1,7 @@
 """No newt without its cage: a firewall or a NetworkPolicy that confines it and is there first.
 
-`First` is what the resource graph says: newt needs it, directly or by way of others. A cage beside
-newt leaves newt free while it comes, and when it goes.
+`First` is what the resource graph says: newt needs it, directly or by way of others. A cage without
+that order leaves newt free while it is created or deleted.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def unconfined(resources: list[Resource]) -> Iterator[Violation]:
 
 
 def not_known(resources: list[Resource]) -> Iterator[Violation]:
-    """What decides whether newt is confined, and a preview does not know."""
+    """Find values that decide whether newt is confined, and that a preview does not know."""
     for newt in find_newts(resources):
         for place in dict.fromkeys(_not_known(newt, resources)):
             yield Violation(resource=newt, property=place, value=None, remedy=_THE_UPDATE)
@@ -140,7 +140,7 @@ def _unselected(newt: Resource, resources: list[Resource]) -> Iterator[Violation
                 resource=newt,
                 property="dependsOn",
                 value=f"not {cages[0].name}",
-                remedy="a policy that comes beside newt or after it leaves newt free meanwhile: "
+                remedy="a policy that is not created before newt leaves newt free meanwhile: "
                 f"add depends_on=[{cages[0].name}]",
             )
         yield from _opened(pods, policies, resources)

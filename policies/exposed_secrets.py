@@ -1,7 +1,7 @@
-"""Secrets of newt in places where others read them.
+"""Secrets of newt in places that others can read.
 
-The rules judge where a secret ends up. Whether Pulumi stores it encrypted is hidden from a pack
-in Python, and the program's own look at the stack file sees to that.
+The rules judge where a secret ends up. A pack in Python cannot see whether Pulumi stores it
+encrypted; the program checks that in the stack file.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _IN_FILE = re.compile(r"[\"']?\b(?:secret|provisioningKey)[\"']?[ \t]*[:=][ \t]*
 _STARTS_NEWT = re.compile(r"\b(?:newt|pangolin)\b")
 _IN_SCRIPT = re.compile(r"--?(?:secret|provisioning-key)[= ]+[\"']?[^\s\"'$]")
 _PRIVATE_KEY = "PRIVATE KEY-----"
-#: Where a private key belongs. All else is shown, logged, or stored in the clear.
+#: Where a private key belongs. Other properties are shown, logged, or stored in the clear.
 _PLACES_FOR_SECRETS = frozenset({"privateKey", "kubeconfig", "stdin", "stringData", "data"})
 _TEXTS_OF_COMMANDS = ("create", "update", "delete")
 #: Shorter texts occur by chance.
@@ -42,8 +42,8 @@ _WHERE_IT_BELONGS = (
 
 
 def secrets_in_the_clear(resource: Resource) -> Iterator[Violation]:
-    """Credentials where `docker inspect`, `kubectl describe`, `helm get values`, a list of
-    processes or a log shows them. The value is never repeated.
+    """Find credentials that `docker inspect`, `kubectl describe`, `helm get values`, a list of
+    processes or a log shows. The value is never repeated.
     """
     for name in dict.fromkeys(_exposed(resource)):
         yield Violation(
@@ -52,7 +52,7 @@ def secrets_in_the_clear(resource: Resource) -> Iterator[Violation]:
 
 
 def copied_secrets(resources: list[Resource]) -> Iterator[Violation]:
-    """newt's own secret in another resource, whatever it is called there."""
+    """Find newt's own secret in another resource, under any name."""
     known = {secret for one in resources for secret in _secrets_in(one)}
     spellings = [*known, *(base64.b64encode(one.encode()).decode() for one in known)]
     for resource in resources:

@@ -1,7 +1,7 @@
 """Whether a firewall of newt-tunnel guards a container: the same host, network, address and bridge.
 
-What decides and is not known in a preview is ``Fit.UNKNOWN``. What decides and is not in the stack,
-like the bridge of a network that was made elsewhere, is no fit.
+A deciding value that a preview does not know is ``Fit.UNKNOWN``. One that is not in the stack, like
+the bridge of a network that was made elsewhere, is no fit.
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from newt_tunnel.egress.model import SSH_PORT
 from policies.fit import Fit, holds, same
 from policies.kinds import COMMAND, NETWORK
 from policies.view import UNKNOWN, Resource, at, items, text
 
-#: How the host's program is told to load a declaration; see newt_tunnel/docker_host/payload.py.
+#: The order to the host's program to load a declaration; see newt_tunnel/docker_host/payload.py.
 _APPLY = re.compile(r"\bsh -s -- apply\b")
 _DECLARATION = re.compile(r"<<'END-OF-DECLARATION'\n(.*?)^END-OF-DECLARATION$", re.DOTALL | re.M)
 _DECLARED = re.compile(r"^(network|newt|bridge)=(\S+)$", re.MULTILINE)
 _BRIDGE_OPTION = "com.docker.network.bridge.name"
 #: With these Docker puts a container on its default network, and the provider takes it off again.
 _DEFAULT_MODES = (None, "", "default", "bridge")
-_SSH_PORT = 22
 #: Options by which ssh goes to another machine than the one in the address.
 _ELSEWHERE = re.compile(r"-[pJWF]|(?:-o)?\s*(?i:hostname|port|proxyjump|proxycommand)\s*[= ]")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Condition:
-    """One thing that must be so, and what to say when it is not."""
+    """One condition, and the message if it is not met."""
 
     fit: Fit
     property: str
@@ -40,7 +40,7 @@ class Condition:
 
 
 def is_firewall(resource: Resource) -> bool:
-    """Our firewall as a command. What it says is not known when it is not yet rendered."""
+    """Whether a command is our firewall. Its script may not be known in a preview."""
     if resource.type != COMMAND:
         return False
     orders = [resource.at("create"), *filter(None, [resource.at("update")])]
@@ -51,7 +51,7 @@ def is_firewall(resource: Resource) -> bool:
 
 
 def conditions(firewall: Resource, newt: Resource, resources: list[Resource]) -> list[Condition]:
-    """All that must be so for ``firewall`` to guard ``newt``."""
+    """Return all conditions for ``firewall`` to guard ``newt``."""
     declared = _declared(firewall)
     networks = newt.at("networksAdvanced")
     given = items(networks)
@@ -139,7 +139,7 @@ def _same_host(firewall: Resource, docker: Resource | None) -> Fit:
         return Fit.NO
     try:
         place = urlsplit(address or "")
-        port = place.port or _SSH_PORT
+        port = place.port or SSH_PORT
     except ValueError:
         return Fit.NO
     # Of the two only the part of a URL comes in small letters.
@@ -148,7 +148,7 @@ def _same_host(firewall: Resource, docker: Resource | None) -> Fit:
     host = min(host, holds(place.hostname))
     if place.scheme != "ssh":
         return host
-    return min(host, same(at(connection, "port") or _SSH_PORT, port))
+    return min(host, same(at(connection, "port") or SSH_PORT, port))
 
 
 def _words(options: Any) -> list[Any]:

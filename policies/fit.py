@@ -1,4 +1,4 @@
-"""Whether something holds, where a preview may not know it yet.
+"""Whether a condition holds, which a preview may not know yet.
 
 Of conditions that must all hold the least counts (`min`), of alternatives the most (`max`).
 """

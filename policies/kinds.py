@@ -33,7 +33,7 @@ NETWORK_POLICY = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
 NETWORK_POLICY_PATCH = f"{NETWORK_POLICY}Patch"
 COMMAND = "command:remote:Command"
 COMMANDS = (COMMAND, "command:local:Command")
-#: Configuration: readable to all who may look at the cluster or the swarm.
+#: Configuration, which every reader of the cluster or the swarm sees.
 CONFIGS = (
     "kubernetes:core/v1:ConfigMap",
     "kubernetes:core/v1:ConfigMapPatch",

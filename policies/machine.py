@@ -1,6 +1,4 @@
-"""No newt that shares what is not its own: the machine's network, its processes, its container
-engine.
-"""
+"""Checks that newt does not share the machine's network, its processes or its container engine."""
 
 from __future__ import annotations
 
@@ -20,7 +18,7 @@ _OF_A_POD = ("hostNetwork", "hostPID", "hostIPC", "hostProcess", "privileged")
 _SOCKET = re.compile(
     r"(docker|podman|containerd|crio|cri-dockerd)\.sock\b|^/(var/)?run/(docker|containerd)\b"
 )
-#: What a mounted folder must not hold. By /proc/1/root the whole machine can be read.
+#: A mounted folder must not contain these. /proc/1/root gives access to the whole machine.
 _FORBIDDEN = (
     *(
         f"{run}/{socket}"
@@ -45,7 +43,7 @@ _OPTION = re.compile(r"--?docker-socket(?:=.*)?")
 
 
 def host_access(resource: Resource) -> Iterator[Violation]:
-    """Whatever makes a newt a part of its machine."""
+    """Find settings that give newt the machine's namespaces or privileges."""
     for name, value in _machine(resource):
         yield Violation(
             resource=resource,
@@ -78,7 +76,7 @@ def _machine(resource: Resource) -> Iterator[tuple[str, Any]]:
 
 
 def docker_socket(resource: Resource) -> Iterator[Violation]:
-    """A container engine's socket, by which newt could start a container without any cage."""
+    """Find a container engine's socket, with which newt could start a container without a cage."""
     for name, value in dict(_engines(resource)).items():
         yield Violation(
             resource=resource,

@@ -43,7 +43,7 @@ def may_change(patch: Resource, policies: list[Resource], pods: PodShape) -> boo
 
 
 def allows_everything(rule: Any) -> Fit:
-    """Without `to`, and without `ports` or with all ports of a protocol."""
+    """Whether a rule has no `to`, and no `ports` or all ports of a protocol."""
     to, ports = at(rule, "to"), at(rule, "ports")
     if UNKNOWN in (to, ports):
         return Fit.UNKNOWN
@@ -112,7 +112,7 @@ def _meets(pods: PodShape, expression: Any, doubt: Fit) -> Fit:
         return _has(pods, name, items(values), doubt)
     if operator == "Exists":
         return _has(pods, name, None, doubt)
-    # In doubt for the opposite of what is asked.
+    # If in doubt, the answer is the opposite of what is asked.
     against = opposite(doubt)
     if operator == "NotIn":
         return opposite(_has(pods, name, items(values), against))

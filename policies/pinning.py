@@ -1,4 +1,4 @@
-"""No newt that changes by itself: images with a version, charts with an exact one."""
+"""Checks that newt does not change by itself: images with a version, charts with an exact one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from policies.newt_resources import image_texts, is_image, is_newt
 from policies.reasons import reason_for
 from policies.view import UNKNOWN, Resource, Violation
 
-#: Names that are moved to another image as a matter of course, and versions with parts left out.
+#: Tags that are regularly moved to another image, and incomplete versions.
 _MOVING = re.compile(r"latest|stable|edge|nightly|dev|main|master|v?[0-9]+(\.[0-9]+)?")
 _EXACT = re.compile(r"v?[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?")
 _LOCAL = re.compile(r"\.{0,2}/")
@@ -51,7 +51,7 @@ def _unpinned_chart(release: Resource) -> Iterator[Violation]:
 
 
 def without_digest(resources: list[Resource]) -> Iterator[Violation]:
-    """A tag is only a name: the registry can point it at another image."""
+    """Find images without a digest: the registry can point a tag at another image."""
     for resource in resources:
         if not (is_newt(resource) or is_image(resource)) or reason_for(resource, "image"):
             continue

@@ -1,7 +1,7 @@
-"""The user's reasons: what the stack file says about something that a rule only advises against.
+"""The user's reasons in the stack file for what a rule advises against.
 
-The program carries them to where an update does not mind: outputs of the tunnel's component, and
-annotations of newt's policy, none of which newt or its proof depends on.
+The program puts them into outputs of the tunnel's component and annotations of newt's policy, on
+which neither newt nor its proof depends.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """All rules: name, sentence, level, and the function that judges.
 
-Mandatory rules about one resource stop it before it is made. What needs the stack's graph, or a
-reason that stands elsewhere, is judged when the whole stack is known: at the end of the preview.
+Mandatory rules about one resource stop it before it is made. A rule that needs the stack's graph,
+or a reason in another resource, judges the whole stack at the end of the preview.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from policies.view import Resource, Violation
 class RuleLevel(enum.Enum):
     #: Fails the preview and the update.
     MANDATORY = "mandatory"
-    #: Is said, unless the stack file gives a reason.
+    #: Is reported, unless the stack file gives a reason.
     ADVISORY = "advisory"
 
 

@@ -1,8 +1,8 @@
-"""What a rule sees of a resource: plain values, and what it needs; and how it says what is wrong.
+"""A rule's view of a resource: plain values and dependencies; and the form of a violation.
 
-A value that a preview does not know yet is ``UNKNOWN``: no rule takes it for right or wrong, and
-the update, which knows it, judges again. Secrets are among the values, because the SDK hands them
-over in the clear: a finding shows none but those of named, harmless properties.
+A value that a preview does not know yet is ``UNKNOWN``: no rule judges it, and the update judges
+again. Secrets are among the values, because the SDK hands them over in the clear: a finding shows
+none but those of named, harmless properties.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Resource:
     urn: str
     properties: Mapping[str, Any]
     parent: Resource | None = None
-    #: What the state says must be there before.
+    #: The resources that it depends on.
     needs: Sequence[Resource] = field(default=(), repr=False)
     #: What makes it, and where.
     provider: Resource | None = field(default=None, repr=False)
@@ -72,7 +72,7 @@ class Resource:
 
 @dataclass(frozen=True, kw_only=True)
 class Violation:
-    """One violation: where it is, what stands there, and what to write instead.
+    """One violation: where it is, the value there, and what to write instead.
 
     ``value`` is None where it may be a secret, or where the property alone says it.
     """

@@ -1,7 +1,7 @@
-"""No volume of newt that is a folder of the host by another name, and holds an engine's socket.
+"""Checks that no volume of newt is a folder of the host with an engine's socket.
 
-A folder that newt mounts by its path is judged in ``machine``, before anything is made. A volume is
-another resource, so it takes the whole stack to see what it is.
+``machine`` judges a folder that newt mounts by its path, before anything is made. A volume is
+another resource, so this needs the whole stack.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from policies.view import Resource, Violation, at, items, text
 _CLAIM_KEYS = ("claimName", "existingClaim")
 #: By its driver's options a Docker volume is any folder.
 _DEVICE = ("driverOpts", "device")
-#: What a PersistentVolume is, where it is a folder of a node.
+#: Kinds of PersistentVolume that are a folder of a node.
 _FOLDERS = (("spec", "hostPath", "path"), ("spec", "local", "path"))
 
 

@@ -1,12 +1,12 @@
 """The text of a blueprint as a tree of maps, lists and plain values.
 
 newt reads the file with a Go library, Pangolin with a JavaScript one, and this with a Python one;
-they differ in what `010`, `yes`, `1:30` or a key written twice means. So the tree is built here,
-from the parser's events: what all of them read alike is taken, the rest is text, which no port or
-switch accepts, or a fault. U+2028 and the like are text in quotes. Elsewhere they are a fault,
-because newt's library (yaml.v3) ends the line there and readers of YAML 1.2 do not: in what a
-reviewer sees as a comment newt could find a resource. Anchors, aliases, merge keys and tags are
-refused: with them a small file is a huge one, or says something else than it seems to.
+they read `010`, `yes`, `1:30` or a repeated key differently. So the tree is built here from the
+parser's events: what all of them read alike is taken; the rest is text, which no port or switch
+accepts, or a fault. U+2028 and similar characters are text inside quotes. Elsewhere they are a
+fault, because newt's library (yaml.v3) ends the line there and YAML 1.2 does not: newt could find a
+resource in what a reviewer sees as a comment. Anchors, aliases, merge keys and tags are refused:
+they can make a small file huge, or hide its meaning.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import yaml
 
 from newt_tunnel.blueprint.unusable import Unusable
 
-#: Far more than a site with hundreds of resources needs, and read in a moment.
+#: Far more than a site with hundreds of resources needs.
 MAX_CHARACTERS = 256 * 1024
 _MAX_DEPTH = 24
 
@@ -29,7 +29,7 @@ _ODD_BREAK = re.compile("[\x85\u2028\u2029]|\r(?!\n)")
 _QUOTES = ("'", '"')
 _PRIVATE_USE = range(0xE000, 0xF900)
 
-# As newt finds them, in comments too: it replaces them before it reads any YAML.
+# newt replaces them before it parses the YAML, so in comments too.
 _PLACEHOLDER = re.compile(r"\{\{\s*env\.[^}]*\}\}")
 _SHOWN_PLACEHOLDER = re.compile(r"\{\{\s*env\.\w{1,64}\s*\}\}", re.ASCII)
 _WHOLE_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,17})")
@@ -41,7 +41,7 @@ _WORDS: dict[str, object] = {
 
 
 def parse(text: str) -> Tree:
-    """The document as a map. Raises ``Unusable``, with the line, where it is none."""
+    """Return the document as a map. Raises ``Unusable`` with the line if it is none."""
     if len(text) > MAX_CHARACTERS:
         raise Unusable(
             "",
@@ -60,7 +60,7 @@ def parse(text: str) -> Tree:
     try:
         tree = _document(_events(text))
     except yaml.MarkedYAMLError as error:
-        # Without the snippet that the library adds: a blueprint may hold passwords.
+        # The library's snippet is left out: a blueprint may hold passwords.
         mark = error.problem_mark or error.context_mark
         raise _unusable(
             mark.line if mark else 0, f"is not YAML: {error.problem or error.context}"
@@ -120,7 +120,7 @@ def _document(events: Iterator[yaml.Event]) -> object:
 
 def _node(event: yaml.Event, events: Iterator[yaml.Event], depth: int) -> object:
     if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-        raise _at(event, "holds an anchor or an alias; write the value out where it is meant")
+        raise _at(event, "holds an anchor or an alias; write the value out where it is used")
     if getattr(event, "tag", None):
         raise _at(event, "holds a tag (`!`); write the plain value")
     if depth > _MAX_DEPTH:
@@ -145,16 +145,16 @@ def _map(events: Iterator[yaml.Event], depth: int) -> Tree:
         if not isinstance(key, str):
             raise _at(event, "has a list or a map as a key; write a name")
         if key == "<<":
-            raise _at(event, "holds a merge key (`<<`); write the keys out where they are meant")
+            raise _at(event, "holds a merge key (`<<`); write the keys out where they are used")
         if key in found:
-            # Where it stands, and not what it is called: it may be anything.
+            # The position and not the key, which may be a secret.
             raise _at(event, "repeats a key of the same map, and only one can count; remove one")
         found[key] = _node(next(events), events, depth + 1)
     return found
 
 
 def _plain(text: str) -> object:
-    """What a value without quotes means to every reader; else it stays text."""
+    """Return the value if every reader agrees on it, else the text."""
     if text in _WORDS:
         return _WORDS[text]
     return int(text) if _WHOLE_NUMBER.fullmatch(text) else text

@@ -1,4 +1,4 @@
-"""What a blueprint exposes, in the words of the policy model: the result of reading one."""
+"""What a blueprint exposes, in terms of the policy model: the result of reading one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PRIVATE = "private-resources"
 
 
 class Via(enum.Enum):
-    """What makes newt dial."""
+    """The reason why newt dials."""
 
     TARGET = "target"
     HEALTH_CHECK = "health check"
@@ -25,8 +25,8 @@ class Exposure:
     """Something newt dials for a resource: one host or block, one protocol, some ports.
 
     ``where`` is the path in the file, ``public-resources.gitea.targets[0]``; ``host_key`` and
-    ``port_key`` are what host and ports are called below it. ``host`` is as written, not yet
-    judged; ``is_block`` says that a CIDR block is meant.
+    ``port_key`` are the keys of host and ports below it. ``host`` is as written, not yet judged;
+    ``is_block`` says that a CIDR block is meant.
     """
 
     where: str

@@ -6,27 +6,26 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 
 from newt_tunnel.blueprint.unusable import Unusable
-from newt_tunnel.egress.model import ALL_PORTS, PortRange
+from newt_tunnel.egress.model import ALL_PORTS, PORT_LIMITS, PortRange
 from newt_tunnel.findings import MISSING
 
 #: "Every port", which is also the default of a private resource.
 EVERY_PORT = "*"
 
 # What Pangolin takes as an identifier, and dots; it becomes the name of a rule.
-_RESOURCE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?", re.ASCII)
+RESOURCE_KEY = r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
 _PART = re.compile(r"([0-9]{1,5})(?:\s*-\s*([0-9]{1,5}))?", re.ASCII)
-_LIMITS = f"ports go from {ALL_PORTS.first} to {ALL_PORTS.last}"
 
 
 class Fields:
-    """A map of the document and the path it stands under."""
+    """A map of the document, with its path."""
 
     def __init__(self, where: str, values: Mapping[str, object]) -> None:
         self.where = where
         self._values = values
 
     def __contains__(self, key: str) -> bool:
-        """Whether something is written; null is as good as nothing."""
+        """Whether the key has a value other than null."""
         return self._values.get(key) is not None
 
     def __getitem__(self, key: str) -> object:
@@ -69,8 +68,8 @@ class Fields:
         return self._range(key, value, value)
 
     def ports(self, key: str) -> tuple[PortRange, ...] | None:
-        """``22,443,8000-9000`` in order, without overlaps; empty is none, ``*`` (or nothing) None,
-        which is every port.
+        """Read ``22,443,8000-9000`` in order, without overlaps. Empty is no port; ``*`` or nothing
+        is None, every port.
         """
         value = self._values.get(key, EVERY_PORT)
         if not isinstance(value, str):
@@ -117,17 +116,17 @@ class Fields:
 
     def _range(self, key: str, first: int, last: int) -> PortRange:
         if not ALL_PORTS.first <= first <= last <= ALL_PORTS.last:
-            raise self.fault(key, f"is out of range, or the wrong way round; {_LIMITS}")
+            raise self.fault(key, f"is out of range, or the wrong way round; {PORT_LIMITS}")
         return PortRange(first, last)
 
 
 def resource_name(section: str, key: str) -> str:
     """The key of a resource, which becomes the name of a rule."""
-    if not _RESOURCE.fullmatch(key):
+    if not re.fullmatch(RESOURCE_KEY, key):
         raise Unusable(
             section,
             key,
-            "is no key that can name a rule; use up to 63 letters, digits, `-`, `.` and `_`, a "
+            "cannot be the name of a rule; use up to 63 letters, digits, `-`, `.` and `_`, a "
             "letter or digit first and last",
         )
     return key

@@ -9,10 +9,10 @@ from newt_tunnel.blueprint.fields import EVERY_PORT, Fields
 from newt_tunnel.blueprint.public import AUTH_DAEMONS, DAEMON_STAYS_SHUT, INFERENCE, SERVED_BY_NEWT
 from newt_tunnel.blueprint.sites import Site, none_ours
 from newt_tunnel.blueprint.unusable import Unusable
-from newt_tunnel.egress.model import ALL_PORTS, PortRange, Protocol
+from newt_tunnel.egress.model import ALL_PORTS, SSH_PORT, PortRange, Protocol
 from newt_tunnel.findings import Finding, info, warning
 
-_SSH_PORT = PortRange.single(22)
+_SSH_PORT = PortRange.single(SSH_PORT)
 _REFUSED = {
     "gateway": "lets clients go anywhere through newt, which is what the cage is there to prevent; "
     "expose what is needed as resources of mode host",
@@ -41,7 +41,7 @@ def exposures(
     daemon = fields.section("auth-daemon")
     daemon_mode = daemon.choice("mode", AUTH_DAEMONS, "site") if daemon else None
     if mode == "ssh":
-        # Without a destination Pangolin, too, takes it for newt's own.
+        # Without a destination Pangolin takes it for newt's own, too.
         if daemon_mode == "native" or (daemon is None and "destination" not in fields):
             yield info(fields.where, SERVED_BY_NEWT)
             return
@@ -95,7 +95,7 @@ def _dialled(
 
 
 def has_every_port(fields: Fields) -> bool:
-    """Whether ``*`` is written for a protocol, or is the default. What is damaged is reported
+    """Whether ``*`` is written for a protocol, or is the default. A damaged value is reported
     elsewhere.
     """
     if fields["mode"] in ("http", "ssh", *_REFUSED):
@@ -112,6 +112,6 @@ def _every_port(fields: Fields, key: str, resource: str) -> Unusable:
     return fields.fault(
         key,
         f'{what} every {protocol} port; write the ports, or "" for none, or name {resource} in the '
-        "stack's blueprint.allPorts if that is meant",
+        "stack's blueprint.allPorts if that is intended",
         value=EVERY_PORT,
     )

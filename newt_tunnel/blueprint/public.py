@@ -37,7 +37,7 @@ def exposures(resource: str, fields: Fields, site: Site) -> Iterator[Exposure | 
     if not fields.switch("enabled", default=True):
         yield info(fields.where, "skipped: it has enabled: false")
         return
-    # Pangolin, too, goes by the new name where both are written.
+    # Pangolin uses the new name too if both are written.
     mode_key = "mode" if "mode" in fields else "protocol"
     mode = fields.choice(mode_key, _MODES)
     daemon = fields.section("auth-daemon")
@@ -89,7 +89,7 @@ def _target(
 def _protocol(target: Fields, mode: str | None) -> Protocol:
     if mode is not None:
         return _PROTOCOLS[mode]
-    # A resource of targets only: its definition is elsewhere, but only HTTP has a method.
+    # The resource has targets only and is defined elsewhere; only HTTP has a method.
     if "method" in target:
         target.choice("method", _METHODS)
         return Protocol.TCP
@@ -111,7 +111,7 @@ def _health_check(resource: str, target: Fields) -> Iterator[Exposure]:
         via=Via.HEALTH_CHECK,
         host=check.text("hostname", "write the address or name that newt checks"),
         host_key="hostname",
-        # Of a UDP resource too: newt has no other way to check.
+        # TCP for a UDP resource too: newt has no other check.
         protocol=Protocol.TCP,
         ports=(check.port("port", "write the port that newt checks"),),
         port_key="port",

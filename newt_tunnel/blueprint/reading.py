@@ -1,6 +1,6 @@
-"""From the text of a blueprint to everything newt would dial for it.
+"""Reads the text of a blueprint into everything that newt would dial for it.
 
-The sections and their old names are here; what a resource means is ``public``'s and ``private``'s.
+Owns the sections and their old names; ``public`` and ``private`` read a resource.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ _Reader = Callable[[str, Fields], Iterator[_Item]]
 
 
 def read(text: str, *, site: str | None = None, all_ports: Set[str] = frozenset()) -> Found:
-    """What the blueprint exposes at ``site``; in the order of the file. Never raises: what is wrong
-    is among the faults.
+    """What the blueprint exposes at ``site``; in the order of the file. Never raises: problems are
+    among the faults.
     """
     try:
         tree = parse(text)
@@ -77,12 +77,12 @@ def _resource(section: str, key: str, values: object, reader: _Reader) -> Iterat
 def _unknown_sections(tree: Tree) -> Iterator[Finding]:
     known = (*_OLD_NAMES, *_OLD_NAMES.values(), *_WITHOUT_TARGETS)
     if any(key not in known for key in tree):
-        # Not by its name, which may be anything.
+        # Its name is not shown, because it may be a secret.
         yield warning("", f"a section is unknown and ignored; known are {', '.join(known)}")
 
 
 def _unused(all_ports: Set[str], tree: Tree) -> Iterator[Unusable]:
-    """An opt-in for nothing would silently hold for what is added or widened later."""
+    """Report each unused opt-in: it would silently apply to what is added or widened later."""
     resources = {
         key: values
         for name in (_OLD_NAMES[PRIVATE], PRIVATE)

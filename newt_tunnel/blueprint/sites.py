@@ -1,6 +1,6 @@
-"""Whose site a target or a resource belongs to.
+"""The site that a target or a resource belongs to.
 
-Without a site it belongs to the newt that applies the blueprint, which is taken to be ours.
+Without one it belongs to the newt that applies the blueprint, which is assumed to be this stack's.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from newt_tunnel.blueprint.fields import Fields
 from newt_tunnel.blueprint.unusable import Unusable
 from newt_tunnel.findings import MISSING, Finding, info
 
-_IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
+SITE_IDENTIFIER = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 
 
 @dataclass(frozen=True)
 class Site:
-    """The site of the stack's newt, by Pangolin's identifier; None where the stack does not say."""
+    """The site of the stack's newt, by Pangolin's identifier; None if the stack has none."""
 
     name: str | None
 
@@ -33,7 +33,7 @@ class Site:
 
 
 def not_ours(target: Fields, site: Site) -> Finding | None:
-    """Of a target, which has one site at most."""
+    """Return a remark if the target, which has one site at most, is another site's."""
     if "site" not in target:
         return None
     where = f"{target.where}.site"
@@ -42,7 +42,7 @@ def not_ours(target: Fields, site: Site) -> Finding | None:
 
 
 def none_ours(resource: Fields, site: Site) -> Finding | None:
-    """Of a private resource, which may have several."""
+    """Return a remark if no site of the private resource is this stack's."""
     names = [
         _identifier(name, f"{resource.where}.sites[{index}]")
         for index, name in enumerate(resource.items("sites"))
@@ -54,8 +54,8 @@ def none_ours(resource: Fields, site: Site) -> Finding | None:
 
 
 def _identifier(value: object, where: str) -> str:
-    # What is skipped is named in logs: nothing but an identifier gets there.
-    if not isinstance(value, str) or not _IDENTIFIER.fullmatch(value):
+    # The name appears in logs, so only an identifier is accepted.
+    if not isinstance(value, str) or not re.fullmatch(SITE_IDENTIFIER, value):
         raise Unusable(
             where,
             MISSING if value is None else value,

@@ -8,7 +8,7 @@ from newt_tunnel.findings import Finding, shown
 class Unusable(Exception):
     """``key`` is a path in the file, ``public-resources.gitea.targets[0].port``.
 
-    ``value`` is what is there, as it was read; None where the path says it all.
+    ``value`` is the value as read; None where the path is enough.
     """
 
     def __init__(self, key: str, value: object, remedy: str) -> None:

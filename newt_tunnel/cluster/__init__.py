@@ -1,4 +1,4 @@
-"""A Kubernetes cluster: what is behind the names of the stack file, and what is there already.
+"""A Kubernetes cluster: the targets behind the names of the stack file, and the objects that exist.
 
 Changes nothing in a cluster, and imports no Pulumi. Four rooms, and ``survey`` that goes through
 the first two::
@@ -6,15 +6,14 @@ the first two::
     reading ─┬─► lookup ─► survey
              └─► state
 
-- ``reading`` asks the API server and the resolver, and makes plain values of the answers.
+- ``reading`` asks the API server and the resolver, and turns the answers into plain values.
 - ``lookup`` follows every entry to what a policy can say.
-- ``state`` compares what is there with what an update makes, before an update and after it.
+- ``state`` compares existing objects with those of an update, before an update and after it.
 - ``pod`` holds the shell programs that run in pods: the gate and the probe.
 
-``findings`` and ``text`` word what all of them have to say.
+``text`` shortens lists and writes the kubectl command in messages.
 """
 
-from newt_tunnel.cluster.findings import Finding, Level
 from newt_tunnel.cluster.lookup.limits import policy_too_large
 from newt_tunnel.cluster.lookup.look_up import Lookup
 from newt_tunnel.cluster.reading.client import ClusterError, ClusterUnreachable, ClusterUnreadable
@@ -46,8 +45,6 @@ __all__ = [
     "ClusterUnreadable",
     "Difference",
     "Expected",
-    "Finding",
-    "Level",
     "Lookup",
     "Owned",
     "Unconfined",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from newt_tunnel.cluster.findings import Finding, error, warning
 from newt_tunnel.cluster.lookup.entry import entries_of
 from newt_tunnel.cluster.lookup.look_up import Lookup, host_names, look_up
 from newt_tunnel.cluster.reading import name_resolution, reader
 from newt_tunnel.cluster.reading.client import ClusterError
 from newt_tunnel.egress.model import Pods
+from newt_tunnel.findings import Finding, error, warning
 from newt_tunnel.settings.cluster_types import ServiceRef
 from newt_tunnel.settings.stack import KubernetesSettings
 
@@ -19,7 +19,7 @@ def survey(settings: KubernetesSettings, kubeconfig: str | None) -> Lookup:
 
 
 def unread(settings: KubernetesSettings, why: ClusterError) -> Finding:
-    """For an update, which cannot do without the cluster. ``why`` names it already."""
+    """Return the error for an update, which needs the cluster. ``why`` names it already."""
     return error(_key(settings), str(why))
 
 
@@ -28,7 +28,7 @@ def _key(settings: KubernetesSettings) -> str:
 
 
 def unresolved(settings: KubernetesSettings, why: ClusterError) -> Lookup:
-    """For a preview that has no cluster: what was not looked up, and no rule."""
+    """Return the result for a preview without a cluster: no rule, and what was not looked up."""
     findings = [warning(_key(settings), str(why))]
     if settings.dns.cluster:
         findings.append(warning("dns", "not resolved: the cluster's DNS pods"))

@@ -1,3 +1,3 @@
-"""What runs on the Docker host: the program ``newt-egress``, the proof's prober, and how both
-travel there.
+"""What runs on the Docker host: the program ``newt-egress``, the proof's prober, and how both are
+sent there.
 """

@@ -3,7 +3,7 @@
 A preview must know it, to announce that the container is replaced, or not.
 
 The host makes the revision (``newt-egress credentials``), because a hash without its salt would
-tell of the secret. Here only the host's own comparison is repeated.
+reveal the secret. This module only repeats the host's comparison.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What travels to the Docker host: a declaration, its rules and the program ``newt-egress``, as one
+"""What is sent to the Docker host: a declaration, its rules and the program ``newt-egress``, as one
 shell script.
 
 The script is the standard input of ``sh -s -- apply`` and ``sh -s -- remove``: it has no size limit
@@ -43,8 +43,8 @@ esac
 
 @dataclass(frozen=True, kw_only=True)
 class Declaration:
-    """All that the host must know. ``owner`` is ``project/stack``: a host has one cage, and it
-    belongs to one stack.
+    """All that the host needs. ``owner`` is ``project/stack``: a host has one cage, and it belongs
+    to one stack.
 
     ``network`` and ``container`` are newt's Docker network and container, ``persistence`` is one of
     ``systemd``, ``cron``, ``netfilter-persistent``, ``none``.
@@ -82,7 +82,9 @@ class Declaration:
 
     @property
     def arrangement(self) -> str:
-        """How the policy is enforced, and by which program, in a line; the policy itself aside."""
+        """Return in a line how the policy is enforced, and by which program, without the policy
+        itself.
+        """
         cage = self.cage
         program = hashlib.sha256(EGRESS.encode()).hexdigest()[:12]
         return (
@@ -93,7 +95,7 @@ class Declaration:
 
     @property
     def script(self) -> str:
-        """The shell script; rules first, because that is what a reviewer wants to see."""
+        """Return the shell script, rules first, because reviewers look for them."""
         files = self.files
         names = [
             *(name for name in files if name.startswith("rules")),
@@ -124,7 +126,7 @@ class Declaration:
         forbidden = sorted(self.policy.forbidden, key=lambda rule: rule.sort_key)
         yield from (f"forbidden={_rule_text(rule)}" for rule in forbidden)
         if any(isinstance(rule.destination, str) for rule in forbidden):
-            # What the address of a forbidden name is compared with.
+            # The addresses that a forbidden name is compared with.
             yield from (
                 f"allowed={_rule_text(rule)}"
                 for rule in self.policy.sorted_rules

@@ -11,6 +11,9 @@ from __future__ import annotations
 import shlex
 import subprocess
 from dataclasses import dataclass
+from typing import Self
+
+from newt_tunnel.settings.docker import Docker
 
 CONNECT_SECONDS = 5
 #: Exit status of ssh for its own failures, as opposed to those of the remote command.
@@ -19,7 +22,7 @@ _LOOK_SECONDS = 30
 
 
 class UnreachableError(Exception):
-    """The host did not answer, or refused us: nothing is known about it."""
+    """The host did not answer, or refused the connection: its state is not known."""
 
 
 class HostKeyError(Exception):
@@ -37,6 +40,17 @@ class SshHost:
     user: str
     host_key: str
     sudo: bool
+
+    @classmethod
+    def of(cls, docker: Docker) -> Self:
+        """The host of a stack file's section."""
+        return cls(
+            address=str(docker.address),
+            port=docker.port,
+            user=docker.user,
+            host_key=docker.host_key,
+            sudo=docker.sudo,
+        )
 
     @property
     def url(self) -> str:
@@ -76,8 +90,8 @@ class SshHost:
     def look(self, command: str) -> str:
         """Run a command that changes nothing, as root, and return what it printed.
 
-        Raises ``UnreachableError`` or ``HostKeyError`` when there was no talking to the host,
-        ``RuntimeError`` when the command itself failed.
+        Raises ``UnreachableError`` or ``HostKeyError`` if there is no connection, ``RuntimeError``
+        if the command itself fails.
         """
         ssh = [
             "ssh",
@@ -113,7 +127,7 @@ class SshHost:
 
 
 def _explained(complaint: str) -> str:
-    """ssh's own last words, with what to do about the two that say nothing of it."""
+    """Return ssh's last line, with a remedy for the two errors that have none."""
     last = complaint.splitlines()[-1] if complaint else "ssh failed without a word"
     if "Permission denied" in complaint:
         return f"{last} Load a key that the host accepts into your ssh agent (ssh-add)"

@@ -1,5 +1,5 @@
-"""Whether the cage on the Docker host is the one that the last update left, and what to do when it
-is not.
+"""Compares the cage on the Docker host with the one that the last update left, and decides on a
+repair.
 
 The engine compares a program with its own state and never looks at the host. So the program looks:
 when the host differs it changes one input of the firewall, the *generation*, which makes the
@@ -17,7 +17,7 @@ from newt_tunnel.docker_host.payload import PROGRAM_PATH, Declaration
 
 #: A jump of the blog post's script, on a host that has no program of ours yet.
 _FORMER = r"s/^-A DOCKER-USER -s \([0-9./]*\) -j NEWT-EGRESS$/\1/p"
-#: What to run on the host; prints ``key=value`` lines and changes nothing.
+#: The command for the host; prints ``key=value`` lines and changes nothing.
 CHECK_COMMAND = "sh -c " + shlex.quote(
     f"if [ -x {PROGRAM_PATH} ]; then {PROGRAM_PATH} check; else echo state=absent; "
     f'PATH="$PATH:/usr/sbin:/sbin"; iptables -w 5 -S DOCKER-USER 2>/dev/null | sed -n "{_FORMER}" '
@@ -26,9 +26,9 @@ CHECK_COMMAND = "sh -c " + shlex.quote(
 )
 
 
-#: Docker's words for a container that is there and was stopped, or never started.
+#: Docker's states of a container that was stopped, or never started.
 _STOPPED = ("created", "exited")
-#: States of newt's container that a changed generation does not mend: what to say.
+#: Messages for states of newt's container that a changed generation does not repair.
 _NOT_RUNNING = {
     "absent": "has no container of newt; where this update does not create it, "
     "pulumi up --refresh does",
@@ -62,13 +62,13 @@ class HostState:
     newt: str = ""
     #: See ``host.credentials``.
     credentials: str = ""
-    #: In words: what of the way to the rules is not ours to mend, where it is broken.
+    #: Which part of the way to the rules is broken and cannot be repaired by the program.
     open: str = ""
     #: Why host names are not refreshed.
     unresolved: str = ""
-    #: In words: what the blog post's script left there.
+    #: What the blog post's script left there.
     former: str = ""
-    #: Containers on newt's network beside newt.
+    #: Other containers on newt's network.
     neighbours: str = ""
 
     @classmethod
@@ -84,8 +84,8 @@ class HostState:
 
 @dataclass(frozen=True)
 class Generation:
-    """The firewall's ``generation`` input, and what to tell the user (empty when the host is as it
-    was left).
+    """The firewall's ``generation`` input, and a message for the user (empty if the host is
+    unchanged).
     """
 
     text: str
@@ -96,7 +96,8 @@ def generation(state: HostState, declaration: Declaration, now: datetime) -> Gen
     """Decide the generation for ``declaration`` on a host in ``state``. Raises
     ``ForeignOwnerError``.
     """
-    # A record without an owner is damaged, and nobody's: it is mended, not defended.
+    # A record without an owner is damaged. It belongs to no stack, so it is repaired and not
+    # refused.
     if state.owner and state.owner != declaration.owner:
         raise ForeignOwnerError(
             f"is guarded by stack {state.owner}: destroy that stack first, "
@@ -111,8 +112,8 @@ def generation(state: HostState, declaration: Declaration, now: datetime) -> Gen
             f"differs from what was deployed ({state.faults}); the rules will be loaded again",
         )
     if state.held:
-        # The failed proof is not in the engine's state: going back to what was there before
-        # would run nothing, and newt would stay stopped.
+        # The failed proof is not in the engine's state: after a return to the former settings
+        # nothing would run, and newt would stay stopped.
         return Generation(
             fresh,
             "holds newt, whose cage a proof found open; newt starts when a proof finds it shut",

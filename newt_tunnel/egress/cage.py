@@ -1,7 +1,7 @@
 """Where the policy is enforced on a Docker host: the bridge, newt's address, and the arrangement of
 the rules.
 
-Pure values; what a renderer needs beside the policy itself.
+Pure values: what a renderer needs in addition to the policy.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The plan of the proof in a cluster: what a pod under newt's own policy tries.
 
-A probe is ``proof_plan``'s, the table ``proof_table``'s. Leaves out where things can be dialled
-(a Service's address, a pod's): that is looked up in the cluster, and comes in as contacts.
+Probes are defined in ``proof_plan``, the table in ``proof_table``. The addresses at which targets
+can be dialled (a Service's, a pod's) are looked up in the cluster and passed in as contacts.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from newt_tunnel.egress.decide_connection import Answer, Connection, decide
 from newt_tunnel.egress.model import (
     CLUSTER_CANARIES,
     DNS_PORT,
+    SSH_PORT,
     Address,
     Pods,
     Protocol,
@@ -23,7 +24,6 @@ from newt_tunnel.egress.proof_plan import (
     FOREIGN_RESOLVER,
     HTTP_PORT,
     METADATA,
-    SSH_PORT,
     Probe,
     forbidden_probes,
     known_addresses,
@@ -33,13 +33,13 @@ from newt_tunnel.egress.rules import Policy, Rule
 KUBELET_PORT = 10250
 #: Stands for the node that the pod runs on, which only the pod knows.
 OWN_NODE = "@{node}"
-#: Bytes. The plan travels in the environment, where Linux takes 128 KiB for a variable at the most.
+#: Bytes. The plan is passed in the environment, where Linux takes at most 128 KiB for a variable.
 LONGEST_PLAN = 128 * 1024 - len("PLAN=") - 1
 
 
 @dataclass(frozen=True, order=True)
 class Contact:
-    """Where something answers: the address and port that a client dials."""
+    """The address and port that a client dials."""
 
     host: Address
     port: int
@@ -52,8 +52,8 @@ class Contact:
 
 @dataclass(frozen=True, kw_only=True)
 class Dialled:
-    """How a target of the stack file is tried, where its rule alone does not tell: pods have no
-    address of their own.
+    """How a target of the stack file is tried if its rule has no address: pods have none of their
+    own.
     """
 
     name: str
@@ -92,7 +92,7 @@ def plan(
 
 
 def render(plan: Iterable[Probe]) -> str:
-    """The plan as ``newt-probe`` reads it."""
+    """Return the plan as ``newt-probe`` reads it."""
     return "\n".join(probe.line for probe in plan)
 
 
@@ -100,8 +100,8 @@ def _at_address(rule: Rule, *, must_reach: bool) -> Iterator[Probe]:
     destination = destination_text(rule.destination)
     attempts: tuple[tuple[str, str], ...]
     if rule.protocol is Protocol.ANY or "/" in destination:
-        # A block or pods that are not there have no address to knock at, and a blanket rule no
-        # port: they are only listed, in one word.
+        # A block, or pods that do not exist, have no address to try, and a blanket rule has no
+        # port: they are only listed, as one word.
         words = (*map(str, rule.ports), *(named.name for named in rule.port_names))
         attempts = ((",".join(words) or "all", ""),)
     else:

@@ -1,8 +1,8 @@
-"""The verdict of newt's NetworkPolicy on one connection: what the Kubernetes API promises of it.
+"""The verdict of newt's NetworkPolicy on one connection, as the Kubernetes API defines it.
 
-The specification that ``network_policy`` must render, as ``decide`` is for a Docker host. Ignorant
-of enforcers: where the API promises nothing the answer is ``UP_TO_ENFORCER``, and what the common
-ones make of it is in ``enforcers``.
+The specification that ``network_policy`` must render, as ``decide`` is for a Docker host.
+Independent of enforcers: where the API promises nothing the answer is ``UP_TO_ENFORCER``, and
+``enforcers`` has the behaviour of the common ones.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class PeerPod:
 
 
 class Peer(enum.Enum):
-    """What else than an ordinary pod or a foreign host can be at the other end."""
+    """A peer that is neither an ordinary pod nor a foreign host."""
 
     NEWT_ITSELF = "newt's own pod"
     OWN_NODE = "newt's own node"
@@ -69,7 +69,7 @@ class ConnectionVerdict:
 
 
 def decide(policy: Policy, connection: Connection) -> ConnectionVerdict:
-    """Say what becomes of ``connection``, and why. Total: every connection gets a verdict."""
+    """Decide ``connection``, with the reason. Total: every connection gets a verdict."""
     if connection.peer is Peer.NEWT_ITSELF:
         return ConnectionVerdict(Answer.ALLOWED, "a pod always reaches itself")
     by_address = None

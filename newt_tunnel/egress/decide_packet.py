@@ -1,9 +1,9 @@
 """The verdict of the cage on one packet: the specification that the rendered rules must meet.
 
-Deliberately ignorant of iptables and nftables: property tests hold the renderers to it, and in the
-lab the kernel itself is. The arrangement is part of the question, because behind DNAT
-(``Hook.DOCKER_USER``) only conntrack can say whom newt asked for. What an arrangement does not even
-see is in ``limits``.
+Deliberately independent of iptables and nftables: property tests compare the renderers with it, and
+the lab compares the kernel. The arrangement is part of the question, because behind DNAT
+(``Hook.DOCKER_USER``) only conntrack knows the address that newt dialled. ``limits`` lists the
+packets that an arrangement never sees.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Direction(enum.Enum):
 
 
 class Tracking(enum.Enum):
-    """What conntrack says of a packet.
+    """The state of a packet in conntrack.
 
     ``REPLY``: established or related, in the reply direction. Everything else, also a later packet
     of a connection that was opened in this direction, is ``ORIGINAL``; packets that conntrack does
@@ -46,8 +46,8 @@ class Packet:
     """One packet on newt's bridge. ``protocol`` is a name or number as IP carries it; ``port`` None
     where it has none.
 
-    ``asked`` is whom the packet's connection was opened to, as conntrack remembers it, address and
-    port; None where that is the packet's own destination. Replies and errors have another.
+    ``asked`` is the address and port that the packet's connection was opened to, according to
+    conntrack; None where that is the packet's own destination. Replies and errors have another.
     """
 
     direction: Direction
@@ -71,8 +71,8 @@ class PacketVerdict:
 def decide(
     policy: Policy, cage: Cage, packet: Packet, resolution: Resolution | None = None
 ) -> PacketVerdict:
-    """Say whether ``packet`` passes the arrangement of ``cage``, and why. Total: every packet gets
-    a verdict, unknown things are dropped.
+    """Decide whether ``packet`` passes the arrangement of ``cage``, with the reason. Total: every
+    packet gets a verdict, and what is unknown is dropped.
     """
     if not isinstance(packet.source, IPv4Address) or not isinstance(
         packet.destination, IPv4Address
@@ -97,7 +97,7 @@ def decide(
 
 
 def goes_by_connection(cage: Cage) -> bool:
-    """Whether the rules match whom a connection was opened to, and not where a packet goes."""
+    """Whether the rules match the destination of a connection, and not that of a packet."""
     return cage.firewall is Firewall.IPTABLES and cage.hook is Hook.DOCKER_USER
 
 

@@ -1,7 +1,7 @@
-"""What enforcers of NetworkPolicies do beside the API's promises, and which holes they leave.
+"""How enforcers of NetworkPolicies differ from the API's promises, and which holes they leave.
 
 Every sentence was measured (docs/threat-model.md) or, where it says so, is the enforcer's own
-documentation. The list is printed in the docs; a proof that runs into the exemption names it.
+documentation. The docs print the list; a proof that meets the exemption names it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class EnforcerLimit:
         return f"{self.enforcer}: {self.text}"
 
 
-#: Of those that every pod of a Deployment, DaemonSet or StatefulSet has.
+#: Labels that every pod of a Deployment, DaemonSet or StatefulSet has.
 _NOT_OF_IDENTITY = frozenset(
     {"pod-template-hash", "pod-template-generation", "controller-revision-hash"}
 )
@@ -74,8 +74,7 @@ LIMITS: tuple[EnforcerLimit, ...] = (
     ),
     EnforcerLimit(
         CILIUM,
-        "A target by labels that Cilium keeps out of a pod's identity, like `pod-template-hash`, "
-        "is nobody.",
+        "Labels that Cilium keeps out of a pod's identity, like `pod-template-hash`, match no pod.",
     ),
     EnforcerLimit(CILIUM, "While the enforcer is down no pod starts."),
     TAKEN_OFF,
@@ -109,9 +108,9 @@ LIMITS: tuple[EnforcerLimit, ...] = (
     ),
 )
 
-#: Probes of what an enforcer is free to let through: a pod's own node, and the API server on it.
+#: Probes of targets that an enforcer may allow: a pod's own node, and the API server on it.
 EXEMPTIBLE = CLUSTER_CANARIES[:3]
-#: What the proof says when nothing else is open.
+#: The proof's message when nothing else is open.
 EXEMPTION = (
     "newt's own node is open: this cluster's enforcer exempts it, as the Kubernetes API allows it "
     "to; use one that does not (Cilium, kube-router), or accept it by "
@@ -121,8 +120,8 @@ EXEMPTION = (
 
 def with_cilium(policy: Policy, connection: Connection) -> ConnectionVerdict:
     """The verdict where Cilium before 1.16 enforces the policy: it drops what the API leaves to the
-    enforcer, takes no block for a node either, and a range for its first port, and finds nobody by
-    a label that is not of a pod's identity. In the lab Cilium itself is held to this.
+    enforcer, matches no node with a block, opens only the first port of a range, and matches no pod
+    with a label that is not part of a pod's identity. The lab compares Cilium itself with this.
     """
     known = (rule for rule in policy.allowed if _selects_pods(rule))
     as_read = replace(policy, allowed=tuple(map(_without_ranges, known)))

@@ -1,9 +1,9 @@
 """Renders a policy for iptables: two chains of our own, IPv6 dropped whole, and the jumps that lead
 there.
 
-Text only. The jumps are data beside the rules, because a jump must stand first and once in a chain
-that belongs to another program: the host program puts it there within the same ``iptables-restore``
-transaction.
+Text only. The jumps are data apart from the rules, because a jump must be the first rule, and
+present once, in a chain that belongs to another program: the host program inserts it in the same
+``iptables-restore`` transaction.
 """
 
 from __future__ import annotations
@@ -18,16 +18,17 @@ from newt_tunnel.egress.rules import Policy, Rule
 
 EGRESS_CHAIN = "NEWT-EGRESS"
 INGRESS_CHAIN = "NEWT-INGRESS"
-#: What answers newt passes by state, towards newt alone: newt's own packets always meet the list,
-#: so that a revoked target is cut at once. newt itself answers nobody. A rule for its replies would
-#: let out forged ICMP errors about the connections of others, which conntrack calls related, and
-#: answers to whoever spoke to it before the cage stood. RELATED keeps path-MTU discovery alive.
+#: Replies to newt pass by state, in that direction only: newt's own packets always meet the list,
+#: so a revoked target is cut at once. newt itself accepts no connections. A rule for its replies
+#: would let out forged ICMP errors about the connections of others, which conntrack calls related,
+#: and replies to connections from before the cage was in force. RELATED keeps path-MTU discovery
+#: alive.
 REPLIES = "-m conntrack --ctstate RELATED,ESTABLISHED --ctdir REPLY"
 
 
 @dataclass(frozen=True)
 class Jump:
-    """``-A <chain> <match> -j <target>``, to stand first in ``chain``."""
+    """``-A <chain> <match> -j <target>``, the first rule of ``chain``."""
 
     chain: str
     match: str
@@ -108,7 +109,7 @@ def _allow(rule: Rule, *, by_original_destination: bool) -> Iterator[str]:
     protocol = rule.protocol.value
     for ports in rule.ports:
         if by_original_destination:
-            # DOCKER-USER sits behind DNAT: a published port has already turned into a container's.
+            # DOCKER-USER comes after DNAT: a published port is already the container's.
             match = (
                 f"-p {protocol} -m conntrack --ctorigdst {address} --ctorigdstport {_ports(ports)}"
             )
@@ -121,7 +122,7 @@ def _drop(*, log: bool) -> Iterator[str]:
     if not log:
         yield f"-A {EGRESS_CHAIN} {_comment('not listed')} -j DROP"
         return
-    # Counted before it is remembered: a full table drops the packet itself, past every counter.
+    # The packet is counted before it is recorded: a full table drops it without counting it.
     yield f"-A {EGRESS_CHAIN} {_comment('not listed')}"
     for protocol in (Protocol.TCP, Protocol.UDP):
         yield f"-A {EGRESS_CHAIN} -p {protocol.value} {_remember(protocol)}"
@@ -129,9 +130,9 @@ def _drop(*, log: bool) -> Iterator[str]:
 
 
 def _remember(protocol: Protocol) -> str:
-    """A match for its side effect: the table of its buckets is the list of what was refused."""
-    # A bucket's missing credit tells how often. Its rate and burst: what kernels before 4.8 take.
-    # A name has 15 characters there, and a table as many places as it has slots.
+    """Return a match with a side effect: its table of buckets is the list of refused targets."""
+    # hashlimit counts packets as spent credit. Rate and burst are limited by kernels before 4.8,
+    # where a name has 15 characters and a table as many entries as slots.
     return (
         "-m hashlimit --hashlimit-upto 1/hour --hashlimit-burst 20 "
         f"--hashlimit-mode dstip,dstport --hashlimit-name newt-drops-{protocol.value} "

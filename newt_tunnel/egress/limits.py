@@ -1,10 +1,10 @@
-"""What the arrangements of a Docker host are known not to stop: the part of the model that
-``decide`` cannot express, because the packets in question never meet a rule.
+"""Known limits of the arrangements on a Docker host: the part of the model that ``decide`` cannot
+express, because these packets never meet a rule.
 
-``make attack`` holds the list to the kernel: an attack that a limit names has to break there, and
-nothing else may. What of it was measured is in docs/evidence.md; what Docker's own threads say, in
-docs/threat-model.md. The docs print the list, and a stack that chooses ``docker.hook: docker-user``
-is shown that hook's part. Enforcers of NetworkPolicies have a list of their own (``enforcers``).
+``make attack`` compares the list with the kernel: an attack that a limit names must succeed there,
+and no other may. docs/evidence.md has what was measured; docs/threat-model.md what Docker's issues
+report. The docs print the list, and a stack with ``docker.hook: docker-user`` prints the part of
+that hook. Enforcers of NetworkPolicies have a list of their own (``enforcers``).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from newt_tunnel.egress.decide_packet import goes_by_connection
 
 @dataclass(frozen=True)
 class Engines:
-    """Docker's engines by their major version, from ``first`` to ``last``; None: no end."""
+    """Docker's engines by their major version, from ``first`` to ``last``; None means no end."""
 
     first: int | None = None
     last: int | None = None
@@ -33,8 +33,8 @@ class Engines:
 
 @dataclass(frozen=True)
 class HostLimit:
-    """Something that an arrangement does not stop, as one sentence; ``name`` is for tables.
-    ``engines`` are those that it is true of.
+    """A packet that an arrangement does not stop, as one sentence; ``name`` is for tables.
+    ``engines`` are the versions with this limit.
     """
 
     name: str
@@ -53,10 +53,10 @@ FROM_28, FROM_29 = Engines(first=28), Engines(first=29)
 PEER = HostLimit(
     "peer",
     "Packets between newt and another container on newt's own network are not seen while "
-    "bridge-nf-call-iptables is 0; the rules are not loaded for such a network, so somebody has to "
-    "attach the container later.",
+    "bridge-nf-call-iptables is 0; the rules are not loaded for such a network, so this needs a "
+    "container that is attached later.",
 )
-#: Of every arrangement.
+#: Limits of every arrangement.
 EVERYWHERE: tuple[HostLimit, ...] = (PEER,)
 
 NETWORKS = HostLimit(
@@ -67,7 +67,7 @@ NETWORKS = HostLimit(
 )
 UNHOOKED = HostLimit(
     "unhooked",
-    "A jump to DOCKER-USER that somebody removed comes back only when Docker is restarted.",
+    "A jump to DOCKER-USER that was removed comes back only when Docker is restarted.",
     FROM_28,
 )
 RELOAD = HostLimit(
@@ -75,9 +75,9 @@ RELOAD = HostLimit(
     "Anything that reloads the filter table (a firewall manager) removes the cage with it.",
 )
 AHEAD = HostLimit(
-    "ahead", "An ACCEPT that stands earlier in FORWARD or INPUT passes newt's packets unseen."
+    "ahead", "An ACCEPT that comes earlier in FORWARD or INPUT passes newt's packets unseen."
 )
-#: Of ``Hook.DOCKER_USER``, the blog post's own place for the rules.
+#: Limits of ``Hook.DOCKER_USER``, the blog post's own place for the rules.
 DOCKER_USER: tuple[HostLimit, ...] = (
     NETWORKS,
     UNHOOKED,
@@ -95,7 +95,7 @@ DOCKER_USER: tuple[HostLimit, ...] = (
     AHEAD,
     HostLimit(
         "errors",
-        "With `pangolin.ports: all` forged ICMP errors get out, too, to anybody who has a "
+        "With `pangolin.ports: all` forged ICMP errors get out, too, to any machine with a "
         "connection to Pangolin's address through this host: behind DNAT the rules go by the "
         "connection.",
     ),
@@ -103,5 +103,5 @@ DOCKER_USER: tuple[HostLimit, ...] = (
 
 
 def limits(cage: Cage) -> tuple[HostLimit, ...]:
-    """Everything that the arrangement of ``cage`` is known not to stop."""
+    """Return the known limits of the arrangement of ``cage``."""
     return (*EVERYWHERE, *DOCKER_USER) if goes_by_connection(cage) else EVERYWHERE

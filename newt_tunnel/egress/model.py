@@ -1,25 +1,26 @@
-"""The words of a policy: protocols, ports, destinations, and the names that rules carry.
+"""The vocabulary of a policy: protocols, ports, destinations, and names of rules.
 
-Shared by every platform. What newt may reach is written with them in ``rules``.
+Shared by every platform; ``rules`` builds the policy from it.
 """
 
 from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from ipaddress import IPv4Network, IPv6Network
 from typing import NewType
 
+from newt_tunnel.egress.networks import Address as Address
+from newt_tunnel.egress.networks import Network as Network
 from newt_tunnel.egress.networks import is_inside, overlap
 from newt_tunnel.egress.registry import held_block
 
-Address = IPv4Address | IPv6Address
-Network = IPv4Network | IPv6Network
 #: A DNS name that the Docker host resolves when the rules are loaded, and again at every refresh.
 #: For a cluster it is resolved before there is a policy.
 HostName = NewType("HostName", str)
 
 DNS_PORT = 53
+SSH_PORT = 22
 #: Names that rules and probes of our own carry; an entry may not take them, or a report would lie.
 DNS_RULE = "dns"
 PANGOLIN_RULE = "pangolin"
@@ -27,7 +28,8 @@ REPLIES_RULE = "replies"
 CANARIES = ("docker-host-ssh", "gateway-ssh", "cloud-metadata", "foreign-resolver")
 RESERVED_NAMES = frozenset({DNS_RULE, PANGOLIN_RULE, REPLIES_RULE, *CANARIES})
 
-#: What a cluster adds. Apart from the others, because a name that is free on one platform stays so.
+#: Further names in a cluster. They are separate, so that a name that is free on one platform stays
+#: free.
 CLUSTER_CANARIES = (
     "kubernetes-api",
     "node-ssh",
@@ -42,7 +44,7 @@ EVERYWHERE6 = IPv6Network("::/0")
 
 
 class PolicyError(ValueError):
-    """A policy that must not be rendered: the text names the key, the value and the remedy."""
+    """A policy that must not be rendered. The text names the key, the value and the remedy."""
 
     def __init__(self, key: str, value: object, remedy: str) -> None:
         super().__init__(f"{key}: {value}: {remedy}")
@@ -60,6 +62,10 @@ class Protocol(enum.Enum):
 
     def overlaps(self, other: Protocol) -> bool:
         return self is other or Protocol.ANY in (self, other)
+
+
+#: Of a query, and of one whose answer is too long for UDP.
+DNS_PROTOCOLS = (Protocol.UDP, Protocol.TCP)
 
 
 @dataclass(frozen=True, order=True)
@@ -95,6 +101,7 @@ class PortRange:
 
 
 ALL_PORTS = PortRange(1, 65535)
+PORT_LIMITS = f"ports go from {ALL_PORTS.first} to {ALL_PORTS.last}"
 
 
 @dataclass(frozen=True, order=True)
@@ -112,7 +119,7 @@ Labels = tuple[tuple[str, str], ...]
 
 
 def labels_text(labels: Labels) -> str:
-    """As ``kubectl --selector`` takes them."""
+    """Return labels as ``kubectl --selector`` takes them."""
     return ",".join(f"{key}={value}" for key, value in labels)
 
 
@@ -136,7 +143,7 @@ class Pods:
 
 @dataclass(frozen=True)
 class WideBlock:
-    """A block with holes: what it must never cover lies in ``excluded``."""
+    """A block with holes: ``excluded`` lists what it must never cover."""
 
     network: Network
     excluded: tuple[Network, ...]

@@ -20,18 +20,18 @@ Spec = dict[str, Any]
 
 #: The label by which the chart marks the pods of one newt instance.
 INSTANCE_LABEL = "newt.instance"
-#: ``<prefix>/<name of the rule>`` says in words what the rule of that name allows.
+#: The annotation ``<prefix>/<name of the rule>`` describes what that rule allows.
 RULE_PREFIX = "egress.newt-tunnel"
 #: Digest of the rules, on the policy and on every pod that was started under it.
 DIGEST_ANNOTATION = "newt-tunnel/policy"
-#: Fingerprints of all that a policy was rendered with: what is changed by hand later has none here.
+#: Fingerprints of a policy as rendered. A later change by hand has none here.
 RENDERED_ANNOTATION = "newt-tunnel/rendered"
 _DIGEST_LENGTH = 16
 _BOTH = ["Ingress", "Egress"]
 
 
 def newt_policy(policy: Policy, instance: str) -> Spec:
-    """The spec for newt's pods: nothing comes in, and out goes what ``policy`` allows."""
+    """Return the spec for newt's pods: no ingress, and egress as ``policy`` allows."""
     return {
         "podSelector": {"matchLabels": {INSTANCE_LABEL: instance}},
         "policyTypes": _BOTH,
@@ -40,21 +40,23 @@ def newt_policy(policy: Policy, instance: str) -> Spec:
 
 
 def deny_all() -> Spec:
-    """The spec that closes a whole namespace. Policies add up, so it can never widen anything."""
+    """Return the spec that closes a whole namespace. Policies add up, so it widens nothing."""
     return {"podSelector": {}, "policyTypes": _BOTH}
 
 
 def deny_in_words() -> Spec:
-    """The same with a rule for each direction: an apply takes a field from another client only by
-    saying something in it, and Pulumi's plugin leaves out an empty list. Nothing outside a pod has
-    the address, and what is sent to it leaves no pod.
+    """Return ``deny_all`` with a rule for each direction: an apply takes a field from another
+    client only with a value, and Pulumi's plugin leaves out an empty list. The loopback address
+    exists only inside a pod, and a packet to it leaves no pod.
     """
     nobody = {"ipBlock": {"cidr": "127.0.0.1/32"}}
     return deny_all() | {"ingress": [{"from": [nobody]}], "egress": [{"to": [nobody]}]}
 
 
 def annotations_of(policy: Policy, instance: str) -> dict[str, str]:
-    """What each rule is called and allows, the digest of them all, and what was rendered."""
+    """Return the annotations: what each rule allows, by its name, the digest of all, and
+    fingerprints.
+    """
     words: dict[str, list[str]] = {}
     for rule in policy.allowed:
         text = f"{destination_text(rule.destination)} {rule.ports_text}/{rule.protocol.value}"
@@ -64,19 +66,21 @@ def annotations_of(policy: Policy, instance: str) -> dict[str, str]:
 
 
 def rendered(spec: Mapping[str, Any]) -> dict[str, str]:
-    """The annotation that remembers ``spec``: Pulumi does not see what is added to one by hand."""
+    """Return the annotation that records ``spec``, because Pulumi ignores additions by hand."""
     return {RENDERED_ANNOTATION: " ".join(one.fingerprint for one in statements(spec))}
 
 
 def digest(policy: Policy) -> str:
-    """Changes exactly when the rules do. For newt's pod, which must be rolled then: some enforcers
-    let a connection live on when its rule is gone.
+    """Return a hash that changes exactly when the rules do. newt's pod must be rolled then: some
+    enforcers keep a connection open when its rule is gone.
     """
     return digest_of({"egress": list(_egress(policy))})
 
 
 def digest_of(spec: Mapping[str, Any]) -> str:
-    """The same of a spec, rendered or read back: the API server keeps a rule as it is."""
+    """Return the same hash of a spec, rendered or read back: the API server stores a rule
+    unchanged.
+    """
     text = json.dumps(list(spec.get("egress") or ()), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:_DIGEST_LENGTH]
 
@@ -140,7 +144,7 @@ def _ports(rule: Rule) -> Iterator[Spec]:
         single: Spec = {"protocol": protocol, "port": ports.first}
         yield single if ports.is_single else single | {"endPort": ports.last}
     for named in rule.port_names:
-        # By number where one was seen. An enforcer may look a name up in all pods of the cluster,
-        # and give up where two of them differ (measured: Cilium 1.15, a port called http).
+        # By number if one is known. An enforcer may look a name up in all pods of the cluster, and
+        # fail where two of them differ (measured with Cilium 1.15 and a port called http).
         for port in named.numbers or (named.name,):
             yield {"protocol": protocol, "port": port}

@@ -86,7 +86,7 @@ def _target_set(elements: list[str]) -> tuple[str, ...]:
 
 
 def _drop_set(protocol: str) -> tuple[str, ...]:
-    """Filled by the packets that are refused; a full one takes in no more."""
+    """Return a set that refused packets fill; a full set ignores new entries."""
     return (
         f"\tset drops_{protocol} {{",
         "\t\ttype ipv4_addr . inet_service",

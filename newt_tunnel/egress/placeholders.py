@@ -1,4 +1,4 @@
-"""How a rendered line names a host whose address is not known yet.
+"""Placeholders in rendered lines for host names whose addresses are not known yet.
 
 The renderers write ``@{name}`` where an address goes. The Docker host repeats the whole line once
 per address when it loads the rules: one mechanism for every firewall, and the line in a diff still
@@ -17,7 +17,7 @@ _PLACEHOLDER = re.compile(r"@\{([^}]+)\}")
 
 
 def address_text(destination: Destination) -> str:
-    """An address, a CIDR, or the placeholder of a name: all that a Docker host has rules for."""
+    """Return an address, a CIDR, or the placeholder of a name: a Docker host has no other rules."""
     if isinstance(destination, str):
         return f"@{{{destination}}}"
     if isinstance(destination, Pods | WideBlock):
@@ -26,8 +26,8 @@ def address_text(destination: Destination) -> str:
 
 
 def expand(lines: Iterable[str], resolution: Resolution) -> Iterator[str]:
-    """Repeat each line per address of the name in it, as the Docker host does. A name without an
-    answer: no line.
+    """Repeat each line for each address of its name, as the Docker host does. A name without an
+    address has no line.
     """
     for line in lines:
         found = _PLACEHOLDER.search(line)

@@ -1,5 +1,5 @@
-"""What the spec of a NetworkPolicy says, one statement at a time: to compare two specs, and to tell
-people what differs.
+"""The spec of a NetworkPolicy as single statements, to compare two specs and to describe the
+difference.
 
 Takes any spec: rendered here, read back, or written by others. Pure.
 """
@@ -32,7 +32,7 @@ class Statement:
 
 
 def statements(spec: Spec) -> tuple[Statement, ...]:
-    """All that ``spec`` says: first whom it is for, then what it opens, in its own order."""
+    """Yield the statements of ``spec``: first its pods, then what it opens, in its own order."""
     selector, types = spec.get("podSelector") or {}, spec.get("policyTypes") or []
     return (
         _statement(f"for pods {_selected(selector)} ({', '.join(types)})", [selector, types]),
@@ -41,7 +41,9 @@ def statements(spec: Spec) -> tuple[Statement, ...]:
 
 
 def opened(spec: Spec) -> tuple[Statement, ...]:
-    """What ``spec`` opens. Without a peer a rule is for everybody, without a port for all."""
+    """Yield what ``spec`` opens. A rule without peers is for every peer, without ports for all
+    ports.
+    """
     return tuple(
         _statement(f"{direction} {word} {_peer(peer)} {_port(port)}", [direction, peer, port])
         for direction, word in _PEERS.items()
@@ -75,7 +77,7 @@ def _namespace(selector: Spec | None) -> str:
 
 
 def _selected(selector: Spec) -> str:
-    """As ``kubectl --selector`` takes it; `*` for everything."""
+    """Return the selector as ``kubectl --selector`` takes it; `*` for everything."""
     return ",".join(_requirements(selector)) or "*"
 
 

@@ -1,4 +1,5 @@
-"""The plan of the proof: what is tried from newt's own network namespace, and what it must show.
+"""The plan of the proof: the attempts from newt's own network namespace, and their expected
+results.
 
 Expectations come from ``decide``, never from a second opinion; ``samples`` chooses the addresses
 and ports that represent a range. ``newt-proof`` and ``newt-probe`` try the lines that ``render``
@@ -17,6 +18,7 @@ from newt_tunnel.egress.model import (
     ALL_PORTS,
     CANARIES,
     DNS_PORT,
+    SSH_PORT,
     Address,
     Network,
     Pods,
@@ -28,7 +30,6 @@ from newt_tunnel.egress.placeholders import address_text
 from newt_tunnel.egress.rules import Policy, Rule
 from newt_tunnel.egress.samples import addresses_to_try, ports_to_try
 
-SSH_PORT = 22
 HTTP_PORT = 80
 #: The cloud metadata address: link-local, and a classic prize.
 METADATA = IPv4Address("169.254.169.254")
@@ -77,7 +78,7 @@ def plan(policy: Policy, cage: Cage, *, ssh_port: int = SSH_PORT) -> tuple[Probe
 
 
 def known_addresses(policy: Policy) -> tuple[Address, ...]:
-    """Every single address that the policy names: something is likely to answer there."""
+    """Return every single address in the policy: a target is likely to answer there."""
     named = (
         rule.destination.network_address
         for rule in (*policy.allowed, *policy.forbidden)
@@ -121,10 +122,12 @@ def _ranges(rule: Rule) -> Iterator[tuple[Protocol, PortRange]]:
 
 
 def _allowed(rule: Rule) -> Iterator[Probe]:
-    """A range of ports by its first one: it shows whether newt is cut off."""
+    """Yield the attempts at an allowed rule. The first port of a range is enough to show whether
+    newt is cut off.
+    """
     attempts: tuple[tuple[str, str], ...]
     if rule.protocol is Protocol.ANY:
-        # A blanket rule has no port of its own to knock at.
+        # A blanket rule has no port of its own to try.
         attempts = (("all", ""),)
     elif isinstance(rule.destination, IPv4Network) and not _is_single(rule.destination):
         attempts = ((rule.ports_text, ""),)

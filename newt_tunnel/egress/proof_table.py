@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, replace
 
 _HEADER = ("RULE", "DESTINATION", "PORT", "EXPECTED", "VERDICT", "EVIDENCE")
-#: What the prober says about the table, below it.
+#: The prober's line about the table, below it.
 _REMARK = "warning: "
 _COLUMN_GAP = re.compile(r" {2,}")
 #: Above the table: when it was measured, and of which rules.
@@ -18,7 +18,7 @@ _MEASURED = re.compile(r"^measured (\S+), generation (\S+), rules \S+$", re.MULT
 
 
 class ProbeVerdict(enum.Enum):
-    """What a probe showed. Only ``OPEN`` breaks the cage."""
+    """The result of a probe. Only ``OPEN`` means that the cage is open."""
 
     REACHED = "reached"
     BLOCKED = "blocked"

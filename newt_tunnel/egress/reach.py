@@ -1,4 +1,4 @@
-"""The report: what newt may reach, row by row, for people, stack outputs and reviews."""
+"""The report of reach, row by row, for people, stack outputs and reviews."""
 
 from __future__ import annotations
 

@@ -1,9 +1,8 @@
-"""What the registries say of addresses: which are public, and which IPv4 address an IPv6 one holds.
+"""Addresses by the IANA registries: which are public, and which IPv4 address an IPv6 address holds.
 
-A name that must be public may resolve to no other address, or who answers for it points newt at
-something inside. Sources: IANA's IPv4 and IPv6 Special-Purpose Address Registries, RFC 6052 and
-RFC 8215 (NAT64), RFC 3056 (6to4), RFC 4291 and RFC 3879 (what is deprecated). Pure data and
-arithmetic.
+A name that must be public may not resolve to another address, or its owner could point newt at an
+internal target. Sources: IANA's IPv4 and IPv6 Special-Purpose Address Registries, RFC 6052 and RFC
+8215 (NAT64), RFC 3056 (6to4), RFC 4291 and RFC 3879 (what is deprecated). Pure data and arithmetic.
 """
 
 from __future__ import annotations
@@ -12,8 +11,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_network
 
 from newt_tunnel.egress.networks import Address, Network, is_inside
 
-#: Not globally reachable, or nobody's own: whoever routes them does so inside. Blocks for
-#: documentation are left out: no network uses them, and examples and tests do.
+#: Not globally reachable, or assigned to no one: where they are routed, it is inside a network.
+#: Blocks for documentation are left out: no network uses them, and examples and tests do.
 NOT_PUBLIC: tuple[Network, ...] = tuple(
     map(
         ip_network,
@@ -58,7 +57,7 @@ _BITS4, _BITS6 = 32, 128
 
 
 def not_public(address: Address) -> Network | None:
-    """The block for which an address, or the IPv4 address in it, is not public; None for others."""
+    """Return the block that makes an address, or the IPv4 address in it, not public, else None."""
     inner = held(address)
     found = next((block for block in NOT_PUBLIC if address in block), None)
     return found or (None if inner is None else not_public(inner))

@@ -73,7 +73,7 @@ class Rule:
         return (ALL_PORTS,) if self.protocol is Protocol.ANY else (*self.ports, *named)
 
     def overlaps(self, other: Rule) -> bool:
-        """Whether some packet matches both. Two names overlap only when they are the same name."""
+        """Whether some packet matches both. Two names overlap only if they are equal."""
         return (
             destinations_overlap(self.destination, other.destination)
             and self.protocol.overlaps(other.protocol)

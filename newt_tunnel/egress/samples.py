@@ -1,4 +1,4 @@
-"""What the proof tries of a range that is forbidden: its ends, and what is worth protecting inside.
+"""The proof's samples of a forbidden range: its ends, and sensitive ports and addresses inside.
 
 A range of 65,535 ports or a block of 65,536 addresses cannot be tried whole. A verdict covers what
 was tried and nothing else, so every sample is a row of its own.
@@ -14,7 +14,7 @@ from newt_tunnel.egress.model import Address, Network, PortRange, Protocol
 
 @dataclass(frozen=True)
 class KnownService:
-    """What usually listens at a port."""
+    """The service that usually listens on a port."""
 
     name: str
     port: int
@@ -66,8 +66,8 @@ def ports_to_try(ports: PortRange, protocol: Protocol) -> tuple[int, ...]:
 
 
 def addresses_to_try(block: Network, known: Iterable[Address]) -> tuple[Address, ...]:
-    """The ends of a block and the ``known`` addresses in it, where something is likely to answer.
-    Of IPv4 its first and last host: nothing answers at a network's own address.
+    """Return the ends of a block and the ``known`` addresses in it, where a target is likely to
+    answer. IPv4 ends are the first and last host, because a network's own address never answers.
     """
     first, last = block.network_address, block.broadcast_address
     if block.version == 4 and block.prefixlen <= 30:

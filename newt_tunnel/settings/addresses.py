@@ -12,9 +12,9 @@ from newt_tunnel.egress.model import Address, Network
 from newt_tunnel.egress.networks import is_inside
 
 LOOPBACK: tuple[Network, ...] = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
-#: What a target may never cover, however wide: cloud metadata, a node-local resolver.
+#: No target may cover it, however wide: cloud metadata, a node-local resolver.
 LINK_LOCAL: tuple[Network, ...] = (IPv4Network("169.254.0.0/16"), IPv6Network("fe80::/10"))
-#: Blocks without targets, and why. Where loopback leads to is the platform's to say.
+#: Blocks without targets, and why. The platform says where loopback leads.
 NOT_A_TARGET: tuple[tuple[Network, str], ...] = tuple(
     (ip_network(block), reason)
     for blocks, reason in (
@@ -22,8 +22,8 @@ NOT_A_TARGET: tuple[tuple[Network, str], ...] = tuple(
         (LOOPBACK, "is loopback, which inside {loopback}"),
         (
             LINK_LOCAL,
-            "is link-local, where cloud metadata is; write an address of your network. The proof "
-            "always tries 169.254.169.254",
+            "is link-local, where cloud metadata is; write an address of your network. The "
+            "proof always tries 169.254.169.254",
         ),
         (("224.0.0.0/4", "ff00::/8"), "is multicast; write the address of one host"),
         (("240.0.0.0/4",), "is reserved or a broadcast address; write the address of one host"),
@@ -40,7 +40,7 @@ PRIVATE: tuple[Network, ...] = tuple(
 )
 #: A block that contains one of these holds a whole private network.
 _WHOLE_NETWORKS: tuple[Network, ...] = (*PRIVATE, IPv6Network("fc00::/8"), IPv6Network("fd00::/8"))
-#: Larger blocks belong to no one network.
+#: A larger block belongs to no single network.
 _LARGEST_NARROW = {4: 8, 6: 16}
 
 

@@ -1,7 +1,6 @@
 """``blueprint``: the file that is applied to Pangolin, and how far the allow-list follows it.
 
-Only the keys: what is derived from the file is ``derived``'s, what the file means is the package
-``blueprint``'s.
+Owns the keys only. ``derived`` makes entries from the file, the package ``blueprint`` reads it.
 """
 
 from __future__ import annotations
@@ -19,14 +18,14 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from newt_tunnel.blueprint.fields import RESOURCE_KEY
+from newt_tunnel.blueprint.sites import SITE_IDENTIFIER
 from newt_tunnel.settings.errors import refuse
 from newt_tunnel.settings.section import Section
 from newt_tunnel.settings.types import Kind, text_matching
 
 _PATH = r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*"
-_SITE = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
-_RESOURCE = r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
-# No part starts with a dot: neither a way out nor what is hidden.
+# No part starts with a dot, so a path neither leaves the folder nor names a hidden file.
 _path_text = text_matching(
     _PATH,
     "is not a path below the folder of Pulumi.yaml, where a review sees the file; write it like "
@@ -43,7 +42,7 @@ def _path(value: object) -> str:
 
 
 class _ShortForm:
-    """Says to an editor that a path alone will do, too."""
+    """Tells an editor that a path alone is valid too."""
 
     def __get_pydantic_json_schema__(
         self, core_schema: CoreSchema, handler: GetJsonSchemaHandler
@@ -71,9 +70,11 @@ class Blueprint(Section):
         Annotated[
             str,
             PlainValidator(
-                text_matching(_SITE, "is not a site; write its identifier from Pangolin, like nas")
+                text_matching(
+                    SITE_IDENTIFIER, "is not a site; write its identifier from Pangolin, like nas"
+                )
             ),
-            WithJsonSchema({"type": "string", "pattern": f"^{_SITE}$"}),
+            WithJsonSchema({"type": "string", "pattern": f"^{SITE_IDENTIFIER}$"}),
             Kind("identifier of a site"),
         ]
         | None
@@ -87,9 +88,11 @@ class Blueprint(Section):
             Annotated[
                 str,
                 PlainValidator(
-                    text_matching(_RESOURCE, "is not the key of a private resource; write it here")
+                    text_matching(
+                        RESOURCE_KEY, "is not the key of a private resource; write it here"
+                    )
                 ),
-                WithJsonSchema({"type": "string", "pattern": f"^{_RESOURCE}$"}),
+                WithJsonSchema({"type": "string", "pattern": f"^{RESOURCE_KEY}$"}),
             ],
             ...,
         ],

@@ -16,7 +16,7 @@ from newt_tunnel.settings.stack import AnySettings, KubernetesSettings, Settings
 
 
 def names(found: Facts) -> Iterator[Finding]:
-    """Each is the name of one entry."""
+    """Check that each name belongs to one entry."""
     first: dict[str, str] = {}
     for key, entry in found.entries:
         name = entry.name
@@ -30,7 +30,9 @@ def names(found: Facts) -> Iterator[Finding]:
 
 
 def endpoint_addresses(found: Facts) -> Iterator[Finding]:
-    """The server's addresses are written where they must be, and are the endpoint's."""
+    """Check that the server's addresses are written where they are needed, and include the
+    endpoint's.
+    """
     key = "pangolin.addresses"
     if found.endpoint is None:
         return
@@ -40,7 +42,7 @@ def endpoint_addresses(found: Facts) -> Iterator[Finding]:
             yield Finding(
                 key,
                 MISSING,
-                f"pangolin.endpoint {host} is not public; if that is meant write [{host}]",
+                f"pangolin.endpoint {host} is not public; if that is intended, write [{host}]",
             )
         if found.addresses is not None and host not in found.addresses:
             yield Finding(
@@ -58,7 +60,7 @@ def endpoint_addresses(found: Facts) -> Iterator[Finding]:
 
 
 def names_without_dns(found: Facts) -> Iterator[Finding]:
-    """No name can be looked up."""
+    """Check that no entry is a name where newt has no DNS."""
     if found.dns is None or not found.dns.is_none:
         return
     for key, entry in found.entries:
@@ -72,7 +74,7 @@ def names_without_dns(found: Facts) -> Iterator[Finding]:
 
 
 def duplicates(found: Facts) -> Iterator[Finding]:
-    """Each target is allowed once."""
+    """Check that each target is allowed once."""
     first: dict[tuple[object, ...], Rule] = {}
     for rule in found.allowed:
         for port in (*rule.ports, *rule.port_names):
@@ -88,12 +90,11 @@ def duplicates(found: Facts) -> Iterator[Finding]:
 
 
 def overlaps(found: Facts) -> Iterator[Finding]:
-    """What must not be reached is not allowed."""
-    for error in contradictions(found.allowed, entry_rules(found.must_not_reach)):
-        yield Finding(error.key, str(error.value), error.remedy)
+    """Check that no entry of mustNotReach is allowed."""
+    yield from contradictions(found.allowed, entry_rules(found.must_not_reach))
 
 
-#: Of each platform, in the order in which problems are reported.
+#: The checks of each platform, in the order in which problems are reported.
 _CHECKS: dict[type[AnySettings], tuple[Callable[[Facts], Iterator[Finding]], ...]] = {
     Settings: (
         names,
@@ -118,6 +119,6 @@ _CHECKS: dict[type[AnySettings], tuple[Callable[[Facts], Iterator[Finding]], ...
 
 
 def check(found: Facts) -> Iterator[Finding]:
-    """Every contradiction between sections, each once."""
+    """Yield every contradiction between sections once."""
     for rule in _CHECKS[found.model]:
         yield from rule(found)

@@ -15,7 +15,7 @@ from newt_tunnel.settings.targets import Target
 
 
 def own_namespace(found: Facts) -> Iterator[Finding]:
-    """newt's policies close it."""
+    """Check that no target is in newt's own namespace, which the policies close."""
     for key, target in found.egress:
         if not isinstance(target, Target):
             continue
@@ -31,7 +31,7 @@ def own_namespace(found: Facts) -> Iterator[Finding]:
 
 
 def endpoint_without_dns(found: Facts) -> Iterator[Finding]:
-    """The chart gives newt's pod no hosts file of its own."""
+    """Check that newt can resolve the endpoint: the chart gives its pod no hosts file."""
     if found.dns is None or not found.dns.is_none or found.endpoint is None:
         return
     if isinstance(found.endpoint.host, str):
@@ -44,7 +44,7 @@ def endpoint_without_dns(found: Facts) -> Iterator[Finding]:
 
 
 def services(found: Facts) -> Iterator[Finding]:
-    """The same port of the same Service, twice."""
+    """Check that no port of a Service is listed twice."""
     first: dict[tuple[object, ...], tuple[str, Target]] = {}
     for key, target in found.entries:
         if not isinstance(target, Target) or target.service is None:
@@ -66,7 +66,7 @@ def services(found: Facts) -> Iterator[Finding]:
 
 
 def beside_secrets(kubernetes: object, given: Set[str]) -> Iterator[Finding]:
-    """What depends on which secrets there are."""
+    """Check what depends on which secrets are set."""
     if secrets.KUBECONFIG not in given and not is_written(kubernetes, "context"):
         yield Finding(
             "kubernetes.context",

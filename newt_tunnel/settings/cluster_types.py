@@ -1,6 +1,6 @@
-"""The vocabulary that only a cluster has: names of Kubernetes, Services, labels, ports of pods.
+"""Types of values that only a cluster has: names of Kubernetes, Services, labels, ports of pods.
 
-An alias per kind of value, like ``types``, and made by its means.
+One alias per kind of value, built with the helpers of ``types``.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ DnsLabel = Annotated[
         "name",
     ),
 ]
-# Becomes a part of an annotation's key, which must not end in punctuation.
+# The name becomes part of an annotation's key, which must not end in punctuation.
 _TARGET_NAME = r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
 TargetName = Annotated[
     str,
@@ -86,7 +86,7 @@ def service_ref(value: object) -> ServiceRef:
 
 
 _SERVICE_REF = f"{_DNS_LABEL}/{_DNS_LABEL}"
-Service = Annotated[
+ServiceName = Annotated[
     ServiceRef,
     *as_text(service_ref, "`NAMESPACE/NAME`", {"type": "string", "pattern": f"^{_SERVICE_REF}$"}),
 ]
@@ -141,8 +141,8 @@ PodLabels = Annotated[
 ]
 
 # ports
-#: What a container may call a port.
-_PORT_NAME = re.compile(r"(?=.*[a-z])(?!.*--)[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?")
+#: The names that a container may give a port.
+_PORT_NAME = re.compile(shapes.PORT_NAME)
 
 
 def _port_or_name(value: object) -> PortRange | PortName:
@@ -185,7 +185,7 @@ def _target_ports(value: object) -> TargetPorts:
     for name in names:
         if names.count(name) > 1:
             raise refuse(f"names {name} twice; name each port once")
-    # The rest is judged as it is everywhere; only an empty list has nothing to judge.
+    # The rest is validated as on any platform; only an empty list has nothing to validate.
     ranges = ports.ports(numbers) if numbers or not names else ()
     return TargetPorts(ranges, tuple(sorted(names)))
 

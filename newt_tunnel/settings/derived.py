@@ -1,34 +1,31 @@
 """Entries of the allow-list that come from the blueprint, merged with those of ``egress``.
 
-A derived entry passes the same checks as a written one, and then is one: ``policy`` and whatever
-comes after do not tell them apart, except by the key they are reported under.
+A derived entry passes the same checks as a written one. Afterwards only the key that it is reported
+under tells the two apart.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from newt_tunnel.blueprint import reading
 from newt_tunnel.blueprint.exposed import Via
 from newt_tunnel.findings import Finding, shown, warning
-from newt_tunnel.settings.facts import valid
+from newt_tunnel.settings.facts import Facts
 from newt_tunnel.settings.files import Files
 from newt_tunnel.settings.merging import KEY, Derived, Merge
-from newt_tunnel.settings.newt import Program
-from newt_tunnel.settings.stack import AnySettings, Shared
 
 _FILE = f"{KEY}.file"
 
 
-def derive(tree: Mapping[str, object], model: type[AnySettings], files: Files) -> Derived:
-    """What the blueprint of a stack file adds to its allow-list. ``tree`` has long entries only.
+def derive(facts: Facts, files: Files) -> Derived:
+    """What the blueprint of a stack file adds to its allow-list.
 
-    Nothing where there is no blueprint, or where its keys are invalid, which the whole file's
-    validation reports.
+    Nothing where there is no blueprint, or where its keys are invalid, which the file's validation
+    reports.
     """
     derived = Derived()
-    section = valid(Shared, KEY, tree)
+    section = facts.blueprint
     if section is None or section.file is None:
         return derived
     try:
@@ -41,11 +38,11 @@ def derive(tree: Mapping[str, object], model: type[AnySettings], files: Files) -
     derived.left_out += [
         replace(note, key=f"{KEY}.{note.key}" if note.key else _FILE) for note in found.notes
     ]
-    Merge(tree, model, derived).add(found.exposures)
+    Merge(facts, derived).add(found.exposures)
     if not found.exposures and not found.faults:
         derived.left_out.append(warning(_FILE, f"{section.file} exposes nothing at this site"))
     private = [one for one in found.exposures if one.via is Via.PRIVATE]
-    if private and valid(Program, "clients", tree.get("newt", {})) is False:
+    if private and facts.clients is False:
         derived.left_out.append(
             warning(
                 f"{KEY}.{private[0].where}",

@@ -11,7 +11,7 @@ from newt_tunnel.egress import model
 from newt_tunnel.settings import shapes
 from newt_tunnel.settings.errors import refuse
 from newt_tunnel.settings.families import IN_CLUSTER
-from newt_tunnel.settings.types import Address, Kind
+from newt_tunnel.settings.types import Kind, V4Address
 
 NONE = "none"
 ANY = "any"
@@ -20,8 +20,8 @@ CLUSTER = "cluster"
 
 @dataclass(frozen=True)
 class Dns:
-    """The listed resolvers, and with ``cluster`` the cluster's own; or, with ``anywhere``, every
-    one there is; or nobody at all.
+    """The resolvers that newt may ask: the listed ones, with ``cluster`` the cluster's own too,
+    with ``anywhere`` all of them.
     """
 
     resolvers: tuple[model.Address, ...] = ()
@@ -30,11 +30,11 @@ class Dns:
 
     @property
     def is_none(self) -> bool:
-        """Whether newt may not resolve anything."""
+        """Whether newt may ask no resolver."""
         return not (self.resolvers or self.anywhere or self.cluster)
 
 
-_RESOLVERS = TypeAdapter(tuple[Address, ...])
+_RESOLVERS = TypeAdapter(tuple[V4Address, ...])
 
 
 def _dns(value: object) -> Dns:
@@ -73,7 +73,7 @@ def _cluster_dns(value: object) -> Dns:
     if value == NONE:
         return Dns()
     if value == ANY:
-        # Everywhere is outside the cluster, as policies see it.
+        # A block matches no pod, so `any` needs the cluster's DNS pods as well.
         return Dns(anywhere=True, cluster=True)
     if not isinstance(value, list | tuple):
         raise refuse(

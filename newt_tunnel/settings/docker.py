@@ -16,17 +16,17 @@ from pydantic import (
 )
 
 from newt_tunnel.egress.cage import Firewall, Hook
+from newt_tunnel.egress.model import SSH_PORT
 from newt_tunnel.egress.networks import is_inside
 from newt_tunnel.settings import hostkey, shapes
 from newt_tunnel.settings.addresses import PRIVATE
 from newt_tunnel.settings.errors import WhenMissing, refuse
 from newt_tunnel.settings.families import ON_DOCKER_HOST
 from newt_tunnel.settings.section import Section
-from newt_tunnel.settings.types import Address, BridgeName, Kind, Port, Switch, UserName, choice
+from newt_tunnel.settings.types import BridgeName, Kind, Port, Switch, UserName, V4Address, choice
 
-SSH_PORT = 22
 DEFAULT_SUBNET = IPv4Network("172.30.0.0/24")
-#: newt's place in its subnet when none is written.
+#: newt's number in its subnet when no address is written.
 _USUAL_PLACE = 10
 #: Network, gateway, newt, broadcast.
 _LONGEST_PREFIX = 30
@@ -34,7 +34,7 @@ _SHORTEST_PREFIX = 16
 
 
 class Persistence(enum.Enum):
-    """What loads the rules again after the host has restarted."""
+    """What loads the rules when the host restarts."""
 
     SYSTEMD = "systemd"
     CRON = "cron"
@@ -68,7 +68,7 @@ class Docker(Section):
 
     # connection
     address: Annotated[
-        Address, WhenMissing("write the Docker host's own address, like 10.0.1.10")
+        V4Address, WhenMissing("write the Docker host's own address, like 10.0.1.10")
     ] = Field(
         description="Address of the Docker host, for SSH. Not a name, because the rules contain it."
     )
@@ -97,7 +97,7 @@ class Docker(Section):
     ] = Field(
         default=DEFAULT_SUBNET, description="Subnet of newt's own network. Nothing else may use it."
     )
-    newt_address: Address = Field(
+    newt_address: V4Address = Field(
         default_factory=_newt_in,
         description=f"newt's fixed address in `subnet`. Omitted: number {_USUAL_PLACE} of it "
         "(172.30.0.10).",

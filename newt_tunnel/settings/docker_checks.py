@@ -16,7 +16,7 @@ _SHOWN_TARGETS = 5
 
 
 def own_network(found: Facts) -> Iterator[Finding]:
-    """Nothing else may be in newt's subnet."""
+    """Check that newt's subnet holds nothing else."""
     subnet = found.subnet
     if subnet is None:
         return
@@ -42,9 +42,9 @@ def own_network(found: Facts) -> Iterator[Finding]:
 
 
 def _reachable(found: Facts) -> Iterator[tuple[str, Network]]:
-    """What must lie outside newt's own network.
+    """Yield what must be outside newt's own network.
 
-    The proof, however, may well try an address inside it.
+    Entries of mustNotReach may be inside: the proof only tries them.
     """
     if found.host is not None:
         yield "docker.address", IPv4Network(found.host)
@@ -66,7 +66,7 @@ def _reachable(found: Facts) -> Iterator[tuple[str, Network]]:
 
 
 def size(found: Facts) -> Iterator[Finding]:
-    """iptables looks at one rule after the other."""
+    """Check the number of targets: iptables evaluates one rule after the other."""
     targets = Policy(allowed=found.allowed, forbidden=(), resolvers=(), endpoint=None).target_count
     if found.firewall is Firewall.IPTABLES and targets > IPTABLES_MAX_TARGETS:
         yield Finding(

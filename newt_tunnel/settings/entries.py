@@ -1,7 +1,7 @@
 """Entries of ``egress`` and ``mustNotReach``: something newt may, or must never, reach.
 
-Owns both ways to write one (keys, and the short ``host:port:protocol``) and the names that short
-ones get. Whether two entries go together is in ``checks``.
+Owns both forms (keys, and the short ``host:port:protocol``) and the names of short entries.
+``checks`` compares entries with each other.
 """
 
 from __future__ import annotations
@@ -13,12 +13,19 @@ from ipaddress import IPv4Network
 from itertools import count
 from typing import Annotated, ClassVar, Self
 
-from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from newt_tunnel.egress.model import RESERVED_NAMES, HostName, PortRange, Protocol
 from newt_tunnel.findings import shown
 from newt_tunnel.settings.errors import WhenMissing, refuse
-from newt_tunnel.settings.section import Section
+from newt_tunnel.settings.section import Section, ValidParts
 from newt_tunnel.settings.types import Cidr, Host, Name, Ports, Reason, TransportProtocol
 
 _SHORT_FORM = "HOST:PORT:PROTOCOL"
@@ -38,17 +45,27 @@ class NamedEntry(Section):
     forms: ClassVar[str]
     reserved: ClassVar[Set[str]] = RESERVED_NAMES
 
-    #: The key of an entry that stands in no list, because something else says it.
+    #: The key of an entry that is in no list, because it comes from a blueprint.
     _origin: str | None = PrivateAttr(default=None)
 
     def key(self, listed: str) -> str:
-        """Where the entry stands; ``listed`` is its place in the list it was found in."""
+        """Return the entry's key in the file; ``listed`` is its place in a list."""
         return self._origin or listed
 
     def derived(self, name: str, origin: str) -> Self:
-        """The same entry under another name, said elsewhere."""
+        """Return the same entry under another name, with the key ``origin``."""
         entry = self.model_copy(update={"name": name})
         entry._origin = origin
+        return entry
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _remember_entry(
+        cls, raw: object, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo
+    ) -> Self:
+        entry = handler(raw)
+        if isinstance(info.context, ValidParts):
+            info.context.entries[id(raw)] = entry
         return entry
 
     @model_validator(mode="before")
@@ -64,7 +81,7 @@ class NamedEntry(Section):
 
     @classmethod
     def completed(cls, given: dict[str, object]) -> dict[str, object]:
-        """What is written, and None for what must not be missing without a word."""
+        """Return the written keys, and None for a key whose absence is an error."""
         known = {field.alias for field in cls.model_fields.values()}
         # An unknown key is probably the target, misspelt: one error is enough.
         if given.keys().isdisjoint(cls.means) and given.keys() <= known:
@@ -139,7 +156,7 @@ class Entry(NamedEntry):
 
     @property
     def port_names(self) -> tuple[str, ...]:
-        """Only a cluster has them."""
+        """Empty: only pods have named ports."""
         return ()
 
 
@@ -155,7 +172,7 @@ def expand(
 ) -> tuple[object, object]:
     """Rewrite short entries as long ones, with names that are unique over both lists.
 
-    What is no list, and what is no short entry, stays as it is and is left to validation.
+    Anything else stays as it is for the validation.
     """
     items = [*_items(egress), *_items(must_not_reach)]
     hosts = Counter(short["host"] for item in items if (short := _split(item)))
@@ -187,7 +204,7 @@ def _split(item: object) -> dict[str, str] | None:
 
 
 def candidates(short: Mapping[str, str], *, alone: bool) -> Iterator[str]:
-    """The host; where that is taken the port joins it, then the protocol, then a number."""
+    """Yield names in order of preference: the host, then with the port, the protocol, a number."""
     host, port, protocol = short["host"], short["port"], short["protocol"].lower()
     if alone:
         yield _fitting(host)
@@ -198,7 +215,7 @@ def candidates(short: Mapping[str, str], *, alone: bool) -> Iterator[str]:
 
 
 def _fitting(host: str, suffix: str = "") -> str:
-    """A valid name even of an invalid host: the host is what there is to complain about."""
+    """Return a valid name even for an invalid host, which is reported by itself."""
     base, end = (re.sub(r"[^A-Za-z0-9._-]+", "-", part) for part in (host, suffix))
     end = end[: _LONGEST_NAME // 2]
     return (base.strip("._-") or "entry")[: _LONGEST_NAME - len(end)] + end

@@ -19,7 +19,7 @@ from newt_tunnel.settings.types import Kind
 from newt_tunnel.settings.variable_table import FAMILIES
 
 _NAME = "[A-Z][A-Z0-9_]{0,63}"
-# No quotes, no `$`, nothing that a shell would act on.
+# No quotes, no `$`, and nothing else that a shell interprets.
 _VALUE = "[A-Za-z0-9 _.,:/@%+=-]{0,512}"
 # `http://user:password@proxy`, which Go also takes without `http://`.
 _USER = r"(://[^/ ,]*|:[^/ ,]+)@"
@@ -68,7 +68,7 @@ def _text(value: object) -> str:
         return str(value).lower()
     if isinstance(value, int | float):
         return str(value)
-    # People put passwords into environments.
+    # The value may be a password, so it is not shown.
     if not isinstance(value, str) or not re.fullmatch(_VALUE, value):
         raise refuse("may hold letters, digits, spaces and _.,:/@%+=- only", value=NOT_SHOWN)
     if re.search(_USER, value):

@@ -1,4 +1,4 @@
-"""How a wrong stack file is refused: what a validator raises, and all problems together."""
+"""How a wrong stack file is refused: the error of one validator, and all problems together."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class WhenMissing:
 
 
 def refuse(remedy: str, *, value: str | None = None) -> PydanticCustomError:
-    """What a validator raises.
+    """Return the error that a validator raises.
 
-    ``value`` replaces the input where that one must not be shown as it is.
+    ``value`` replaces an input that must not be shown.
     """
     context = {"remedy": remedy} if value is None else {"remedy": remedy, "value": value}
     return PydanticCustomError("refused", "{remedy}", context)

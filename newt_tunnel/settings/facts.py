@@ -1,53 +1,60 @@
-"""What a stack file says that is valid by itself, whatever is wrong with the rest.
+"""Validates a stack file once: the settings, or the problems and the parts that are valid.
 
-The checks between sections work on it, so that one run reports everything: a damaged
+The checks between sections work on the valid parts, so that one run reports everything: a damaged
 ``docker.hostKey`` does not hide that a subnet overlaps a target.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache, cached_property
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
-from pydantic_core import PydanticUndefined
+from pydantic import ValidationError
 
 from newt_tunnel.egress.cage import Firewall
 from newt_tunnel.egress.model import Address, Destination
 from newt_tunnel.egress.rules import Rule
+from newt_tunnel.findings import Finding
 from newt_tunnel.settings import ports
+from newt_tunnel.settings.blueprint import Blueprint
 from newt_tunnel.settings.dns import Dns
 from newt_tunnel.settings.docker import Docker
-from newt_tunnel.settings.findings import section_in
+from newt_tunnel.settings.entries import Entry
+from newt_tunnel.settings.findings import problems_of, section_in
 from newt_tunnel.settings.kubernetes import Kubernetes
-from newt_tunnel.settings.newt import LogLevel, Newt, Program
+from newt_tunnel.settings.newt import LogLevel
 from newt_tunnel.settings.pangolin import Endpoint
 from newt_tunnel.settings.policy import (
-    default_services,
+    default_server_ports,
     destinations_of,
     dns_rules,
     entry_rules,
     server_rules,
 )
-from newt_tunnel.settings.section import Section
+from newt_tunnel.settings.section import Section, ValidParts
 from newt_tunnel.settings.stack import AnySettings
-from newt_tunnel.settings.targets import Keyed
+from newt_tunnel.settings.targets import AnyEntry, Keyed, Target
 
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """The valid part of a stack file. None: missing without a default, or invalid."""
+    """The valid parts of a stack file. A field is None where it is invalid, or missing without a
+    default.
+    """
 
     model: type[AnySettings]
     dns: Dns | None
     endpoint: Endpoint | None
-    #: None also where nothing is written; ``addresses_written`` says which.
+    #: None also if no addresses are written; ``addresses_written`` tells the two apart.
     addresses: tuple[Address, ...] | None
     addresses_written: bool
-    services: tuple[ports.Service, ...] | None
+    server_ports: tuple[ports.ProtocolPorts, ...] | None
+    clients: bool | None
+    log_level: LogLevel | None
+    blueprint: Blueprint | None
     egress: tuple[Keyed, ...]
     must_not_reach: tuple[Keyed, ...]
     # on a Docker host
@@ -71,7 +78,7 @@ class Facts:
         """What newt may reach for itself: its resolvers and its server."""
         return (
             *(dns_rules(self.dns) if self.dns else ()),
-            *server_rules(self._server, self.services or ()),
+            *server_rules(self._server, self.server_ports or ()),
         )
 
     @property
@@ -81,44 +88,65 @@ class Facts:
         return destinations_of(self.endpoint.host if self.endpoint else None, self.addresses)
 
 
-def facts(model: type[AnySettings], raw: Mapping[str, object]) -> Facts:
-    """Judge each field that the checks need by itself."""
-    server, pangolin = _section(model, "pangolin"), raw.get("pangolin")
-    docker = raw.get("docker")
+@dataclass(frozen=True, kw_only=True)
+class Validated:
+    """``settings`` is None where there are problems; ``facts`` are the valid parts in any case."""
+
+    settings: AnySettings | None
+    problems: tuple[Finding, ...]
+    facts: Facts
+
+    def with_entries(self, entries: Sequence[AnyEntry]) -> Validated:
+        """With valid ``entries`` at the end of the allow-list, each under its own key."""
+        settings = self.settings
+        if settings is not None:
+            settings = settings.model_copy(update={"egress": (*settings.egress, *entries)})
+        keyed = tuple((entry.key("egress"), entry) for entry in entries)
+        facts = replace(self.facts, egress=(*self.facts.egress, *keyed))
+        return replace(self, settings=settings, facts=facts)
+
+
+def validated(model: type[AnySettings], tree: Mapping[str, object]) -> Validated:
+    """Validate the keys of a stack file, each by itself and with the others of its section."""
+    parts = ValidParts()
+    settings: AnySettings | None = None
+    problems: tuple[Finding, ...] = ()
+    try:
+        settings = model.model_validate(tree, context=parts)
+    except ValidationError as error:
+        problems = tuple(problems_of(error, model))
+    return Validated(settings=settings, problems=problems, facts=_facts(model, tree, parts))
+
+
+def _facts(model: type[AnySettings], tree: Mapping[str, object], parts: ValidParts) -> Facts:
+    server, pangolin = _section(model, "pangolin"), tree.get("pangolin")
+    program, newt = _section(model, "newt"), tree.get("newt", {})
+    docker = tree.get("docker")
+    endpoint = _valid(server, "endpoint", pangolin, parts)
+    clients = _valid(program, "clients", newt, parts)
+    ports = _valid(server, "ports", pangolin, parts)
+    if ports is None and not is_written(pangolin, "ports") and None not in (endpoint, clients):
+        ports = default_server_ports(endpoint, clients=clients)
     return Facts(
         model=model,
-        dns=valid(model, "dns", raw),
-        endpoint=valid(server, "endpoint", pangolin),
-        addresses=valid(server, "addresses", pangolin),
+        blueprint=_valid(model, "blueprint", tree, parts),
+        dns=_valid(model, "dns", tree, parts),
+        endpoint=endpoint,
+        addresses=_valid(server, "addresses", pangolin, parts),
         addresses_written=is_written(pangolin, "addresses"),
-        services=_services(server, raw),
-        egress=valid_entries(model, "egress", raw),
-        must_not_reach=valid_entries(model, "mustNotReach", raw),
-        subnet=valid(Docker, "subnet", docker),
-        host=valid(Docker, "address", docker),
-        firewall=valid(Docker, "firewall", docker),
-        namespace=valid(Kubernetes, "namespace", raw.get("kubernetes", {})),
+        server_ports=ports,
+        clients=clients,
+        log_level=_valid(program, "log_level", newt, parts),
+        egress=_entries("egress", tree, parts),
+        must_not_reach=_entries("mustNotReach", tree, parts),
+        subnet=_valid(Docker, "subnet", docker, parts),
+        host=_valid(Docker, "address", docker, parts),
+        firewall=_valid(Docker, "firewall", docker, parts),
+        namespace=_valid(Kubernetes, "namespace", tree.get("kubernetes", {}), parts),
     )
 
 
-def log_level(raw: Mapping[str, object]) -> LogLevel | None:
-    """None where what is written is no level."""
-    level: LogLevel | None = valid(Newt, "log_level", raw.get("newt", {}))
-    return level
-
-
-def _services(server: type[Section], raw: Mapping[str, object]) -> tuple[ports.Service, ...] | None:
-    """What newt needs of the server, as far as the file says it."""
-    pangolin = raw.get("pangolin")
-    written: tuple[ports.Service, ...] | None = valid(server, "ports", pangolin)
-    endpoint = valid(server, "endpoint", pangolin)
-    clients = valid(Program, "clients", raw.get("newt", {}))
-    if written is not None or is_written(pangolin, "ports") or endpoint is None or clients is None:
-        return written
-    return default_services(endpoint, clients=clients)
-
-
-def _section(model: type[Section], name: str) -> type[Section]:
+def _section(model: type[AnySettings], name: str) -> type[Section]:
     return next(section_in(model.model_fields[name].annotation))
 
 
@@ -126,36 +154,21 @@ def is_written(section: object, key: str) -> bool:
     return isinstance(section, Mapping) and section.get(key) is not None
 
 
-def valid(model: type[BaseModel], name: str, section: object) -> Any:
-    if not isinstance(section, Mapping):
+def _valid(section: type[Section], name: str, written: object, parts: ValidParts) -> Any:
+    """The field's value; its default where nothing is written; None where it is not valid."""
+    if not isinstance(written, Mapping):
         return None
-    field = model.model_fields[name]
-    value = section.get(field.alias, field.get_default())
-    if value is PydanticUndefined:
-        return None
-    try:
-        return _adapter(model, name).validate_python(value)
-    except ValidationError:
-        # Reported by the whole file's validation.
-        return None
+    field = section.model_fields[name]
+    if field.alias in written:
+        return parts.fields.get((section, name))
+    return None if field.is_required() else field.get_default()
 
 
-@cache
-def _adapter(model: type[BaseModel], name: str) -> TypeAdapter[Any]:
-    return TypeAdapter(model.model_fields[name].rebuild_annotation())
-
-
-def valid_entries(
-    model: type[AnySettings], key: str, raw: Mapping[str, object]
-) -> tuple[Keyed, ...]:
-    """The entries of a list that are valid by themselves, each with its key."""
-    found: list[Keyed] = []
-    entries = raw.get(key)
-    for index, entry in enumerate(entries if isinstance(entries, list) else ()):
-        try:
-            judged = model.entry.model_validate(entry)
-            found.append((judged.key(f"{key}[{index}]"), judged))
-        except ValidationError:
-            # Reported by the whole file's validation.
-            continue
-    return tuple(found)
+def _entries(key: str, tree: Mapping[str, object], parts: ValidParts) -> tuple[Keyed, ...]:
+    """The valid entries of a list, each with its key."""
+    written = tree.get(key)
+    return tuple(
+        (entry.key(f"{key}[{index}]"), entry)
+        for index, one in enumerate(written if isinstance(written, list) else ())
+        if isinstance(entry := parts.entries.get(id(one)), Entry | Target)
+    )

@@ -1,6 +1,6 @@
 """Addresses, blocks and hosts as text: IPv4 alone on a Docker host, both families in a cluster.
 
-One reader for both platforms; the words that differ are its data.
+One reader serves both platforms; what differs is data.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Families:
     types: tuple[type[IPv4Address] | type[IPv6Address], ...]
     #: Whether an entry may ask for a wide block, and whether names of Services need another key.
     in_cluster: bool
-    #: Of a prefix length.
+    #: The longest prefix length.
     digits: int
     #: A host with one of these characters is meant as an address.
     marks: str
@@ -52,7 +52,7 @@ class Families:
     no_ipv6: str = ""
 
     def special(self, address: Address) -> str | None:
-        """Why no target can have this address, or the IPv4 address in it; None for others."""
+        """Return why no target can have this address, or the IPv4 address in it, else None."""
         held = registry.held(address)
         reason = next((reason for block, reason in NOT_A_TARGET if address in block), None)
         if reason is not None:
@@ -158,7 +158,7 @@ class Families:
         return found
 
     def _parsed(self, text: str) -> Address | None:
-        """Also refuses what only a resolver takes for an address: `127.1`, a zone after `%`."""
+        """Refuse also what only a resolver reads as an address: `127.1`, a zone after `%`."""
         if "%" in text:
             return None
         for family in self.types:

@@ -1,7 +1,7 @@
-"""Where a file lies that the stack file or a command names: on the disk, or in a reviewed revision.
+"""Files that a stack file or a command names, on disk or in a reviewed revision.
 
-Owns the one question that settings ask of files, so that whoever judges a stack file of a past
-revision also gets its neighbours of that revision.
+Settings read files through this interface only, so a stack file of a past revision is validated
+with the files of that revision.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import os
 from pathlib import Path
 from typing import Protocol
 
-#: Nothing that a stack file names is nearly as large.
+#: Far more than any file that a stack file names.
 _MAX_CHARACTERS = 1024 * 1024
 
 
 def expanded(path: str) -> Path:
-    """A path that a user typed: `~` is a home folder also where the shell left it, as most do in
-    `make adopt COMPOSE=~/newt/compose.yaml`.
+    """Expand `~` in a path that a user typed. Most shells leave it in `make adopt
+    COMPOSE=~/newt/compose.yaml`.
     """
     return Path(os.path.expanduser(path))  # noqa: PTH111 - Path's own raises for an unknown user
 
@@ -50,10 +50,10 @@ class OnDisk:
 
     def read(self, path: str) -> str:
         file = self._folder / path
-        # A link may lead anywhere, and a review of a revision follows none.
+        # A symbolic link may lead anywhere, and a review of a revision follows none.
         if file.resolve() != self._folder.resolve() / path:
             raise OSError(errno.ELOOP, "it is reached through a symbolic link")
-        # Opening a pipe would wait for whoever writes to it.
+        # Opening a pipe would wait for a writer.
         if file.exists() and not file.is_file():
             raise OSError(errno.EINVAL, "it is not a regular file")
         with file.open(encoding="utf-8") as text:

@@ -1,4 +1,4 @@
-"""Pydantic's findings in our words: for each of its errors one ``Finding``."""
+"""Turns each of pydantic's errors into a ``Finding``."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from newt_tunnel.findings import MISSING, Finding, shown
 from newt_tunnel.settings.errors import WhenMissing
 from newt_tunnel.settings.section import Section
 
-#: Follows from another error, which is reported by itself.
+#: A consequence of another error, which is reported itself.
 _DEFAULT_NOT_MADE = "default_factory_not_called"
 _PATH = re.compile(r"([A-Za-z]+)[.\[][A-Za-z0-9.\[\]_-]+")
 
 
 def problems_of(error: ValidationError, model: type[Section]) -> Iterator[Finding]:
-    """Pydantic's findings about ``model``, in the order of its fields."""
+    """Yield the problems of ``model`` in the order of its fields."""
     for detail in error.errors(include_url=False):
         if detail["type"] != _DEFAULT_NOT_MADE:
             yield _problem(detail, model)
@@ -30,7 +30,7 @@ def problems_of(error: ValidationError, model: type[Section]) -> Iterator[Findin
 def _problem(detail: ErrorDetails, model: type[Section]) -> Finding:
     path = list(detail["loc"])
     context: Mapping[str, Any] = detail.get("ctx", {})
-    # Pydantic's way to say that a mapping's key is meant, which the path names already.
+    # Pydantic marks the key of a mapping this way; the path names it already.
     if detail["type"] == "refused" and path[-1] == "[key]":
         return Finding(key_text(path[:-1]), None, context["remedy"])
     key = key_text(path)

@@ -1,4 +1,4 @@
-"""Names of hosts as a stack file may write them: full, and not newt's own."""
+"""Host names in a stack file: full names, and none of newt itself."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def host_name(text: str, *, instead: str) -> HostName:
             "is newt itself inside newt's container; write the host's address (docker.address)"
         )
     labels = name.split(".")
-    # What a name without a dot leads to depends on search domains. Names are resolved without
-    # them where the rules are made, and with them where newt dials.
+    # The meaning of a name without a dot depends on search domains. The rules are made without
+    # them, and newt dials with them.
     if len(labels) == 1 and _SINGLE_LABEL.fullmatch(name) and not _NUMERIC.fullmatch(name):
         like = f"{name}.lan" if _LABEL.fullmatch(name) else "gitea.lan"
         raise refuse(

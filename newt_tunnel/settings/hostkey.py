@@ -1,7 +1,7 @@
 """``docker.hostKey``: the Docker host's public SSH key, by which it is known.
 
-Only what Pulumi's SSH client can check: a whole key, Ed25519 or ECDSA. Whether it is the right one
-is for people to compare.
+Accepts what Pulumi's SSH client can check: a whole Ed25519 or ECDSA key. People must compare
+whether it is the right one.
 """
 
 from __future__ import annotations

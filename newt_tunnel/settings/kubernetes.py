@@ -28,7 +28,7 @@ from newt_tunnel.settings.types import Kind, Port, Switch, text_matching
 #: What Kubernetes allows the name of a namespace.
 _LONGEST_NAMESPACE = 63
 _CONTROL_SUFFIX = "-control"
-#: A policy of ours closes the whole namespace, and these belong to the cluster.
+#: These belong to the cluster, and our policies close newt's whole namespace.
 _TAKEN_NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 
 _VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?")
@@ -166,7 +166,7 @@ class ClusterDns(Section):
 
 @dataclass(frozen=True)
 class Canary:
-    """Something that always listens and that newt may never reach."""
+    """A target that always listens and that newt may never reach."""
 
     at: Address | ServiceRef
     port: int
@@ -218,12 +218,12 @@ class Kubernetes(Section):
         | None
     ) = Field(
         default=None,
-        description="What newt's gate waits to be shut: something in a pod that always listens "
-        "and is never allowed. Omitted: the metrics port of the DNS pods.",
+        description="Port of a pod that always listens and is never allowed. newt's gate waits "
+        "until it is blocked. Omitted: the metrics port of the DNS pods.",
     )
     accept_node_access: Switch = Field(
         default=False,
-        description="Go on although this cluster's enforcer lets newt reach its own node or the "
+        description="Accept that this cluster's enforcer lets newt reach its own node or the "
         "Kubernetes API.",
     )
 
@@ -232,8 +232,8 @@ class Kubernetes(Section):
     def _is_newts_own(cls, value: str) -> str:
         if value in _TAKEN_NAMESPACES:
             raise refuse(
-                "belongs to the cluster, and the policies close newt's whole namespace; write one "
-                "of its own, like newt-tunnel"
+                "belongs to the cluster, and the policies close newt's whole namespace; write a "
+                "namespace of its own, like newt-tunnel"
             )
         longest = _LONGEST_NAMESPACE - len(_CONTROL_SUFFIX)
         if len(value) > longest:
@@ -245,5 +245,5 @@ class Kubernetes(Section):
 
     @property
     def control_namespace(self) -> str:
-        """Where no policy of ours holds: the proof's control runs there."""
+        """The namespace of the proof's control, where no policy of ours applies."""
         return f"{self.namespace}{_CONTROL_SUFFIX}"

@@ -1,6 +1,6 @@
-"""Reads Pulumi's configuration: the only place that does.
+"""Reads Pulumi's configuration, and is the only module that does.
 
-``load`` is for the program; ``judge`` looks at what was read, and knows nothing of Pulumi.
+``load`` is for the program; ``judge`` validates keys without Pulumi.
 """
 
 from __future__ import annotations
@@ -12,21 +12,20 @@ from typing import NamedTuple
 import pulumi
 from pulumi import runtime
 from pulumi.runtime.config import CONFIG
-from pydantic import ValidationError
 
 from newt_tunnel.findings import NOT_SHOWN, Finding
 from newt_tunnel.settings import checks, cluster_checks, entries, secrets
 from newt_tunnel.settings.derived import derive
 from newt_tunnel.settings.errors import SettingsError
-from newt_tunnel.settings.facts import facts, log_level
+from newt_tunnel.settings.facts import Facts, validated
 from newt_tunnel.settings.files import Files, OnDisk
-from newt_tunnel.settings.findings import keys_of, problems_of
+from newt_tunnel.settings.findings import keys_of
 from newt_tunnel.settings.secrets import Secrets
 from newt_tunnel.settings.stack import MODELS, AnySettings, KubernetesSettings, Settings
 
 
 def load() -> tuple[AnySettings, Secrets]:
-    """The stack file, and its secrets beside it.
+    """Return the validated stack file and its secrets.
 
     Raises ``SettingsError`` with everything that is wrong.
     """
@@ -37,8 +36,8 @@ def load() -> tuple[AnySettings, Secrets]:
     model = model_of(plain)
     secret_keys = set(model.secret_keys)
     in_vain = encrypted & set(keys_of(model)) - secret_keys
-    settings, problems, remarks = examine(
-        # The value of an unknown key is nobody's business, least of all an encrypted one.
+    settings, problems, remarks, facts = examine(
+        # The value of an unknown key is not read, because it may be a secret.
         {key: plain.get(key) for key in keys if key not in secret_keys and key not in in_vain}
     )
     given = {key: config.require(key) for key in keys if key in secret_keys}
@@ -46,8 +45,8 @@ def load() -> tuple[AnySettings, Secrets]:
         problems += cluster_checks.beside_secrets(plain.get("kubernetes"), given.keys())
     else:
         problems += secrets.identity(given.keys(), newt_id_written="newtId" in keys)
-        problems += secrets.kept_from_logs(given.keys(), log_level(plain))
-    # What cannot be read is not missing.
+        problems += secrets.kept_from_logs(given.keys(), facts.log_level)
+    # A key that cannot be read is not missing.
     problems = [problem for problem in problems if problem.key.partition(".")[0] not in in_vain]
     problems += [encrypted_in_vain(key, model.secret_keys) for key in sorted(in_vain)]
     problems += secrets.check(given, encrypted)
@@ -64,19 +63,22 @@ def load() -> tuple[AnySettings, Secrets]:
 
 
 def kubeconfig() -> str | None:
-    """The kubeconfig as text, for the look at the cluster that comes before any resource.
+    """Return the kubeconfig as text, for the look at the cluster before any resource.
 
-    The one secret that is handed out as such: do not keep it, and do not let it into an error.
+    No other secret is returned as text: do not store it, and do not put it into an error.
     """
     return pulumi.Config().get(secrets.KUBECONFIG)
 
 
 class Judgement(NamedTuple):
-    """``settings`` only if there is no problem; ``remarks`` are what is worth knowing anyway."""
+    """``settings`` only if there is no problem. ``remarks`` are about a valid file, too, and
+    ``facts`` what is valid in any file.
+    """
 
     settings: AnySettings | None
     problems: list[Finding]
     remarks: list[Finding]
+    facts: Facts
 
 
 def judge(
@@ -88,26 +90,22 @@ def judge(
 
 
 def examine(tree: Mapping[str, object], files: Files | None = None) -> Judgement:
-    """The same with the remarks. ``files`` are the stack file's neighbours; those of the working
-    folder unless given.
+    """Validate like ``judge``, and return the remarks and facts too. ``files`` are the project's
+    files; by default those of the working folder.
     """
     tree, model = dict(tree), model_of(tree)
     tree |= _with_long_entries(tree, model.entry.reserved)
-    settings: AnySettings | None = None
-    derived = derive(tree, model, files or OnDisk())
-    problems = derived.problems
-    if derived.entries and isinstance(written := tree.get("egress", []), list):
-        tree["egress"] = [*written, *derived.entries]
-    try:
-        settings = model.model_validate(tree)
-    except ValidationError as error:
-        problems += problems_of(error, model)
-    problems += checks.check(facts(model, tree))
-    return Judgement(None if problems else settings, problems, derived.remarks)
+    found = validated(model, tree)
+    derived = derive(found.facts, files or OnDisk())
+    # Without a valid list there is no allow-list to add to.
+    if derived.entries and isinstance(tree.get("egress", []), list):
+        found = found.with_entries(derived.entries)
+    problems = [*derived.problems, *found.problems, *checks.check(found.facts)]
+    return Judgement(None if problems else found.settings, problems, derived.remarks, found.facts)
 
 
 def model_of(tree: Mapping[str, object]) -> type[AnySettings]:
-    """Which keys are valid. A wrong platform is judged by the sections that are there."""
+    """Return the model of the file's platform. A wrong platform is guessed from the sections."""
     platform = tree.get("platform")
     if isinstance(platform, str) and platform in MODELS:
         return MODELS[platform]
@@ -122,7 +120,7 @@ def _with_long_entries(tree: Mapping[str, object], reserved: Set[str]) -> dict[s
 
 
 def _keys(config: pulumi.Config) -> list[str]:
-    """Every key in the project's namespace. The engine hands over all of them, known or not."""
+    """Return every key in the project's namespace, known or not."""
     prefix = config.full_key("")
     everything = {**runtime.get_config_env(), **CONFIG.get()}
     return sorted(key.removeprefix(prefix) for key in everything if key.startswith(prefix))
@@ -142,7 +140,7 @@ def encrypted_in_vain(key: str, secret_keys: Iterable[str]) -> Finding:
 
 
 def decoded(text: str) -> object:
-    """Sections and lists come as JSON, everything else as text."""
+    """Decode a value: sections and lists come as JSON, everything else as text."""
     if text[:1] not in ("[", "{"):
         return text
     try:

@@ -1,13 +1,12 @@
-"""Merges what a blueprint exposes with the entries that are written, each target once.
+"""Merges a blueprint's exposures with the written entries, each target once.
 
-Owns the names that derived entries get, and what is said of each. Where the blueprint comes from
-is in ``derived``.
+Owns the names of derived entries and the remarks about them. ``derived`` reads the blueprint.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from pydantic import ValidationError
@@ -17,10 +16,9 @@ from newt_tunnel.egress.model import PortRange, Protocol, destination_text
 from newt_tunnel.findings import Finding, info
 from newt_tunnel.settings.cluster_types import ServiceRef
 from newt_tunnel.settings.entries import candidates
-from newt_tunnel.settings.facts import facts, valid_entries
+from newt_tunnel.settings.facts import Facts
 from newt_tunnel.settings.findings import problems_of
 from newt_tunnel.settings.host_names import CLUSTER_NAME
-from newt_tunnel.settings.stack import AnySettings
 from newt_tunnel.settings.targets import AnyEntry, Meaning, Target
 
 KEY = "blueprint"
@@ -29,8 +27,8 @@ _PLACES = ("host", "cidr", "service")
 
 @dataclass
 class Derived:
-    """Without a problem the entries are complete. ``taken`` says what was derived, ``left_out``
-    what was not, and what is worth a look.
+    """The entries are complete if there is no problem. ``taken`` reports what was derived;
+    ``left_out`` what was not, and what needs attention.
     """
 
     entries: list[AnyEntry] = field(default_factory=list)
@@ -45,8 +43,8 @@ class Derived:
 
 @dataclass(frozen=True)
 class _Known:
-    """Ports that are allowed already, and by which key and name; a derived entry has its name only
-    when all are known.
+    """Ports that are allowed already, and the key and name that allow them. A derived entry gets
+    its name when all entries are known.
     """
 
     key: str
@@ -55,28 +53,25 @@ class _Known:
 
 
 class Merge:
-    """Adds exposures to what is written, each target once."""
+    """Adds exposures to the written entries, each target once."""
 
-    def __init__(
-        self, tree: Mapping[str, object], model: type[AnySettings], derived: Derived
-    ) -> None:
-        self._model: type[AnyEntry] = model.entry
+    def __init__(self, facts: Facts, derived: Derived) -> None:
+        self._model: type[AnyEntry] = facts.model.entry
         self._derived = derived
-        written = valid_entries(model, "egress", tree)
-        never = valid_entries(model, "mustNotReach", tree)
-        self._named = {entry.name: (key, entry) for key, entry in (*never, *written)}
+        every = (*facts.must_not_reach, *facts.egress)
+        self._named = {entry.name: (key, entry) for key, entry in every}
         self._allowed: dict[tuple[object, Protocol], list[_Known]] = {}
-        for rule in facts(model, tree).newts_own:
+        for rule in facts.newts_own:
             aim = (rule.destination, rule.protocol)
             self._allow(aim, _Known(rule.origin, rule.name, rule.ports))
-        for key, entry in written:
+        for key, entry in facts.egress:
             self._allow(_aim(entry), _Known(key, entry.name, entry.ranges))
-        self._names = {*self._named, *model.entry.reserved}
+        self._names = {*self._named, *self._model.reserved}
 
     def add(self, exposures: Iterable[Exposure]) -> None:
-        """One entry per exposure, less what is allowed already."""
+        """Add one entry per exposure, without the ports that are allowed already."""
         new: list[tuple[Exposure, AnyEntry]] = []
-        #: Names of written entries that say the same as their resource, or a part of it.
+        #: Names of written entries that allow the same as their resource, or part of it.
         agreed: set[str | None] = set()
         for exposure in exposures:
             entry = self._judged(exposure, exposure.ports)
@@ -103,7 +98,7 @@ class Merge:
                 self._name(exposure, entry, hosts[_resource(exposure)])
 
     def _judged(self, exposure: Exposure, ports: tuple[PortRange, ...]) -> AnyEntry | None:
-        """The entry that says the same, under a name that is still to be replaced."""
+        """Return the exposure as an entry, under a preliminary name."""
         raw = {
             "name": exposure.resource,
             **_place(exposure, self._model),
@@ -133,7 +128,7 @@ class Merge:
     def _say_again(
         self, exposure: Exposure, entry: AnyEntry, ports: PortRange, known: _Known
     ) -> None:
-        # A target's own health check is the usual case, and says nothing new.
+        # A target's own health check is the usual case, and needs no remark.
         if known.key == _key(exposure).removesuffix(".healthcheck"):
             return
         what = f"{_where(entry)} {ports}/{exposure.protocol.value}"
@@ -151,8 +146,8 @@ class Merge:
         )
 
     def _name(self, exposure: Exposure, entry: AnyEntry, hosts: list[str]) -> None:
-        """The resource's key; where it has several targets, at ``hosts``, with what tells them
-        apart.
+        """Name the entry after its resource; add host, port or protocol where a resource has
+        several targets, at ``hosts``.
         """
         base = exposure.resource if len(set(hosts)) == 1 else f"{exposure.resource}-{exposure.host}"
         short = {"host": base, "port": str(entry.ranges[0]), "protocol": entry.protocol.value}
@@ -187,7 +182,7 @@ def _place(exposure: Exposure, model: type[AnyEntry]) -> dict[str, str]:
 
 
 def _about(problem: Finding, exposure: Exposure) -> Finding:
-    """In the words of the blueprint."""
+    """Return the problem under the blueprint's key."""
     part = re.split(r"[.\[]", problem.key)[0]
     if part in _PLACES:
         key = f".{exposure.host_key}"

@@ -27,7 +27,7 @@ class LogLevel(enum.Enum):
 
 
 class Capability(enum.Enum):
-    """What newt can make use of. It works without."""
+    """Capabilities that newt can use. It works without them."""
 
     NET_RAW = "NET_RAW"
 

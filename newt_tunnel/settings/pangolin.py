@@ -24,15 +24,15 @@ from newt_tunnel.findings import shown
 from newt_tunnel.settings import shapes
 from newt_tunnel.settings.errors import WhenMissing, refuse
 from newt_tunnel.settings.families import IN_CLUSTER, ON_DOCKER_HOST, Families
-from newt_tunnel.settings.ports import ALL_SERVICES, Service
+from newt_tunnel.settings.ports import EVERY_PROTOCOL, ProtocolPorts
 from newt_tunnel.settings.ports import port as port_of
 from newt_tunnel.settings.section import Section
-from newt_tunnel.settings.types import Address, AnyAddress, Kind, PortAndProtocol
+from newt_tunnel.settings.types import AnyAddress, Kind, PortAndProtocol, V4Address
 
 HTTPS_PORT = 443
 #: WireGuard of the site's tunnel, and hole punching and relay for clients.
-TUNNEL = Service(Protocol.UDP, PortRange.single(51820))
-CLIENTS = Service(Protocol.UDP, PortRange.single(21820))
+TUNNEL = ProtocolPorts(Protocol.UDP, PortRange.single(51820))
+CLIENTS = ProtocolPorts(Protocol.UDP, PortRange.single(21820))
 
 _EXAMPLE = "https://pangolin.example.com"
 _SCHEME = "https://"
@@ -42,14 +42,14 @@ _URL_END = f"({shapes.PORT_SUFFIX})?/?"
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where newt asks for its token and opens its web socket."""
+    """The URL from which newt gets its token and opens its web socket."""
 
     host: model.Address | HostName
     port: int = HTTPS_PORT
 
     @property
-    def service(self) -> Service:
-        return Service(Protocol.TCP, PortRange.single(self.port))
+    def protocol_ports(self) -> ProtocolPorts:
+        return ProtocolPorts(Protocol.TCP, PortRange.single(self.port))
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if isinstance(self.host, IPv6Address) else str(self.host)
@@ -92,7 +92,7 @@ def _read_endpoint(value: object, families: Families) -> Endpoint:
     try:
         return Endpoint(families.host(host), port_of(port) if colon else HTTPS_PORT)
     except PydanticCustomError as error:
-        # The remedies speak of the part; the line shows the whole.
+        # The remedy is about a part, and the message shows the whole value.
         raise refuse(f"{shown(authority)} {(error.context or {})['remedy']}") from None
 
 
@@ -105,7 +105,7 @@ PangolinUrl = Annotated[
 ]
 
 
-_SERVICES = TypeAdapter(tuple[PortAndProtocol, ...])
+_PROTOCOL_PORTS = TypeAdapter(tuple[PortAndProtocol, ...])
 _Item = TypeVar("_Item")
 
 
@@ -117,22 +117,22 @@ def _each_once(items: tuple[_Item, ...]) -> tuple[_Item, ...]:
     return items
 
 
-def _services(value: object) -> tuple[Service, ...]:
-    if isinstance(value, str) and value.lower() == str(ALL_SERVICES):
-        return (ALL_SERVICES,)
+def _server_ports(value: object) -> tuple[ProtocolPorts, ...]:
+    if isinstance(value, str) and value.lower() == str(EVERY_PROTOCOL):
+        return (EVERY_PROTOCOL,)
     if not isinstance(value, list | tuple):
         raise refuse("is neither `all` nor a list; write it like [443/tcp, 51820/udp]")
-    services = _each_once(_SERVICES.validate_python(value))
-    if ALL_SERVICES in services and len(services) > 1:
+    found = _each_once(_PROTOCOL_PORTS.validate_python(value))
+    if EVERY_PROTOCOL in found and len(found) > 1:
         raise refuse("has ports and `all`; write only one of them")
-    return services
+    return found
 
 
-Services = Annotated[
-    tuple[Service, ...],
-    PlainValidator(_services),
-    PlainSerializer(lambda services: [str(service) for service in services], return_type=list[str]),
-    WithJsonSchema(shapes.SERVICES),
+ServerPorts = Annotated[
+    tuple[ProtocolPorts, ...],
+    PlainValidator(_server_ports),
+    PlainSerializer(lambda found: [str(one) for one in found], return_type=list[str]),
+    WithJsonSchema(shapes.SERVER_PORTS),
     Kind("list of `PORT/tcp` and `PORT/udp`, or `all`"),
 ]
 
@@ -147,7 +147,7 @@ AnyPangolinUrl = Annotated[
 
 
 class Server(Section):
-    """What the section has in common on all platforms: its values must fit each other."""
+    """The checks between the section's values, on all platforms."""
 
     @field_validator("addresses", check_fields=False)
     @classmethod
@@ -159,15 +159,15 @@ class Server(Section):
     @field_validator("ports", check_fields=False)
     @classmethod
     def _reaches_the_endpoint(
-        cls, value: tuple[Service, ...] | None, info: ValidationInfo
-    ) -> tuple[Service, ...] | None:
+        cls, value: tuple[ProtocolPorts, ...] | None, info: ValidationInfo
+    ) -> tuple[ProtocolPorts, ...] | None:
         endpoint: Endpoint | None = info.data.get("endpoint")
         if (
             value is not None
             and endpoint is not None
-            and not any(service.covers(endpoint.service) for service in value)
+            and not any(one.covers(endpoint.protocol_ports) for one in value)
         ):
-            raise refuse(f"lacks {endpoint.service}, the port of pangolin.endpoint; add it")
+            raise refuse(f"lacks {endpoint.protocol_ports}, the port of pangolin.endpoint; add it")
         return value
 
 
@@ -179,7 +179,7 @@ class Pangolin(Server):
     )
     addresses: (
         Annotated[
-            tuple[Address, ...],
+            tuple[V4Address, ...],
             WithJsonSchema(shapes.items(shapes.ADDRESS)),
             Kind("list of IPv4 addresses"),
         ]
@@ -189,7 +189,7 @@ class Pangolin(Server):
         description="Addresses of the server. Omitted: the Docker host resolves the endpoint, to "
         "public addresses only. Private ones must be written here.",
     )
-    ports: Services | None = Field(
+    ports: ServerPorts | None = Field(
         default=None,
         description="Ports that newt may open on the server. Omitted: the endpoint's port "
         "(443/tcp) and 51820/udp, and 21820/udp while `newt.clients` is on. `all`: every "
@@ -215,7 +215,7 @@ class ClusterPangolin(Server):
         description="Addresses of the server. Omitted: Pulumi resolves the endpoint where it "
         "runs, at every `pulumi up`, to public addresses only. Private ones must be written here.",
     )
-    ports: Services | None = Field(
+    ports: ServerPorts | None = Field(
         default=None,
         description="Ports that newt may open on the server. Omitted: the endpoint's port "
         "(443/tcp) and 51820/udp, and 21820/udp while `newt.clients` is on. `all`: every "

@@ -1,7 +1,7 @@
 """From settings to what ``egress`` works with: the policy and the cage.
 
-The only place where keys of the stack file become rules; ``checks`` uses the same functions, on as
-much of a wrong file as is valid.
+The only place where keys of the stack file become rules. ``checks`` uses the same functions on the
+valid parts of a wrong file.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ from newt_tunnel.egress.model import (
     Protocol,
 )
 from newt_tunnel.egress.rules import Policy, Rule
+from newt_tunnel.findings import Finding
 from newt_tunnel.settings import ports
 from newt_tunnel.settings.cluster_types import ServiceRef
 from newt_tunnel.settings.dns import Dns
 from newt_tunnel.settings.pangolin import CLIENTS, TUNNEL, ClusterPangolin, Endpoint, Pangolin
-from newt_tunnel.settings.stack import Settings
+from newt_tunnel.settings.stack import AnySettings, Settings
 from newt_tunnel.settings.targets import AnyEntry, Keyed
 
 
 def policy(settings: Settings) -> Policy:
-    """What newt may reach, and what the proof tries in vain."""
+    """What newt may reach, and what the proof expects to be blocked."""
     pangolin = settings.pangolin
     server = destinations_of(pangolin.endpoint.host, pangolin.addresses)
-    services = pangolin.ports or default_services(pangolin.endpoint, clients=settings.newt.clients)
     return Policy(
         allowed=(
             *dns_rules(settings.dns),
-            *server_rules(server, services),
+            *server_rules(server, server_ports(settings)),
             *entry_rules(keyed("egress", settings.egress)),
         ),
         forbidden=tuple(entry_rules(keyed("mustNotReach", settings.must_not_reach))),
@@ -97,20 +97,25 @@ def destinations_of(
     return tuple(host if isinstance(host, str) else ip_network(host) for host in hosts)
 
 
-def default_services(endpoint: Endpoint, *, clients: bool) -> tuple[ports.Service, ...]:
+def server_ports(settings: AnySettings) -> tuple[ports.ProtocolPorts, ...]:
+    """What newt may open on the server."""
+    pangolin = settings.pangolin
+    return pangolin.ports or default_server_ports(pangolin.endpoint, clients=settings.newt.clients)
+
+
+def default_server_ports(endpoint: Endpoint, *, clients: bool) -> tuple[ports.ProtocolPorts, ...]:
     """What newt needs of the server."""
-    return (endpoint.service, TUNNEL, CLIENTS) if clients else (endpoint.service, TUNNEL)
+    needed = (endpoint.protocol_ports, TUNNEL)
+    return (*needed, CLIENTS) if clients else needed
 
 
 def server_rules(
-    server: Iterable[Destination], services: Iterable[ports.Service]
+    server: Iterable[Destination], open_ports: Iterable[ports.ProtocolPorts]
 ) -> Iterator[Rule]:
     """One rule per address and protocol."""
     by_protocol: dict[Protocol, set[PortRange]] = {}
-    for service in services:
-        by_protocol.setdefault(service.protocol, set()).update(
-            {service.ports} if service.ports else ()
-        )
+    for one in open_ports:
+        by_protocol.setdefault(one.protocol, set()).update({one.ports} if one.ports else ())
     for destination in server:
         for protocol, found in by_protocol.items():
             yield Rule(
@@ -123,7 +128,7 @@ def server_rules(
 
 
 def entry_rules(entries: Iterable[Keyed]) -> Iterator[Rule]:
-    """Of the entries that need no look-up in a cluster."""
+    """Yield the rules of entries that need no look-up in a cluster."""
     for key, entry in entries:
         if isinstance(entry.meaning, ServiceRef):
             continue
@@ -138,12 +143,12 @@ def entry_rules(entries: Iterable[Keyed]) -> Iterator[Rule]:
         )
 
 
-def contradictions(allowed: Iterable[Rule], forbidden: Iterable[Rule]) -> Iterator[PolicyError]:
-    """What newt may reach and must not reach, once for each forbidden rule."""
+def contradictions(allowed: Iterable[Rule], forbidden: Iterable[Rule]) -> Iterator[Finding]:
+    """Yield a problem for each forbidden rule that newt may reach."""
     may = tuple(allowed)
     for rule in forbidden:
         try:
             # A policy stops at the first contradiction.
             Policy(allowed=may, forbidden=(rule,), resolvers=(), endpoint=None)
         except PolicyError as error:
-            yield error
+            yield Finding(error.key, str(error.value), error.remedy)

@@ -10,22 +10,21 @@ from typing import Annotated
 from pydantic import PlainValidator, TypeAdapter
 from pydantic_core import PydanticCustomError
 
-from newt_tunnel.egress.model import ALL_PORTS, PortRange, Protocol
+from newt_tunnel.egress.model import ALL_PORTS, PORT_LIMITS, PortRange, Protocol
 from newt_tunnel.settings.errors import refuse
 
 _NUMBER = re.compile(r"[0-9]{1,9}")
 _RANGE = re.compile(r"([0-9]{1,9})-([0-9]{1,9})")
-_LIMITS = f"ports go from {ALL_PORTS.first} to {ALL_PORTS.last}"
 
 
 @dataclass(frozen=True)
-class Service:
-    """``443/tcp``; without ports it is everything, ``all``."""
+class ProtocolPorts:
+    """A protocol with its ports: ``443/tcp``. Without ports every protocol: ``all``."""
 
     protocol: Protocol
     ports: PortRange | None
 
-    def covers(self, other: Service) -> bool:
+    def covers(self, other: ProtocolPorts) -> bool:
         """Whether everything that ``other`` allows is allowed by this."""
         if self.ports is None:
             return True
@@ -39,7 +38,7 @@ class Service:
         return "all" if self.ports is None else f"{self.ports}/{self.protocol.value}"
 
 
-ALL_SERVICES = Service(Protocol.ANY, None)
+EVERY_PROTOCOL = ProtocolPorts(Protocol.ANY, None)
 
 
 def port(value: object) -> int:
@@ -64,7 +63,7 @@ def port_range(value: object) -> PortRange:
             return _range(int(found[1]), int(found[2]))
         if "," in value:
             raise refuse("is not a port; write several as a list, like [80, 443]")
-    raise refuse(f'is not a port; write a number, a list or "8000-8010"; {_LIMITS}')
+    raise refuse(f'is not a port; write a number, a list or "8000-8010"; {PORT_LIMITS}')
 
 
 def _range(first: int, last: int) -> PortRange:
@@ -72,7 +71,7 @@ def _range(first: int, last: int) -> PortRange:
         not ALL_PORTS.first <= first <= ALL_PORTS.last
         or not ALL_PORTS.first <= last <= ALL_PORTS.last
     ):
-        raise refuse(f"is out of range; {_LIMITS}")
+        raise refuse(f"is out of range; {PORT_LIMITS}")
     if first > last:
         raise refuse(f'is the wrong way round; write "{last}-{first}"')
     return PortRange(first, last)
@@ -106,19 +105,19 @@ def protocol(value: object) -> Protocol:
     raise refuse("is not a protocol that has ports; write TCP or UDP")
 
 
-def service(value: object) -> Service:
+def protocol_ports(value: object) -> ProtocolPorts:
     """``443/tcp``, ``8000-8010/udp`` or ``all``."""
-    if isinstance(value, Service):
+    if isinstance(value, ProtocolPorts):
         return value
-    if isinstance(value, str) and value.lower() == str(ALL_SERVICES):
-        return ALL_SERVICES
+    if isinstance(value, str) and value.lower() == str(EVERY_PROTOCOL):
+        return EVERY_PROTOCOL
     text, slash, transport = str(value).partition("/")
     if not slash and not isinstance(value, bool) and _NUMBER.fullmatch(text):
         raise refuse(f"has no protocol; write {text}/tcp or {text}/udp")
     if not isinstance(value, str) or not slash:
         raise refuse("is not a port with its protocol; write it like 443/tcp, or `all`")
     try:
-        return Service(protocol(transport), port_range(text))
+        return ProtocolPorts(protocol(transport), port_range(text))
     except PydanticCustomError as error:
-        # The remedies speak of the part; the line shows the whole.
+        # The remedy is about a part, and the message shows the whole value.
         raise refuse(str((error.context or {})["remedy"])) from None

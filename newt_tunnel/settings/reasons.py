@@ -1,8 +1,7 @@
 """``reasons``: why a stack does what the policy pack advises against.
 
-Entries of ``egress`` carry a ``reason`` of their own; here stands one for what is no entry. A
-reason changes no rule and no resource that newt needs: it is for reviewers, and silences the
-advice.
+Entries of ``egress`` have a ``reason`` of their own; this section is for other settings. A reason
+changes no rule and no resource that newt needs: it is for reviewers, and silences the advice.
 """
 
 from __future__ import annotations
@@ -14,14 +13,14 @@ from newt_tunnel.settings.types import Reason
 
 
 class Reasons(Section):
-    """Each is named after the key that it explains."""
+    """Reasons, each named after the key that it explains."""
 
     dns: Reason | None = Field(default=None, description="Why `dns: any` is needed.")
     image: Reason | None = Field(default=None, description="Why `newt.image` has no digest.")
     proof: Reason | None = Field(default=None, description="Why `proof` is `off`.")
 
     def given(self) -> dict[str, str]:
-        """Key to reason, of those that are written."""
+        """Return the written reasons by key."""
         return {key: str(text) for key, text in self.model_dump(exclude_none=True).items()}
 
 

@@ -1,9 +1,8 @@
-"""The JSON schema of a whole stack file, by which an editor completes, explains and underlines.
+"""The JSON schema of a whole stack file, with which an editor completes, explains and checks it.
 
 Made from the models; `python -m newt_tunnel.settings.schema` writes it to stacks/schema.json, which
-the first line of each stack file names. Adds what Pulumi's file has around our keys: their prefix,
-secrets, the keys of others. What only two keys together, or the host, can say is left to the
-validators.
+the first line of each stack file names. Adds the rest of Pulumi's file: the keys' prefix, secrets,
+the keys of others. Checks that need two keys, or the host, are the validators'.
 """
 
 from __future__ import annotations
@@ -32,17 +31,17 @@ _PLATFORM = f"{PROJECT}:platform"
 _SET_LATER = frozenset({"hostKey"})
 _LISTS = ("egress", "mustNotReach")
 _SHORT = {Settings: SHORT_ENTRY, KubernetesSettings: SHORT_ANY_ENTRY}
-#: What Pulumi itself writes beside `config`.
+#: Keys that Pulumi itself writes next to `config`.
 _PULUMIS: Mapping[str, str] = {
-    "encryptionsalt": "Written by Pulumi: by it and your passphrase the secrets are encrypted.",
+    "encryptionsalt": "Written by Pulumi: the salt that, with your passphrase, encrypts secrets.",
     "encryptedkey": "Written by Pulumi: the key of the secrets, encrypted by secretsprovider.",
-    "secretsprovider": "Written by Pulumi: who encrypts the secrets.",
+    "secretsprovider": "Written by Pulumi: the provider that encrypts the secrets.",
     "environment": "Environments of Pulumi ESC.",
 }
 
 
 def schema() -> Shape:
-    """For draft-07, the version that editors know best."""
+    """Return the schema in draft-07, the version that editors support best."""
     definitions: dict[str, Shape] = {}
     for platform, model in MODELS.items():
         definitions[f"{platform}-stack"] = _keys(model, definitions)
@@ -73,7 +72,7 @@ def schema() -> Shape:
 
 
 def _keys(model: type[AnySettings], definitions: dict[str, Shape]) -> Shape:
-    """What stands below ``config`` on one platform; its sections are added to ``definitions``."""
+    """Return the keys below ``config`` on one platform; add its sections to ``definitions``."""
     whole = model.model_json_schema(ref_template="#/definitions/{model}")
     sections = {section.__name__: section for section in _sections(model)}
     for name, shape in whole.pop("$defs").items():
@@ -105,7 +104,7 @@ def _secret(key: str) -> Shape:
 
 
 def _tidied(shape: Shape, section: type[Section]) -> Shape:
-    """Pydantic's schema of a section, less its own titles, and with what its fields do not say."""
+    """Return pydantic's schema of a section without its titles, and with what its fields lack."""
     shape = _without_titles(shape)
     shape["description"] = (section.__doc__ or "").partition("\n")[0].replace("``", "`")
     for field in section.model_fields.values():
@@ -131,7 +130,7 @@ def _without_titles(shape: Any) -> Any:
     return {
         key: _without_titles(value)
         for key, value in shape.items()
-        # A property may be called so, too.
+        # A property may have this name too.
         if not (key == "title" and isinstance(value, str))
     }
 

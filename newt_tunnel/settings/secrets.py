@@ -1,6 +1,6 @@
 """The secret keys of the stack file.
 
-They are checked without being kept, and go on as Pulumi outputs only.
+They are checked but not stored, and passed on as Pulumi outputs only.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ KUBECONFIG = "kubeconfig"
 
 @dataclass(frozen=True, kw_only=True)
 class Secrets:
-    """Secret values. None: not set."""
+    """Secret values; None if not set."""
 
     newt_secret: pulumi.Output[str] | None = None
     newt_provisioning_key: pulumi.Output[str] | None = None
@@ -32,7 +32,7 @@ class Secrets:
 
 @dataclass(frozen=True)
 class SecretKey:
-    """A key whose value must be stored by ``--secret``, and what such a value looks like."""
+    """A key whose value must be stored with ``--secret``, and the form of such a value."""
 
     name: str
     description: str
@@ -45,7 +45,7 @@ _PEM = re.compile(
     r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----\r?\n.*-----END [A-Z0-9 ]*PRIVATE KEY-----\s*", re.DOTALL
 )
 
-# Not parsed: nothing of it may get into an error.
+# Not parsed, so that no part of it gets into an error.
 _KUBECONFIG = re.compile(r"(?=.*\bclusters\b)(?=.*\bcontexts\b).+", re.DOTALL)
 
 KEYS = {
@@ -83,13 +83,13 @@ KEYS = {
         ),
     )
 }
-#: Which of them a platform knows.
+#: The secrets of each platform.
 ON_DOCKER = (NEWT_SECRET, PROVISIONING_KEY, SSH_KEY)
 ON_KUBERNETES = (NEWT_SECRET, KUBECONFIG)
 
 
 def check(values: Mapping[str, str], marked: frozenset[str]) -> Iterator[Finding]:
-    """What is wrong with the secrets in ``values``; ``marked`` are the keys that Pulumi keeps
+    """Yield the problems of the secrets in ``values``; ``marked`` are the keys that Pulumi stores
     encrypted.
     """
     for name, value in values.items():
@@ -107,15 +107,15 @@ def check(values: Mapping[str, str], marked: frozenset[str]) -> Iterator[Finding
 
 
 def kept_from_logs(given: Set[str], level: LogLevel | None) -> Iterator[Finding]:
-    """At DEBUG newt (1.16.0, websocket/config.go) logs the answer to its registration, which holds
-    the secret it gets.
+    """Refuse DEBUG with a provisioning key: newt (1.16.0, websocket/config.go) would log the answer
+    to its registration, which holds its secret.
     """
     if PROVISIONING_KEY in given and level is LogLevel.DEBUG:
         yield Finding(
             "newt.logLevel",
             level.value,
-            f"is refused with {PROVISIONING_KEY}: newt would log the secret that it gets; write "
-            "INFO, or create the site in Pangolin and give newtId and newtSecret",
+            f"is refused with {PROVISIONING_KEY}: newt would log the secret that it receives; "
+            "write INFO, or create the site in Pangolin and give newtId and newtSecret",
         )
 
 
@@ -124,7 +124,7 @@ def missing(name: str) -> Finding:
 
 
 def identity(given: Set[str], *, newt_id_written: bool) -> Iterator[Finding]:
-    """Of a newt that may also register itself: the pair of id and secret, or the key alone."""
+    """Check newt's identity: the pair of id and secret, or the provisioning key alone."""
     if PROVISIONING_KEY in given:
         for other, there in (("newtId", newt_id_written), (NEWT_SECRET, NEWT_SECRET in given)):
             if there:

@@ -1,8 +1,8 @@
 """Building blocks of the stack file's JSON schema: what an editor accepts as the value of a key.
 
-As wide as the validators, which also take what `pulumi config set` leaves in quotes and words in
-any case, and as narrow as a pattern can be. What is reserved, overlaps or does not fit another key
-is the validators' alone.
+Accepts everything that the validators accept, which includes quoted values as `pulumi config set`
+writes them, and words in any case; otherwise as narrow as a pattern can be. Only the validators
+check what is reserved, overlaps or does not fit another key.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ Shape = dict[str, Any]
 _OCTET = r"(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _LENGTH = "(3[0-2]|[12][0-9]|[1-9])"
 _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-#: What the C library reads as a number is no last part of a name.
+#: The last part of a name must not be a number to the C library.
 _LAST_LABEL = rf"(?!([0-9]+|0[xX][0-9A-Fa-f]*)([:/]|$)){_LABEL}"
 _IPV6 = r"[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*"
 IPV4 = rf"{_OCTET}(\.{_OCTET}){{3}}"
@@ -30,7 +30,7 @@ PORT_SUFFIX = f":{_PORT_NUMBER}"
 
 
 def in_any_case(words: Iterable[str]) -> str:
-    """A pattern; JSON schema has no flag for it."""
+    """Return a case-insensitive pattern; JSON schema has no flag for it."""
     return "|".join(
         "".join(f"[{c.upper()}{c.lower()}]" if c.isalpha() else c for c in word) for word in words
     )
@@ -41,7 +41,7 @@ def text(pattern: str) -> Shape:
 
 
 def words(choices: Iterable[str], *, any_case: bool = False) -> Shape:
-    """The words themselves first: they are what an editor offers."""
+    """Return a choice of words. They come first, because an editor offers them."""
     offered: Shape = {"type": "string", "enum": [*choices]}
     return {"anyOf": [offered, text(in_any_case(choices))]} if any_case else offered
 
@@ -51,7 +51,7 @@ def or_quoted(number: Shape, pattern: str = NUMBER) -> Shape:
 
 
 def items(item: Shape) -> Shape:
-    """Each named once."""
+    """Return a list without duplicates."""
     return {"type": "array", "items": item, "minItems": 1, "uniqueItems": True}
 
 
@@ -60,7 +60,7 @@ def one_or_more(item: Shape) -> Shape:
 
 
 _TRANSPORT = f"({in_any_case(['tcp', 'udp'])})"
-_SERVICE = f"{_RANGE}/{_TRANSPORT}"
+_PROTOCOL_PORTS = f"{_RANGE}/{_TRANSPORT}"
 _ALL = in_any_case(["all"])
 
 SWITCH: Shape = {
@@ -78,17 +78,17 @@ ANY_HOST = text(rf"{IPV4}|{_IPV6}|\[{_IPV6}\]|{NAME}")
 _PORT: Shape = {"type": "integer", "minimum": 1, "maximum": 65535}
 PORT = or_quoted(_PORT, _PORT_NUMBER)
 PORTS = one_or_more(or_quoted(_PORT, _RANGE))
-_PORT_NAME = "(?=.*[a-z])(?!.*--)[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?"
-NAMED_PORTS = one_or_more(or_quoted(_PORT, f"{_RANGE}|{_PORT_NAME}"))
+PORT_NAME = "(?=.*[a-z])(?!.*--)[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?"
+NAMED_PORTS = one_or_more(or_quoted(_PORT, f"{_RANGE}|{PORT_NAME}"))
 #: An entry of a list in its short form, on a Docker host and in a cluster.
 SHORT_ENTRY = text(rf"({IPV4}|{NAME}):{_RANGE}:{_TRANSPORT}")
 SHORT_ANY_ENTRY = text(rf"({IPV4}|\[{_IPV6}\]|{NAME}):{_RANGE}:{_TRANSPORT}")
 PROTOCOL = words(["TCP", "UDP"], any_case=True)
-SERVICES: Shape = {
+SERVER_PORTS: Shape = {
     "anyOf": [
         {"type": "string", "enum": ["all"]},
         text(_ALL),
-        items(text(_SERVICE)),
+        items(text(_PROTOCOL_PORTS)),
         {**items(text(_ALL)), "maxItems": 1},
     ]
 }

@@ -1,7 +1,6 @@
 """The stack file as a whole: the keys that every platform has, and those of each platform.
 
-Secrets are keys of the same file but no fields here: they never enter a model (see
-``settings.secrets``).
+Secrets are keys of the same file but no fields of a model (see ``settings.secrets``).
 """
 
 from __future__ import annotations
@@ -37,7 +36,9 @@ class Platform(enum.Enum):
 
 
 class Proof(enum.Enum):
-    """What a hole in the cage means: a failed update, a warning, or not even looked for."""
+    """The consequence of a hole in the cage: a failed update, a warning, or none because nothing is
+    measured.
+    """
 
     ENFORCE = "enforce"
     WARN = "warn"
@@ -45,7 +46,7 @@ class Proof(enum.Enum):
 
 
 def _off(value: object) -> object:
-    # An unquoted `off` is a boolean to many YAML tools; Pulumi hands top-level ones over as text.
+    # An unquoted `off` is a boolean to many YAML tools; Pulumi passes top-level booleans as text.
     return Proof.OFF if value in (False, "false") else value
 
 
@@ -156,7 +157,7 @@ class KubernetesSettings(Shared):
     kubernetes: Kubernetes = Field(default=Kubernetes(), description="The cluster.")
 
 
-#: Of a file that is valid, whatever its platform.
+#: The settings of a valid file on either platform.
 AnySettings = Settings | KubernetesSettings
 
 MODELS: Mapping[str, type[AnySettings]] = {

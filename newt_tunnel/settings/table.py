@@ -28,13 +28,13 @@ class Row(NamedTuple):
     description: str
 
 
-#: Of a key that means the same everywhere.
+#: The platform of a key that means the same on both.
 BOTH = "both"
 
 
 def rows(model: type[AnySettings] = Settings) -> Iterator[Row]:
-    """All options of a platform, in the order of the models; sections are named by their keys
-    only.
+    """Yield the options of a platform in the order of the models; a section appears through its
+    keys only.
     """
     yield from _rows(model, "")
     for key in model.secret_keys:
@@ -42,8 +42,8 @@ def rows(model: type[AnySettings] = Settings) -> Iterator[Row]:
 
 
 def rows_by_platform() -> Iterator[tuple[str, Row]]:
-    """All options of all platforms, each with the platform it belongs to; a key that the platforms
-    take differently once for each.
+    """Yield the options of all platforms, each with its platform; a key that differs appears once
+    for each.
     """
     docker, kubernetes = list(rows(Settings)), list(rows(KubernetesSettings))
     yield from ((BOTH, row) for row in docker if row in kubernetes)
@@ -72,7 +72,9 @@ def _kind(field: FieldInfo) -> str:
 
 
 def _metadata(annotation: object) -> Iterator[object]:
-    """What annotates a type, at any depth: of ``Annotated[str, note] | None`` the note."""
+    """Yield the annotations of a type at any depth, like ``note`` in ``Annotated[str, note] |
+    None``.
+    """
     yield from getattr(annotation, "__metadata__", ())
     for argument in get_args(annotation):
         yield from _metadata(argument)
@@ -83,6 +85,6 @@ def _default(field: FieldInfo) -> str:
         return REQUIRED
     if field.default is None or field.default_factory is not None:
         return NO_DEFAULT
-    # As the stack file would say it.
+    # Written as in a stack file.
     value = TypeAdapter(field.rebuild_annotation()).dump_python(field.default, mode="json")
     return value if isinstance(value, str) else json.dumps(value)

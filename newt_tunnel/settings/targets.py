@@ -1,7 +1,7 @@
 """Entries of ``egress`` and ``mustNotReach`` in a cluster: pods, a Service, or what lies outside.
 
-The short form and the names it gets are ``entries``'. What an entry leads to is looked up in the
-cluster; whether two entries go together is in ``checks`` as far as the file tells.
+``entries`` owns the short form and its names. The target of an entry is looked up in the cluster;
+``checks`` compares entries as far as the file allows.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from newt_tunnel.settings.cluster_types import (
     DnsLabel,
     PodLabels,
     PodPorts,
-    Service,
+    ServiceName,
     ServiceRef,
     TargetName,
     TargetPorts,
@@ -55,7 +55,7 @@ class Target(NamedEntry):
         description="Name in every rule, diff and report. Unique. The names of built-in rules and "
         "probes, like `dns` and `pangolin`, are reserved."
     )
-    service: Service | None = Field(
+    service: ServiceName | None = Field(
         default=None,
         description="A Service. Its pods and their port are looked up.",
     )
@@ -72,7 +72,7 @@ class Target(NamedEntry):
     wide: Switch = Field(
         default=False,
         description="Whether `cidr` may be as large as a whole private network, or hold the "
-        "cluster's own ranges. They, link-local and the Kubernetes API stay shut.",
+        "cluster's own ranges. These ranges, link-local and the Kubernetes API stay blocked.",
     )
     cidr: AnyCidr | None = Field(
         default=None, description="Block of addresses outside the cluster."
@@ -90,7 +90,7 @@ class Target(NamedEntry):
 
     @classmethod
     def completed(cls, given: dict[str, object]) -> dict[str, object]:
-        # Lets the block's own check see that it is not there.
+        # The validator of the block then runs although no block is written.
         unseen = {"cidr": None} if "wide" in given else {}
         return unseen | super().completed(given)
 
@@ -141,7 +141,8 @@ class Target(NamedEntry):
             )
         if value is not None and not wide and is_wide(value):
             raise refuse(
-                "is a whole network or more; write narrower blocks, or `wide: true` if it is meant"
+                "is a whole network or more; write narrower blocks, or `wide: true` if it is "
+                "intended"
             )
         return value
 
@@ -166,7 +167,7 @@ class Target(NamedEntry):
         return self.port.names
 
 
-#: Of a Docker host or of a cluster.
+#: An entry on either platform.
 AnyEntry = Entry | Target
 #: An entry with the key it has in the file: ``egress[2]``.
 Keyed = tuple[str, AnyEntry]

@@ -1,6 +1,6 @@
-"""The vocabulary of the stack file: an alias per kind of value.
+"""Types of values in the stack file: one alias per kind.
 
-Each with its check, its JSON schema and its name in the table. Every string that ends up in a rule,
+Each has its check, its JSON schema and its name in the table. Every string that ends up in a rule,
 a command or a file passes an allow-list, so that nothing downstream has to quote. Leaves out checks
 that need a second field.
 """
@@ -27,13 +27,13 @@ _Enum = TypeVar("_Enum", bound=enum.Enum)
 
 @dataclass(frozen=True)
 class Kind:
-    """What a type is called in docs/configuration.md."""
+    """The name of a type in docs/configuration.md."""
 
     text: str
 
 
 def text_matching(pattern: str, remedy: str) -> Callable[[object], str]:
-    """A validator for text that fits ``pattern`` from its first to its last character."""
+    """Return a validator for text that matches ``pattern`` as a whole."""
     allowed = re.compile(pattern, re.ASCII)
 
     def check(value: object) -> str:
@@ -92,7 +92,7 @@ def whole_number(lowest: int, highest: int, unit: str) -> Callable[[object], int
 
 
 def _switch(value: object) -> bool:
-    """YAML 1.1 knows yes and on; Pulumi's reader hands them over as text."""
+    """Accept yes and on, which are booleans in YAML 1.1 and text to Pulumi's reader."""
     if isinstance(value, bool):
         return value
     words = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
@@ -125,7 +125,7 @@ Switch = Annotated[
 ]
 
 # addresses of a Docker host's network, and those of a cluster's
-Address = Annotated[IPv4Address, *as_text(ON_DOCKER_HOST.address, "IPv4 address", shapes.ADDRESS)]
+V4Address = Annotated[IPv4Address, *as_text(ON_DOCKER_HOST.address, "IPv4 address", shapes.ADDRESS)]
 Host = Annotated[
     IPv4Address | HostName,
     *as_text(ON_DOCKER_HOST.host, "IPv4 address or host name", shapes.HOST),
@@ -159,8 +159,8 @@ TransportProtocol = Annotated[
     Kind("TCP or UDP"),
 ]
 PortAndProtocol = Annotated[
-    ports.Service,
-    *as_text(ports.service, "`PORT/tcp`, `PORT/udp` or `all`", {"type": "string"}),
+    ports.ProtocolPorts,
+    *as_text(ports.protocol_ports, "`PORT/tcp`, `PORT/udp` or `all`", {"type": "string"}),
 ]
 
 # names
@@ -227,7 +227,7 @@ _LONGEST_ID = 32
 def _newt_id(value: object) -> str:
     if isinstance(value, str) and _ID.fullmatch(value):
         return value
-    # Id and secret come as a pair and get swapped: nothing as long as a secret is repeated.
+    # Id and secret get swapped: a text as long as a secret is not shown.
     hidden = NOT_SHOWN if isinstance(value, str) and len(value) > _LONGEST_ID else None
     raise refuse(
         "is not a newt id; copy the one of the site from Pangolin (lower-case letters and "

@@ -1,4 +1,4 @@
-"""What a row of the variables says: names, source, and why a stack file may not set it."""
+"""A row of the variable table: names, source, and why a stack file may not set the variable."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Variable:
     is_switch: bool = False
     #: Its value is the path of a file in the container.
     is_file: bool = False
-    #: None: it may be set.
+    #: None if it may be set.
     refusal: str | None = None
 
 

@@ -1,7 +1,8 @@
 """Environment variables of newt as data: which a stack file may set, and why others are refused.
 
-A list of permissions. Refused for good is what belongs to another key, carries a secret, or works
-against the cage. Each row has its source; a variable that newt gains is a new row.
+The table lists permissions. A variable that belongs to another key, carries a secret, or works
+against the cage is always refused. Each row has its source; a variable that newt gains is a new
+row.
 """
 
 from __future__ import annotations
@@ -223,7 +224,7 @@ FAMILIES = (
         form="(HTTP|HTTPS|ALL|NO)_PROXY",
         source=_GO_HTTP,
         refusal="sends newt's requests through a proxy, and newt then reaches what the proxy "
-        "reaches; if that is meant, write it under newt.unknownEnvironment, and the proxy in "
+        "reaches; if that is intended, write it under newt.unknownEnvironment, and the proxy in "
         "egress",
         is_final=False,
     ),

@@ -1,6 +1,6 @@
-"""Which environment variables of newt a stack file may set; the rows are ``variable_table``'s.
+"""Which environment variables of newt a stack file may set, by the rows of ``variable_table``.
 
-What is not in the table is unknown, and a stack file says so (``newt.unknownEnvironment``).
+A variable that is not in the table needs ``newt.unknownEnvironment``.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ ALLOWED = frozenset(name for name, variable in BY_NAME.items() if variable.refus
 
 
 def refusal(name: str) -> str | None:
-    """Why a variable may not be set at all."""
+    """Return why a variable may not be set at all."""
     if known := BY_NAME.get(name):
         return known.refusal
     return next((family.refusal for family in _of(name) if family.is_final), None)
 
 
 def caution(name: str) -> str | None:
-    """Why a variable may be set as an unknown one only."""
+    """Return why a variable may be set as an unknown one only."""
     return next((family.refusal for family in _of(name) if not family.is_final), None)
 
 

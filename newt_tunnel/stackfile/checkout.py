@@ -1,8 +1,8 @@
-"""Where a checkout may hold another text than the one that is reviewed, and why.
+"""Files whose checkout may differ from the reviewed text, and why.
 
-The review reads blobs; the engine reads what git and a file system make of them. Knows every file
-that was read, through ``Reading``. Leaves out line ends that only follow the platform (`text`):
-YAML and JSON read both kinds alike.
+The review reads blobs; the engine reads what git and a file system make of them. ``Reading``
+records every file that was read. Leaves out line ends that only follow the platform (`text`): YAML
+and JSON read both kinds alike.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from newt_tunnel.stackfile import layout, yaml_document
 from newt_tunnel.stackfile.revisions import Attributes, State
 
 _ATTRIBUTES_FILE = ".gitattributes"
-#: What a checkout or an archive makes of a file with this attribute (gitattributes(5)).
+#: Effects of an attribute on a checkout or an archive (gitattributes(5)).
 _REWRITES: Mapping[str, str] = {
     "filter": "a program of the machine that checks it out rewrites it, as Git LFS does",
     "working-tree-encoding": "a checkout has it in another encoding",
@@ -25,7 +25,7 @@ _REWRITES: Mapping[str, str] = {
     "export-ignore": "an archive does not have it",
 }
 _OFF = ("unset", "unspecified")
-#: Values that change nothing.
+#: Values of attributes that change nothing.
 _SAME = {("eol", "lf")}
 
 
@@ -62,7 +62,7 @@ class Reading:
         return self.state.attributes(paths)
 
     def doubts(self) -> tuple[str, ...]:
-        """Sentences, each beginning with a file."""
+        """Yield sentences, each beginning with a file."""
         paths = sorted(self.paths)
         if not paths:
             return ()

@@ -1,7 +1,7 @@
 """Calls of git, and which commit a revision's name means.
 
-What is given as a revision is never taken for an option, and a name that could mean two things is
-an error: git would take a tag for the branch of the same name. Nothing is changed.
+A revision is never passed as an option, and an ambiguous name is an error: git would take a tag for
+the branch of the same name. Nothing is changed.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ _FULL_HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _SHORT_HASH = re.compile(r"[0-9a-f]{4,63}")
 #: Where the name of a ref ends in an expression like `main~2`, `main^{tree}` or `main@{1}`.
 _EXPRESSION = re.compile(r"[~^:]|@\{")
-#: Where git looks a name up (gitrevisions(7)); the first that exists is the one it takes.
+#: Where git looks a name up (gitrevisions(7)); it takes the first that exists.
 _PLACES = ("refs/{}", "refs/tags/{}", "refs/heads/{}", "refs/remotes/{}", "refs/remotes/{}/HEAD")
 _TAGS = "refs/tags/"
-#: What git keeps beside the refs, and finds before them.
+#: Special names that git finds before the refs.
 _OWN_NAME = re.compile(r"@|([A-Z]+_)?HEAD")
 
 
 class RevisionError(Exception):
-    """No such state, or none that can be read: the text says which and what to do."""
+    """A state that does not exist, or cannot be read. The text says which, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Git:
         return self.line(["rev-parse", "--show-prefix"], "git does not say where this folder is")
 
     def merge_base(self, base: str, head: str) -> str:
-        """Of two revisions: where the branch began. Raises ``RevisionError``."""
+        """Return the merge base of two revisions. Raises ``RevisionError``."""
         return self.line(
             ["merge-base", self.commit_of(base), self.commit_of(head)],
             f"{sanitized(base)} and {sanitized(head)} have no common ancestor here; fetch more "
@@ -62,7 +62,7 @@ class Git:
         )
 
     def changed_paths(self, base: str, head: str) -> tuple[str, ...]:
-        """Files that differ between two commits; of a renamed one both names."""
+        """Return the files that differ between two commits, a renamed one under both names."""
         words = ["diff-tree", "-r", "-z", "--name-only", "--no-renames", "--no-commit-id"]
         done = self.run([*words, base, head])
         if done.returncode:
@@ -87,7 +87,7 @@ class Git:
             commits = self.run(["rev-parse", f"--disambiguate={start}"]).stdout.decode().split()
             found += [f"the object {one}" for one in commits]
         if found[0].startswith(_TAGS):
-            # A fresh clone has no branch of its own but one, and the remote's is meant.
+            # A fresh clone has one branch of its own; the other names mean the remote's.
             found += self._of_remotes(start)
         if len(found) > 1:
             self._ambiguous(name, found)
@@ -96,7 +96,7 @@ class Git:
     def _refs(self, name: str) -> list[str]:
         places = [place.format(name) for place in _PLACES]
         there = self.run(["for-each-ref", "--format=%(refname)", *places]).stdout.decode()
-        # A pattern is also the folder of others.
+        # The pattern also matches a folder of other refs.
         return [place for place in places if place in there.splitlines()]
 
     def _of_remotes(self, name: str) -> list[str]:
@@ -121,8 +121,8 @@ class Git:
     def run(
         self, words: Sequence[str], variables: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[bytes]:
-        # What a hook or a caller has set speaks of another repository; and a replaced object is
-        # not the one that was reviewed.
+        # Variables of a hook or a caller may point to another repository, and a replaced object is
+        # not the reviewed one.
         environment = {
             key: value for key, value in os.environ.items() if not key.startswith("GIT_")
         } | {"GIT_NO_REPLACE_OBJECTS": "1", "LC_ALL": "C", **(variables or {})}

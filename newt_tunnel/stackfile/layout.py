@@ -1,9 +1,9 @@
-"""Which files the engine reads: the project file, and one file per stack. The one place that knows.
+"""Which files the engine reads: the project file, and one file per stack. Only this module knows.
 
 As `sdk/go/common/workspace/paths.go` of Pulumi 3.254.0 finds them: the project file is the first of
 `Pulumi.json`, `Pulumi.yaml` and `Pulumi.yml` in this folder or the nearest one above; a stack file
-has the project file's ending. Where a second file could be meant, here or on a disk that takes
-`a` for `A`, it says so and takes neither. Leaves out what the keys of a stack file mean.
+has the project file's ending. If a second file could be meant, here or on a disk that ignores case,
+it reports that and takes neither. Leaves out what the keys of a stack file mean.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ _STACK_FILE = re.compile(rf"Pulumi\.({_STACK_NAME})\.(?:json|yaml|yml)", re.IGNO
 _FOLDED_STACK_FILE = re.compile(r"pulumi\.(.+)\.(?:json|yaml|yml)", re.DOTALL)
 #: How Pulumi.yaml describes a key instead of just giving its value.
 _DESCRIPTION = {"type", "description", "items", "default", "value", "secret"}
-#: Of the project file, what is compared by its meaning or has none.
+#: Keys of the project file that are compared by their meaning, or have none.
 _JUDGED_KEYS = {"name", "description", "config", "stackConfigDir"}
 
 
 class LayoutError(Exception):
-    """It is not clear which file the engine reads, or it cannot be read; the text says what to do.
+    """It is not clear which file the engine reads, or it cannot be read.
 
-    Begins with the file.
+    The text begins with the file, and says what to do.
     """
 
 
 @dataclass(frozen=True, kw_only=True)
 class Project:
-    """What the project file says: the name, the folder of the stack files, values for all stacks.
+    """The project file: its name, the folder of the stack files, values for all stacks.
 
     ``others`` are values for other providers and keys of the file that are no settings.
     """
@@ -69,7 +69,7 @@ class StackFiles:
 
 
 def project(state: State) -> Project | None:
-    """None where there is no project file. Raises ``LayoutError``."""
+    """Return the project, or None without a project file. Raises ``LayoutError``."""
     file = PROJECT_FILE
     try:
         found = _project_file(state)
@@ -84,7 +84,7 @@ def project(state: State) -> Project | None:
 
 
 def stack_files(state: State, project: Project) -> StackFiles:
-    """Raises ``LayoutError`` where the folder itself is unclear."""
+    """Find the stack files. Raises ``LayoutError`` if the folder itself is unclear."""
     folder = project.folder
     try:
         if other := _other_spelling(state, folder):
@@ -109,7 +109,7 @@ def stack_files(state: State, project: Project) -> StackFiles:
 
 
 def spellings(state: State, path: str) -> Iterator[str]:
-    """Other names that a disk could take for a part of ``path``. Raises ``OSError``."""
+    """Return other names that a disk could take for a part of ``path``. Raises ``OSError``."""
     while path not in ("", ".", "..") and not path.endswith("/.."):
         folder, name = posixpath.split(path)
         for other in state.files_in(folder or "."):
@@ -119,8 +119,8 @@ def spellings(state: State, path: str) -> Iterator[str]:
 
 
 def folded(name: str) -> str:
-    """Equal for names that some file system takes for one: APFS and NTFS know no case, HFS+ no
-    characters that are not seen, Windows no dots and spaces at the end.
+    """Return a text that is equal for names that some file system treats as one: APFS and NTFS
+    ignore case, HFS+ invisible characters, Windows dots and spaces at the end.
     """
     seen = "".join(one for one in name if unicodedata.category(one) != "Cf")
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", seen).casefold()).rstrip(
@@ -162,7 +162,7 @@ def _project(file: str, tree: Mapping[str, object]) -> Project:
     name, config = tree.get("name"), tree.get("config", {})
     folder = tree.get("stackConfigDir")
     if isinstance(config, str):
-        # As it was called before there were values.
+        # The former key, from before there were values.
         if folder is not None:
             raise Unreadable("has both stackConfigDir and a folder as `config`; keep the first")
         folder, config = config, {}

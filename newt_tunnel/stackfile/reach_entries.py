@@ -1,8 +1,8 @@
-"""What a stack file lets newt reach, as it is written there: one entry per name and place.
+"""The reach of a stack file as it is written: one entry per name and place.
 
-The same for both platforms, before any look-up; ``settings.policy`` makes the rules. Leaves out how
-two lists of entries differ (``review.changes``) and what else confines newt
-(``review.safeguards``).
+The same for both platforms, before any look-up; ``settings.policy`` makes the rules.
+``review.changes`` compares two lists of entries, and ``review.safeguards`` the other settings that
+confine newt.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from functools import cached_property
 
 from newt_tunnel.egress.model import (
     DNS_PORT,
+    DNS_PROTOCOLS,
     DNS_RULE,
     EVERYWHERE6,
     Network,
@@ -26,22 +27,20 @@ from newt_tunnel.egress.model import (
 from newt_tunnel.egress.rules import Rule
 from newt_tunnel.settings.cluster_types import ServiceRef
 from newt_tunnel.settings.policy import (
-    default_services,
     destinations_of,
     dns_rules,
     policy,
+    server_ports,
     server_rules,
 )
 from newt_tunnel.settings.stack import AnySettings, KubernetesSettings, Settings
 from newt_tunnel.settings.targets import Target
 from newt_tunnel.stackfile.reach_sets import Box, Place, boxes
 
-_TRANSPORTS = (Protocol.UDP, Protocol.TCP)
-
 
 @dataclass(frozen=True, order=True)
 class Ports:
-    """Ports of one protocol; ``Protocol.ANY`` has none and means all of all."""
+    """Ports of one protocol; ``Protocol.ANY`` has none and means all ports of all protocols."""
 
     protocol: Protocol
     ranges: tuple[PortRange, ...]
@@ -56,8 +55,8 @@ class Ports:
 
 @dataclass(frozen=True, kw_only=True)
 class ReachEntry:
-    """``origin`` is the key that opens it, without its place in a list. ``wide``: the cluster cuts
-    holes into the block, which only it knows.
+    """``origin`` is the key that opens it, without its place in a list. ``wide``: the block gets
+    holes that only the cluster knows.
     """
 
     name: str
@@ -89,7 +88,7 @@ class ReachEntry:
 
 
 def place_text(place: Place) -> str:
-    """As a person writes it; what is in a cluster says so."""
+    """Return the place as a person writes it; a target in a cluster is marked as such."""
     if isinstance(place, ServiceRef):
         return f"service {place}"
     if isinstance(place, Pods):
@@ -98,7 +97,7 @@ def place_text(place: Place) -> str:
 
 
 def allowed(settings: AnySettings) -> tuple[ReachEntry, ...]:
-    """Everything newt may reach."""
+    """Return everything newt may reach."""
     why_dns = settings.reasons.given().get("dns")
     return tuple(
         replace(one, reason=why_dns) if one.name == DNS_RULE else one for one in _allowed(settings)
@@ -109,19 +108,18 @@ def _allowed(settings: AnySettings) -> tuple[ReachEntry, ...]:
     if isinstance(settings, Settings):
         return of_rules(policy(settings).allowed)
     pangolin = settings.pangolin
-    services = pangolin.ports or default_services(pangolin.endpoint, clients=settings.newt.clients)
     server = destinations_of(pangolin.endpoint.host, pangolin.addresses)
     return _merged(
         (
             *_cluster_dns(settings),
-            *(_of_rule(rule) for rule in server_rules(server, services)),
+            *(_of_rule(rule) for rule in server_rules(server, server_ports(settings))),
             *(_of_target(target.key("egress"), target) for target in settings.egress),
         )
     )
 
 
 def forbidden(settings: AnySettings) -> tuple[ReachEntry, ...]:
-    """What the proof tries in vain."""
+    """Return what the proof expects to be blocked."""
     if isinstance(settings, Settings):
         return of_rules(policy(settings).forbidden)
     return _merged(_of_target("mustNotReach", target) for target in settings.must_not_reach)
@@ -168,7 +166,7 @@ def _cluster_dns(settings: KubernetesSettings) -> Iterator[ReachEntry]:
     if dns.cluster:
         places.append((Pods(pods.namespace, pods.labels), pods.port))
     for place, port in places:
-        for protocol in _TRANSPORTS:
+        for protocol in DNS_PROTOCOLS:
             yield ReachEntry(
                 name=DNS_RULE,
                 place=place,
@@ -178,7 +176,7 @@ def _cluster_dns(settings: KubernetesSettings) -> Iterator[ReachEntry]:
 
 
 def _merged(entries: Iterable[ReachEntry]) -> tuple[ReachEntry, ...]:
-    """One entry where a name has the same place with several protocols."""
+    """Merge entries that have the same name and place with several protocols."""
     by_place: dict[tuple[str, str, Place, str | None, bool], list[ReachEntry]] = {}
     for one in entries:
         key = (one.origin, one.name, one.place, one.reason, one.wide)

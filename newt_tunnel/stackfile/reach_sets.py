@@ -1,8 +1,8 @@
 """Sets of what can be reached, and their difference: arithmetic on addresses, labels and ports.
 
 A region is a list of boxes; a box is an extent (addresses, a name, a Service, pods) times a span of
-ports of one transport. Exact, also where boxes overlap: property tests hold it to the verdicts of
-``egress.decide`` and ``egress.pods``. Knows nothing of names or revisions.
+ports of one transport. Exact, also where boxes overlap: property tests compare it with the verdicts
+of ``egress.decide_packet`` and ``egress.decide_connection``. Independent of names and revisions.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 from newt_tunnel.egress.model import HostName, Network, Pods, PortName, PortRange, Protocol
 from newt_tunnel.settings.cluster_types import ServiceRef
 
-#: What a rule can be about, before anything is looked up.
+#: The target of a rule before any look-up.
 Place = Network | HostName | Pods | ServiceRef
 
-#: A line of ports: a transport, or a transport and the name of a port. What is neither TCP nor UDP,
-#: or has no port, is all ``OTHER``: only a rule for everything allows it.
+#: A line of ports: a transport, or a transport and the name of a port. Everything that is neither
+#: TCP nor UDP, or has no port, is ``OTHER``: only a rule for everything allows it.
 TCP, UDP, OTHER = "tcp", "udp", "other"
 _HIGHEST_PORT = 65535
 #: The span of a line that has no numbers.
@@ -47,7 +47,7 @@ class Addresses:
 
 @dataclass(frozen=True, order=True)
 class Opaque:
-    """Something that is itself and nothing else: a host name, a Service."""
+    """A target that equals only itself: a host name, a Service."""
 
     text: str
 
@@ -76,7 +76,7 @@ class SomePods:
         return SomePods(self.namespace, labels, without)
 
     def minus(self, other: SomePods) -> Iterator[SomePods]:
-        """``other`` is as an entry says it, without exceptions."""
+        """Subtract ``other``, which is as written in an entry, without exceptions."""
         if not other.labels <= self.labels:
             yield replace(self, without=self.without | {other.labels})
 
@@ -101,7 +101,7 @@ class Box:
         return Box(extent, self.line, first, last) if extent else None
 
     def minus(self, other: Box) -> Iterator[Box]:
-        """What is left of this box; all of it where the two have nothing in common."""
+        """Return the rest of this box; all of it if the two have nothing in common."""
         common = self.common(other)
         if common is None:
             yield self
@@ -118,7 +118,7 @@ Region = tuple[Box, ...]
 
 
 def _beside(one: Extent, other: Extent) -> Iterable[Extent]:
-    """``one`` without ``other``, which it has something in common with."""
+    """Return ``one`` without ``other``, with which it has something in common."""
     match one, other:
         case Addresses(), Addresses():
             return one.minus(other)
@@ -129,7 +129,7 @@ def _beside(one: Extent, other: Extent) -> Iterable[Extent]:
 
 
 class Cover:
-    """Boxes to be taken out of others, found by what they can have in common with them."""
+    """Boxes to subtract from others, indexed by what they can have in common."""
 
     def __init__(self, boxes: Iterable[Box]) -> None:
         self._by_place: dict[object, list[Box]] = {}
@@ -144,7 +144,7 @@ class Cover:
                 self._by_place.setdefault(place, []).append(box)
 
     def near(self, box: Box) -> Iterable[Box]:
-        """All that may have something in common with ``box``."""
+        """Return all boxes that may have something in common with ``box``."""
         place = _only_place(box.extent)
         if place is None:
             return self._addresses
@@ -153,14 +153,14 @@ class Cover:
 
 
 def _only_place(extent: Extent) -> object:
-    """Equal for all extents that can meet this one, except for blocks, which have none."""
+    """Return a key that is equal for all extents that can meet this one, or None for blocks."""
     if isinstance(extent, Addresses):
         return extent if extent.first == extent.last else None
     return extent.namespace if isinstance(extent, SomePods) else extent
 
 
 def difference(region: Iterable[Box], covering: Cover) -> Region:
-    """What of ``region`` lies outside everything of ``covering``."""
+    """Return the part of ``region`` that is outside ``covering``."""
     return tuple(piece for box in region for piece in _outside(box, covering.near(box)))
 
 
@@ -196,7 +196,7 @@ def boxes(
     ports: Iterable[PortRange],
     names: Iterable[PortName] = (),
 ) -> Iterator[Box]:
-    """Of one rule. ``Protocol.ANY`` is every line there is for an address or a name."""
+    """Yield the boxes of one rule. ``Protocol.ANY`` is every line for an address or a name."""
     extent = extent_of(place)
     if protocol is Protocol.ANY:
         for line in (TCP, UDP):

@@ -1,7 +1,7 @@
 """The top level of this repository: what a stack is made of, and what it is not.
 
-The forge's jobs, a checkout in the lab and the memory of passed tests all go by it. Every entry is
-in one of the lists; an entry of a user's own fork that is in none counts as program.
+The forge's jobs, a checkout in the lab and the memory of passed tests use it. Every entry is in one
+of the lists; an entry of a user's own fork that is in none counts as program.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ PROGRAM = (
     *("Pulumi.yaml", "__main__.py"),
     *("components", "newt_tunnel", "policies", "stacks"),
 )
-#: Which packages the program runs with, and which text a checkout holds.
+#: The program's packages, and git's attributes for a checkout.
 BESIDE_PROGRAM = (".gitattributes", "requirements.txt")
 #: No stack is made of these.
 NOT_PROGRAM = (

@@ -1,7 +1,7 @@
 """Which two states are compared, and their files: commits through git, or the working tree.
 
-Files are read as blobs: no filter, hook, symbolic link or submodule has a part in it. What a
-checkout would hold in their place is ``checkout``'s.
+Files are read as blobs, without filters, hooks, symbolic links or submodules. ``checkout`` reports
+where a checkout differs.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Protocol
 from newt_tunnel.stackfile.git import Git, RevisionError
 from newt_tunnel.stackfile.untrusted_text import sanitized
 
-#: A stack file has some kilobytes.
+#: A stack file has a few kilobytes.
 MAX_BYTES = 1024 * 1024
 _PLAIN_MODES = ("100644", "100755")
 _FOLDER_MODE = "040000"
@@ -58,11 +58,11 @@ class State(Protocol):
         """Whether ``path`` is a regular file in real folders."""
 
     def attributes(self, paths: Sequence[str], /) -> Attributes:
-        """What git's attributes say of files where they are checked out."""
+        """Return git's attributes of files for a checkout."""
 
 
 def title(state: State) -> str:
-    """For people: what it is called, and the commit where that is another text."""
+    """Return the name for people, and the commit if it differs."""
     if state.commit is None or state.commit.startswith(state.name):
         return state.name[:_SHOWN_DIGITS] if state.commit else state.name
     return f"{state.name} ({state.commit[:_SHOWN_DIGITS]})"
@@ -134,7 +134,7 @@ class Commit:
         return entry is not None and entry.mode in _PLAIN_MODES
 
     def attributes(self, paths: Sequence[str], /) -> Attributes:
-        """Of this commit's own `.gitattributes`, which a checkout obeys."""
+        """Read them from this commit's own `.gitattributes`, which a checkout obeys."""
         with tempfile.TemporaryDirectory() as folder:
             # `check-attr --source` is for git 2.40 and later; an index serves all.
             index = {"GIT_INDEX_FILE": f"{folder}/index", "GIT_ATTR_NOSYSTEM": "1"}
@@ -146,7 +146,7 @@ class Commit:
                 done = self.git.run([*words, *asked], index)
         if done.returncode:
             said = sanitized(done.stderr.decode(errors="replace"))
-            raise OSError(errno.EIO, f"git does not tell its attributes: {said}", paths[0])
+            raise OSError(errno.EIO, f"git cannot read its attributes: {said}", paths[0])
         found: dict[str, dict[str, str]] = {}
         fields = done.stdout.decode(errors="replace").split("\0")[:-1]
         for path, key, value in zip(fields[::3], fields[1::3], fields[2::3], strict=True):
@@ -180,7 +180,7 @@ class Commit:
         for line in done.stdout.split(b"\0")[:-1]:
             about, _, name = line.partition(b"\t")
             mode, _, blob, size = about.decode().split()
-            # A name that is no UTF-8 names no stack; it is shown as it can be.
+            # A name that is not UTF-8 names no stack; it is shown escaped.
             last = posixpath.basename(name.decode(errors="replace"))
             found[last] = _Entry(mode, blob, int(size) if size.isdigit() else 0)
         return found
@@ -188,7 +188,7 @@ class Commit:
 
 @dataclass(frozen=True)
 class WorkingTree:
-    """The files as they are now, whatever git knows of them."""
+    """The files as they are now, known to git or not."""
 
     folder: Path
     prefix: str
@@ -220,7 +220,7 @@ class WorkingTree:
         return {}
 
     def _at(self, path: str) -> Path:
-        """Below the repository, like a commit's: its prefix says how deep this folder lies."""
+        """Return the path in the repository, as for a commit."""
         _inside(self.prefix, path)
         parts = posixpath.normpath(path).split("/")
         for depth in range(1, len(parts)):

@@ -1,4 +1,4 @@
-"""The stacks of a revision, each with its settings: what the engine would have read, without it.
+"""The stacks of a revision, each with its settings: reads what the engine would read, without it.
 
 Encrypted values stay as they are and are not needed. A file loads without what each checkout adds
 (secrets, the host key); ``checkout_problems`` reports that. The settings' own checks judge the
@@ -25,7 +25,7 @@ from newt_tunnel.stackfile.yaml_document import Unreadable, why_unread
 
 _SECURE = {"secure"}
 _KEY_TYPE = b"ssh-ed25519"
-#: In place of a host key that is not written yet: it has no part in what newt reaches.
+#: In place of a missing host key, which does not affect newt's reach.
 _NO_HOST_KEY = (
     "ssh-ed25519 "
     + base64.b64encode(
@@ -36,11 +36,11 @@ _NO_HOST_KEY = (
 
 @dataclass(frozen=True, kw_only=True)
 class Stack:
-    """``hints`` are sentences on what is wrong with the file and not with newt's reach.
+    """``hints`` are sentences about problems of the file that do not affect newt's reach.
 
-    ``secrets`` and ``around``, which other providers and Pulumi itself read, are hashes: they can
-    be compared, and say nothing. ``checkout_problems`` are about secrets and the host key: the
-    program refuses each of them, and what is only missing is still to be set.
+    ``secrets``, and ``around`` for keys of other providers and of Pulumi itself, are hashes, which
+    can only be compared. ``checkout_problems`` are about secrets and the host key: the program
+    refuses each of them, and a missing one is still to be set.
     """
 
     settings: AnySettings
@@ -70,7 +70,7 @@ class NotLoadedError(Exception):
 
 
 def load_stack(state: State, project: Project, path: str) -> Stack | Unloadable:
-    """What the stack file at ``path`` means."""
+    """Load the stack file at ``path``."""
     try:
         tree = yaml_document.read(state, path)
         config = _config(project, tree)
@@ -80,7 +80,7 @@ def load_stack(state: State, project: Project, path: str) -> Stack | Unloadable:
         return Unloadable((why_unread(error),))
     encrypted = {key for key, value in config.items() if _is_encrypted(value)}
     cleartext = {key: _as_read(value) for key, value in config.items() if key not in encrypted}
-    settings, problems, remarks = _validated(cleartext, encrypted, state)
+    settings, problems, remarks, _ = _validated(cleartext, encrypted, state)
     if settings is None or problems:
         return Unloadable(tuple(dict.fromkeys(str(problem) for problem in problems)))
     hints = (*_hints(tree, cleartext, settings), *(str(one) for one in remarks if one.is_warning))
@@ -94,7 +94,7 @@ def load_stack(state: State, project: Project, path: str) -> Stack | Unloadable:
 
 
 def names(state: State) -> tuple[str, ...]:
-    """Of every stack that has a file. Raises ``NotLoadedError`` where there is none."""
+    """Return the names of the stacks with a file. Raises ``NotLoadedError`` if there is none."""
     _, files = _layout(state)
     if found := tuple(sorted({*files.paths, *files.unclear})):
         return found
@@ -102,13 +102,13 @@ def names(state: State) -> tuple[str, ...]:
 
 
 def settings_of(stack: str, state: State) -> tuple[Project, AnySettings]:
-    """Of the stack with that name. Raises ``NotLoadedError``."""
+    """Load the project and the settings of the stack ``stack``. Raises ``NotLoadedError``."""
     project, loaded = load_by_name(stack, state)
     return project, loaded.settings
 
 
 def load_by_name(stack: str, state: State) -> tuple[Project, Stack]:
-    """The stack with that name. Raises ``NotLoadedError``."""
+    """Load the project and the stack ``stack``. Raises ``NotLoadedError``."""
     found, files = _layout(state)
     if stack in files.unclear:
         raise NotLoadedError("\n".join(files.unclear[stack]))
@@ -173,7 +173,7 @@ def _is_encrypted(value: object) -> bool:
 
 
 def _as_read(value: object) -> object:
-    """Pulumi hands plain values over as text, which may be JSON."""
+    """Return the value as Pulumi passes it: plain values are text, which may be JSON."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int | float):
@@ -184,7 +184,7 @@ def _as_read(value: object) -> object:
 def _validated(
     cleartext: Mapping[str, object], encrypted: set[str], files: Files
 ) -> load.Judgement:
-    """Like ``load.load``, less the secrets and what is only known where Pulumi runs."""
+    """Validate like ``load.load``, without secrets and what is only known where Pulumi runs."""
     model = load.model_of(cleartext)
     in_vain = encrypted & set(keys_of(model)) - set(model.secret_keys)
     left_out = in_vain | set(model.secret_keys)
@@ -192,16 +192,16 @@ def _validated(
     docker = tree.get("docker")
     if isinstance(docker, Mapping) and docker.get("hostKey") is None:
         tree["docker"] = {**docker, "hostKey": _NO_HOST_KEY}
-    settings, problems, remarks = load.examine(tree, files)
+    settings, problems, remarks, facts = load.examine(tree, files)
     problems = [problem for problem in problems if problem.key.partition(".")[0] not in in_vain]
     problems += [load.encrypted_in_vain(key, model.secret_keys) for key in sorted(in_vain)]
-    return load.Judgement(settings, problems, remarks)
+    return load.Judgement(settings, problems, remarks, facts)
 
 
 def _checkout_problems(
     cleartext: Mapping[str, object], encrypted: set[str], settings: AnySettings
 ) -> Iterator[Finding]:
-    """What ``load.load`` says about secrets, less their values, and about the host key."""
+    """Yield the problems of ``load.load`` with secrets, without their values, and the host key."""
     written = {*cleartext, *encrypted}
     given = written & set(settings.secret_keys)
     if isinstance(settings, KubernetesSettings):
@@ -224,7 +224,4 @@ def _hints(
 ) -> Iterator[str]:
     yield from map(str, _in_plain_text(cleartext, settings))
     if tree.get("environment"):
-        yield (
-            "environment: what it imports is not in this repository, and this review does not see "
-            "it"
-        )
+        yield "environment: its values are not in this repository, so they are not read here"

@@ -1,8 +1,8 @@
 """The text of a stack file or of Pulumi.yaml as plain values, read as Pulumi's libraries do.
 
-Its YAML library knows fewer words than Python's: `off` and `22:22` are text, and a key written
-twice is an error, where Python's would take the second and hide the first. Its JSON library does
-take the second, and `CONFIG` for `config`; both are refused here. Leaves out what the keys mean.
+Its YAML library interprets fewer words than Python's: `off` and `22:22` are text, and a repeated
+key is an error, where Python's would take the second. Its JSON library takes the second key, and
+`CONFIG` for `config`; both are refused here. Leaves out what the keys mean.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import yaml
 
 from newt_tunnel.stackfile.revisions import State
 
-#: With aliases a small file can be a huge one.
+#: Aliases can make a small file huge.
 _MAX_VALUES = 100_000
 
 
@@ -34,7 +34,7 @@ class _StackFileLoader(yaml.SafeLoader):
             if not isinstance(key, yaml.ScalarNode):
                 raise Unreadable(f"{line}: a key that is no text")
             if key.value == "<<":
-                # A few of them in one another are a huge map.
+                # A few nested ones make a huge map.
                 raise Unreadable(f"{line}: <<: write the keys themselves")
             if key.value in found:
                 raise Unreadable(f"{line}: a key that is there twice")
@@ -60,7 +60,7 @@ _KNOWN: tuple[tuple[str, str, str], ...] = (
     ("int", r"[-+]?(0b[01_]+|0x[0-9a-fA-F_]+|0o?[0-7_]+|[1-9][0-9_]*|0)\Z", "-+0123456789"),
     ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z", "-+0123456789."),
 )
-# Nothing of what Python's knows beside.
+# None of Python's further interpretations.
 _StackFileLoader.yaml_implicit_resolvers = {}
 for _name, _pattern, _first in _KNOWN:
     _StackFileLoader.add_implicit_resolver(_TAG + _name, re.compile(_pattern), list(_first))
@@ -74,21 +74,21 @@ _StackFileLoader.add_constructor(f"{_TAG}float", _decimal)
 
 
 def read(state: State, path: str) -> Mapping[str, object]:
-    """The document at ``path``. Raises ``Unreadable``, ``OSError`` or ``UnicodeDecodeError``."""
+    """Read ``path``. Raises ``Unreadable``, ``OSError`` or ``UnicodeDecodeError``."""
     # The engine strips it, too.
     text = state.read(path).removeprefix("\ufeff")
     return json_mapping(text) if path.endswith(".json") else mapping(text)
 
 
 def why_unread(error: OSError | UnicodeDecodeError) -> str:
-    """For people."""
+    """Return the reason for people."""
     if isinstance(error, UnicodeDecodeError):
         return "is not text in UTF-8"
     return error.strerror or type(error).__name__
 
 
 def mapping(text: str) -> Mapping[str, object]:
-    """The YAML document, which must be a map. Raises ``Unreadable``."""
+    """Parse the YAML document, which must be a map. Raises ``Unreadable``."""
     try:
         found = yaml.load(text, Loader=_StackFileLoader)
     except yaml.MarkedYAMLError as error:
@@ -101,7 +101,7 @@ def mapping(text: str) -> Mapping[str, object]:
 
 
 def json_mapping(text: str) -> Mapping[str, object]:
-    """The JSON document, which must be a map. Raises ``Unreadable``."""
+    """Parse the JSON document, which must be a map. Raises ``Unreadable``."""
     try:
         found = json.loads(text, object_pairs_hook=_each_once, parse_constant=_no_number)
     except json.JSONDecodeError as error:
@@ -115,7 +115,7 @@ def json_mapping(text: str) -> Mapping[str, object]:
     return tree
 
 
-#: What Pulumi reads at the top of the two kinds of file.
+#: Top-level keys that Pulumi reads in the two kinds of file.
 _TOP_KEYS = (
     *("name", "runtime", "main", "backend", "options", "plugins", "config", "stackConfigDir"),
     *("environment", "secretsprovider", "encryptedkey", "encryptionsalt"),
@@ -144,7 +144,7 @@ def _a_map(found: object) -> Mapping[str, object]:
 
 
 def _values(found: object) -> Iterator[object]:
-    """Everything in it, an alias as often as it is used. A map that holds itself has no end."""
+    """Yield every value, an alias as often as it is used. A map that contains itself never ends."""
     waiting = [found]
     while waiting:
         one = waiting.pop()

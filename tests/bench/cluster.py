@@ -32,7 +32,7 @@ from newt_tunnel.settings.load import examine
 config = yaml.safe_load(open("stacks/Pulumi.k3s-home.yaml"))["config"]
 config = {key.partition(":")[2]: value for key, value in config.items()}
 plain = {key: value for key, value in config.items() if "secure" not in str(value)}
-settings, problems, _ = examine(plain)
+settings = examine(plain).settings
 found = cluster.survey(settings, sys.stdin.read())
 assert found.policy is not None, found
 """

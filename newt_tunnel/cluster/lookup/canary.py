@@ -1,26 +1,27 @@
-"""What newt's gate waits to find shut: something in a pod that always listens and is never allowed.
+"""The canary: a port of a pod that always listens and is never allowed. newt's gate waits until it
+is blocked.
 
-Enforcers take a moment to confine a new pod. A canary that is a pod behind a Service goes the same
-way as every other target, and the Service's address outlives the pod. Pure.
+Enforcers take a moment to confine a new pod. A canary behind a Service is reached like every other
+target, and the Service's address outlives the pod. Pure.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from newt_tunnel.cluster.findings import Finding, error, warning
 from newt_tunnel.cluster.reading.snapshot import Pod, Service, Snapshot
 from newt_tunnel.egress import decide_connection
 from newt_tunnel.egress.cluster_proof import Contact
 from newt_tunnel.egress.model import Address
 from newt_tunnel.egress.rules import Policy
+from newt_tunnel.findings import Finding, error, warning
 from newt_tunnel.settings.cluster_types import ServiceRef
 from newt_tunnel.settings.kubernetes import Canary, ClusterDns
 from newt_tunnel.settings.stack import Proof
 
 KEY = "kubernetes.gateCanary"
 _TCP = "TCP"
-#: What CoreDNS calls its metrics port, and its number.
+#: CoreDNS's name and number of its metrics port.
 _METRICS = ("metrics", 9153)
 _REMEDY = (
     "write NAMESPACE/SERVICE:PORT of something that always listens and that newt may never reach"
@@ -30,7 +31,7 @@ _REMEDY = (
 def choose(
     wanted: Canary | None, dns: ClusterDns, policy: Policy, snapshot: Snapshot
 ) -> tuple[Contact | None, tuple[Finding, ...]]:
-    """The canary that the file names, or one of the DNS pods' own ports."""
+    """Return the canary that the file names, or one of the DNS pods' own ports."""
     if wanted is not None:
         return _named(wanted, policy, snapshot)
     dns_pods = snapshot.selected(dns.namespace, dns.labels)
@@ -64,7 +65,7 @@ def choose(
 
 
 def untried(wanted: Canary | None, mode: Proof) -> Iterator[Finding]:
-    """The proof's control finds out whether the canary answers at all."""
+    """Warn if nothing checks the canary: the proof's control finds out whether it answers."""
     if wanted is not None and mode is Proof.OFF:
         yield warning(
             KEY,
@@ -74,7 +75,7 @@ def untried(wanted: Canary | None, mode: Proof) -> Iterator[Finding]:
 
 
 def _best(candidates: list[tuple[bool, Contact]]) -> Contact | None:
-    """The metrics port, or else the first."""
+    """Return the metrics port, or else the first."""
     return next((contact for _, contact in sorted(candidates, key=lambda one: not one[0])), None)
 
 
@@ -109,7 +110,7 @@ def _named(
 
 
 def _numbers(service: Service, port: int, snapshot: Snapshot) -> Iterator[int]:
-    """The pods' ports behind a Service's port: only such as their containers declare."""
+    """Return the pods' ports behind a Service's port, if their containers declare them."""
     for one in service.ports:
         for pod in snapshot.pods_behind(service) if one.port == port else ():
             for declared in pod.ports:
@@ -128,7 +129,7 @@ def _is_shut(service: Service, port: int, policy: Policy, snapshot: Snapshot) ->
 
 
 def _is_denied(policy: Policy, pod: Pod | None, address: Address, port: int) -> bool:
-    """Only what every enforcer has to stop is a canary."""
+    """Whether every enforcer has to block it: only then is it a canary."""
     peer = None
     if pod is not None and not pod.host_network:
         peer = decide_connection.PeerPod(

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from ipaddress import ip_network
 
-from newt_tunnel.cluster.findings import Finding, error, warning
 from newt_tunnel.cluster.lookup.entry import Followed
 from newt_tunnel.cluster.reading.snapshot import Pod, Snapshot
 from newt_tunnel.cluster.text import listed
 from newt_tunnel.egress.cluster_proof import Contact, Dialled
 from newt_tunnel.egress.model import (
     DNS_PORT,
+    DNS_PROTOCOLS,
     DNS_RULE,
     EVERYWHERE6,
     Network,
@@ -24,20 +24,20 @@ from newt_tunnel.egress.model import (
     labels_text,
 )
 from newt_tunnel.egress.rules import Rule
+from newt_tunnel.findings import Finding, error, warning
 from newt_tunnel.settings.dns import Dns
 from newt_tunnel.settings.kubernetes import ClusterDns
 from newt_tunnel.settings.policy import dns_rules
 
 _KEY = "kubernetes.clusterDns"
-_TRANSPORTS = (Protocol.UDP, Protocol.TCP)
 _NODE_LOCAL_LABEL = ("k8s-app", "node-local-dns")
 
 
 def follow(dns: Dns, cluster_dns: ClusterDns, snapshot: Snapshot) -> Followed:
-    """Whom newt may ask."""
+    """Follow ``dns`` to the resolvers that newt may ask."""
     rules = list(dns_rules(dns))
     if dns.anywhere and snapshot.has_ipv6:
-        rules += [_rule(EVERYWHERE6, protocol) for protocol in _TRANSPORTS]
+        rules += [_rule(EVERYWHERE6, protocol) for protocol in DNS_PROTOCOLS]
     findings = list(_resolvers(dns, snapshot))
     if not dns.cluster:
         return Followed(rules=tuple(rules), findings=tuple(findings))
@@ -55,14 +55,14 @@ def _resolvers(dns: Dns, snapshot: Snapshot) -> Iterator[Finding]:
         if service is not None:
             yield error(
                 f"dns[{number}]",
-                f"{resolver} is the ClusterIP of {service.ref}, which no policy ever sees; write "
+                f"{resolver} is the ClusterIP of {service.ref}, which no policy sees; write "
                 "`cluster`",
             )
 
 
 def _pod_rules(cluster_dns: ClusterDns, pods: Iterable[Pod]) -> Iterator[Rule]:
     on_nodes = {address for pod in pods if pod.host_network for address in pod.addresses}
-    for protocol in _TRANSPORTS:
+    for protocol in DNS_PROTOCOLS:
         selected = Pods(cluster_dns.namespace, cluster_dns.labels)
         yield _rule(selected, protocol, cluster_dns.port)
         for address in sorted(on_nodes, key=str):
@@ -116,12 +116,12 @@ def _no_pods(cluster_dns: ClusterDns, snapshot: Snapshot) -> str:
 
 
 def _dialled(snapshot: Snapshot, pods: Iterable[Pod]) -> Iterator[Dialled]:
-    """Through the DNS Service, as newt asks."""
+    """Yield contacts at the DNS Service, as newt asks it."""
     asked = set(pods)
     for service in snapshot.services:
         if not (service.addresses and asked.intersection(snapshot.pods_behind(service))):
             continue
-        for protocol in _TRANSPORTS:
+        for protocol in DNS_PROTOCOLS:
             if any(
                 port.port == DNS_PORT and port.protocol.lower() == protocol.value
                 for port in service.ports

@@ -1,14 +1,14 @@
-"""An entry of the stack file, and what following it gives. Pure."""
+"""An entry of the stack file, and the result of following it. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from newt_tunnel.cluster.findings import Finding, error, warning
 from newt_tunnel.egress.cluster_proof import Contact, Dialled
 from newt_tunnel.egress.model import Destination, PortName, PortRange
 from newt_tunnel.egress.rules import Rule
+from newt_tunnel.findings import Finding, error, warning
 from newt_tunnel.settings.stack import KubernetesSettings
 from newt_tunnel.settings.targets import Target
 
@@ -17,8 +17,8 @@ MUST_NOT_REACH = "mustNotReach"
 
 @dataclass(frozen=True, kw_only=True)
 class Followed:
-    """Rules, ways to try them, and what there is to say. Without an error among ``findings`` the
-    rules are complete.
+    """Rules, how the proof dials them, and findings. Without an error among ``findings`` the rules
+    are complete.
     """
 
     rules: tuple[Rule, ...] = ()
@@ -43,7 +43,7 @@ class KeyedTarget:
         ports: Iterable[PortRange],
         names: Iterable[PortName] = (),
     ) -> Rule:
-        # What is forbidden renders nothing: there only the numbers count.
+        # A forbidden entry renders nothing: only its numbers count.
         named = tuple(names)
         numbers = () if self.is_allowed else (n for port in named for n in port.numbers)
         return Rule(
@@ -57,7 +57,7 @@ class KeyedTarget:
         )
 
     def dialled(self, contacts: Iterable[Contact]) -> Dialled:
-        """How the proof tries it."""
+        """Return how the proof tries it."""
         return Dialled(
             name=self.target.name,
             protocol=self.target.protocol,
@@ -66,8 +66,8 @@ class KeyedTarget:
         )
 
     def missing(self, part: str, text: str) -> Finding:
-        """What is missing is an error where newt needs it, and a warning where the proof would have
-        tried it.
+        """Return an error if newt needs what is missing, or a warning if only the proof would try
+        it.
         """
         key = f"{self.key}.{part}"
         if self.is_allowed:

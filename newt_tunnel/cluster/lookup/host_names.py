@@ -1,7 +1,7 @@
-"""Host names of the stack file: their addresses, and what they may not resolve to.
+"""Host names of the stack file: their addresses, and addresses that they may not resolve to.
 
-The rules against hostile answers are those of ``newt-egress``: an answer for a name must
-never point newt at something it is kept from. Pure; answers and a snapshot come in.
+The rules against hostile answers are those of ``newt-egress``: an answer must never give newt a
+target that is blocked. Pure; takes answers and a snapshot.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
-from newt_tunnel.cluster.findings import Finding, error, info, warning
 from newt_tunnel.cluster.lookup.entry import Followed, KeyedTarget
 from newt_tunnel.cluster.lookup.outside import published_here
 from newt_tunnel.cluster.reading.name_resolution import Answers
@@ -18,14 +17,15 @@ from newt_tunnel.cluster.reading.snapshot import Snapshot
 from newt_tunnel.egress import registry
 from newt_tunnel.egress.model import Address, HostName, Network
 from newt_tunnel.egress.rules import Rule
+from newt_tunnel.findings import Finding, error, info, warning
 from newt_tunnel.settings.families import IN_CLUSTER
 
-#: Of one name, as on a Docker host: more is no answer but an attempt to widen the list.
+#: Addresses of one name, as on a Docker host: more are treated as an attempt to widen the list.
 MAX_ADDRESSES = 64
 
 
 def follow_host(entry: KeyedTarget, name: HostName, names: HostNames) -> Followed:
-    """An entry that names a host outside the cluster."""
+    """Follow an entry that names a host outside the cluster."""
     key = f"{entry.key}.host"
     if entry.is_allowed:
         addresses, findings = names.allowed(key, name)
@@ -47,7 +47,7 @@ def follow_host(entry: KeyedTarget, name: HostName, names: HostNames) -> Followe
 def forbidden_addresses(
     entries: Iterable[KeyedTarget], rules: Iterable[Rule]
 ) -> tuple[ForbiddenAddress, ...]:
-    """The addresses of mustNotReach, by the ``rules`` that its ``entries`` led to."""
+    """Return the addresses of mustNotReach, from the ``rules`` of its ``entries``."""
     written = {entry.target.name: entry.target.meaning for entry in entries}
     return tuple(
         ForbiddenAddress(
@@ -62,7 +62,7 @@ def forbidden_addresses(
 
 @dataclass(frozen=True, kw_only=True)
 class ForbiddenAddress:
-    """An address of mustNotReach; ``host`` is the name it was written as, if it was one."""
+    """An address of mustNotReach; ``host`` is the name in the file, if it was written as one."""
 
     entry: str
     block: Network
@@ -71,7 +71,7 @@ class ForbiddenAddress:
 
 @dataclass(frozen=True, kw_only=True)
 class HostNames:
-    """The answers for host names, and what none of them may be in this stack and cluster."""
+    """The answers for host names, and addresses that none may have in this stack and cluster."""
 
     answers: Answers
     snapshot: Snapshot
@@ -79,14 +79,14 @@ class HostNames:
     forbidden: tuple[ForbiddenAddress, ...] = ()
 
     def known(self, name: HostName) -> tuple[Address, ...]:
-        """The answers that pods can use."""
+        """Return the answers that pods can use."""
         answers = self.answers.get(name, ())
         return tuple(a for a in answers if a.version == 4 or self.snapshot.has_ipv6)
 
     def allowed(
         self, key: str, name: HostName, *, is_endpoint: bool = False
     ) -> tuple[tuple[Address, ...], tuple[Finding, ...]]:
-        """The addresses to allow, and what there is to say; without all of them none."""
+        """Return the addresses to allow, and findings; no address if one of them is refused."""
         known = self.known(name)
         wrong = tuple(self._wrong(name, known, is_endpoint=is_endpoint))
         if wrong:
@@ -113,7 +113,7 @@ class HostNames:
                     yield f"{name} resolves to {address}, which {objection}; refused"
 
     def objection(self, name: HostName, address: Address, *, is_endpoint: bool) -> str | None:
-        """Why ``name`` must not resolve to ``address``; None if it may."""
+        """Return why ``name`` must not resolve to ``address``; None if it may."""
         found = self._objection(name, address)
         held = registry.held(address)
         if found is None and held is not None and (inner := self._objection(name, held)):
@@ -139,7 +139,8 @@ class HostNames:
         if address in self.resolvers:
             return "is a resolver"
         for one in self.forbidden:
-            # A name may be allowed at one port and forbidden at another: no objection to itself.
+            # A name may be allowed at one port and forbidden at another, so it does not object to
+            # itself.
             if address in one.block and one.host != name:
                 return f"is forbidden: mustNotReach {one.entry}"
         return None

@@ -1,4 +1,4 @@
-"""What an API server or a kernel takes at the most, checked before anything is changed.
+"""Limits of an API server and of a kernel, checked before anything is changed.
 
 Pure; one row for each limit, with its source.
 """
@@ -9,23 +9,23 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from newt_tunnel.cluster.findings import Finding, error
 from newt_tunnel.egress import cluster_proof
 from newt_tunnel.egress.proof_plan import Probe
+from newt_tunnel.findings import Finding, error
 from newt_tunnel.settings.stack import Proof
 
-#: Bytes of all annotations of an object, names and values: TotalAnnotationSizeLimitB in
+#: Most bytes of all annotations of an object, names and values: TotalAnnotationSizeLimitB in
 #: k8s.io/apimachinery/pkg/api/validation/objectmeta.go.
 LONGEST_ANNOTATIONS = 256 * 1024
-#: Bytes of an object. etcd takes requests of 1.5 MiB (embed.DefaultMaxRequestBytes), in which the
-#: API server's own notes on who set which field have to fit, too.
+#: Most bytes of an object. etcd takes requests of 1.5 MiB (embed.DefaultMaxRequestBytes), which
+#: include the API server's record of field managers.
 LONGEST_OBJECT = 1024 * 1024
-#: Of the annotations that the look-up does not know: owner, generation and the like.
+#: Bytes for annotations that the look-up does not know: owner, generation and the like.
 _RESERVED = 1024
 
 
 def policy_too_large(spec: Mapping[str, Any], annotations: Mapping[str, str]) -> Iterator[Finding]:
-    """Why the API server would refuse newt's policy."""
+    """Yield errors if the API server would refuse newt's policy."""
     size = sum(len(f"{key}{value}".encode()) for key, value in annotations.items()) + _RESERVED
     if size > LONGEST_ANNOTATIONS:
         yield error(
@@ -44,7 +44,7 @@ def policy_too_large(spec: Mapping[str, Any], annotations: Mapping[str, str]) ->
 
 
 def plan_too_long(plan: tuple[Probe, ...], mode: Proof) -> Iterator[Finding]:
-    """Why the proof's Jobs would not start."""
+    """Yield an error if the proof's Jobs could not start."""
     size = len(cluster_proof.render(plan).encode())
     if mode is not Proof.OFF and size > cluster_proof.LONGEST_PLAN:
         yield error(

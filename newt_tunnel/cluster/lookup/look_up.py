@@ -1,15 +1,14 @@
-"""From settings and what was read of the cluster to the policy, and everything there is to say.
+"""Turns settings and a snapshot of the cluster into the policy and findings.
 
-Pure: a snapshot and the answers for host names come in. No rule is ever guessed: where something is
-wrong there is an error, and no policy.
+Pure: takes a snapshot and the answers for host names. No rule is ever guessed: with an error there
+is no policy.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from newt_tunnel.cluster.findings import Finding, Level, error
 from newt_tunnel.cluster.lookup import canary, dns
 from newt_tunnel.cluster.lookup.entry import Followed, KeyedTarget, entries_of
 from newt_tunnel.cluster.lookup.host_names import HostNames, follow_host, forbidden_addresses
@@ -24,7 +23,8 @@ from newt_tunnel.egress import cluster_proof
 from newt_tunnel.egress.cluster_proof import Contact
 from newt_tunnel.egress.model import HostName, Pods
 from newt_tunnel.egress.proof_plan import Probe
-from newt_tunnel.egress.rules import Policy, Rule
+from newt_tunnel.egress.rules import Policy
+from newt_tunnel.findings import Finding, Level
 from newt_tunnel.settings.cluster_types import ServiceRef
 from newt_tunnel.settings.policy import contradictions, resolved_endpoint
 from newt_tunnel.settings.stack import KubernetesSettings
@@ -60,18 +60,18 @@ class Lookup:
 
 
 def host_names(settings: KubernetesSettings) -> tuple[HostName, ...]:
-    """Every name that must be resolved before there is a policy."""
+    """Return every name that must be resolved for the policy."""
     names = {e.target.meaning for e in entries_of(settings) if isinstance(e.target.meaning, str)}
     endpoint = resolved_endpoint(settings.pangolin)
     return tuple(sorted({*names, *(() if endpoint is None else (endpoint,))}))
 
 
 def look_up(settings: KubernetesSettings, snapshot: Snapshot, answers: Answers) -> Lookup:
-    """Follow every entry to what a policy can say."""
+    """Follow every entry to rules of a policy."""
     kubernetes, resolvers = settings.kubernetes, settings.dns.resolvers
     entries = entries_of(settings)
     names = HostNames(answers=answers, snapshot=snapshot, resolvers=resolvers)
-    # Forbidden ones first: their addresses are what no name may resolve to.
+    # Forbidden entries first, because no name may resolve to their addresses.
     forbidden = _together(_follow(one, names) for one in entries if not one.is_allowed)
     names = replace(names, forbidden=forbidden_addresses(entries, forbidden.rules))
     allowed = _together(
@@ -84,7 +84,7 @@ def look_up(settings: KubernetesSettings, snapshot: Snapshot, answers: Answers) 
     findings = [
         *forbidden.findings,
         *allowed.findings,
-        *_overlaps(allowed.rules, forbidden.rules),
+        *contradictions(allowed.rules, forbidden.rules),
     ]
     if _has_errors(findings):
         return Lookup(policy=None, findings=tuple(findings), snapshot=snapshot)
@@ -136,8 +136,3 @@ def _together(followed: Iterable[Followed]) -> Followed:
 
 def _has_errors(findings: Iterable[Finding]) -> bool:
     return any(finding.level is Level.ERROR for finding in findings)
-
-
-def _overlaps(allowed: tuple[Rule, ...], forbidden: Iterable[Rule]) -> Iterator[Finding]:
-    for problem in contradictions(allowed, forbidden):
-        yield error(problem.key, f"{problem.value}: {problem.remedy}")

@@ -1,4 +1,5 @@
-"""Targets outside the cluster: addresses that are not what they seem, and too large blocks.
+"""Targets outside the cluster: checks for addresses that belong to the cluster, and for large
+blocks.
 
 Pure; works on a snapshot.
 """
@@ -8,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Network
 
-from newt_tunnel.cluster.findings import Finding, error, info, warning
 from newt_tunnel.cluster.lookup.entry import Followed, KeyedTarget
 from newt_tunnel.cluster.lookup.wide import left_open, widened
 from newt_tunnel.cluster.reading.snapshot import Snapshot
@@ -17,10 +17,11 @@ from newt_tunnel.egress import registry
 from newt_tunnel.egress.model import Network, Protocol, WideBlock, destination_text
 from newt_tunnel.egress.networks import is_inside
 from newt_tunnel.egress.rules import Rule
+from newt_tunnel.findings import Finding, error, info, warning
 
 
 def follow_block(entry: KeyedTarget, block: Network, snapshot: Snapshot) -> Followed:
-    """An entry that names an address or a block."""
+    """Follow an entry that names an address or a block."""
     destination = widened(block, snapshot) if entry.target.wide else block
     rule = entry.rule(destination, entry.target.port.ranges)
     if not entry.is_allowed:
@@ -35,7 +36,9 @@ def follow_block(entry: KeyedTarget, block: Network, snapshot: Snapshot) -> Foll
 
 
 def objections(key: str, rule: Rule, snapshot: Snapshot) -> Iterator[Finding]:
-    """Why a rule for addresses must not be, or would not do what it says. One reason is enough."""
+    """Yield an error if a rule for addresses is forbidden, or would have no effect. One reason is
+    enough.
+    """
     destination = rule.destination
     is_wide = isinstance(destination, WideBlock)
     block = destination.network if isinstance(destination, WideBlock) else destination
@@ -51,7 +54,7 @@ def objections(key: str, rule: Rule, snapshot: Snapshot) -> Iterator[Finding]:
 
 
 def published_here(key: str, rule: Rule, snapshot: Snapshot) -> Iterator[Finding]:
-    """A load balancer of this very cluster: inside it its address leads straight to the pods."""
+    """Warn about a load balancer of this cluster: inside it the address leads to the pods."""
     block = rule.destination
     if not isinstance(block, IPv4Network | IPv6Network) or block.prefixlen < block.max_prefixlen:
         return
@@ -72,13 +75,13 @@ def published_here(key: str, rule: Rule, snapshot: Snapshot) -> Iterator[Finding
 
 
 def _not_outside(block: Network, snapshot: Snapshot) -> str | None:
-    """Services and pods are no blocks to a policy."""
+    """Return the error for a block in the ranges of Services or pods, which no block matches."""
     if block.prefixlen == block.max_prefixlen:
         for service in snapshot.services:
             if block.network_address in service.addresses:
                 return (
-                    f"is the ClusterIP of {service.ref}, which no policy ever sees; write "
-                    f"`service: {service.ref}` with the Service's own port"
+                    f"is the ClusterIP of {service.ref}, which no policy sees; write `service: "
+                    f"{service.ref}` with the Service's own port"
                 )
     for what, known, instead in _ranges(snapshot):
         if is_inside(block, known):

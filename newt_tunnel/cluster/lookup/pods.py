@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from newt_tunnel.cluster.findings import Finding, info, warning
 from newt_tunnel.cluster.lookup.entry import Followed, KeyedTarget
 from newt_tunnel.cluster.lookup.selection import Selection, select, target_numbers
 from newt_tunnel.cluster.reading.snapshot import Snapshot
 from newt_tunnel.cluster.text import listed
 from newt_tunnel.egress.cluster_proof import Contact
 from newt_tunnel.egress.model import Pods, PortRange
+from newt_tunnel.findings import Finding, info, warning
 
 
 def follow_pods(entry: KeyedTarget, destination: Pods, snapshot: Snapshot) -> Followed:
@@ -44,7 +44,9 @@ def _findings(
 
 
 def _undeclared(entry: KeyedTarget, selection: Selection, snapshot: Snapshot) -> Iterator[Finding]:
-    """Numbers that no container declares: most often the Service's port instead of the pods'."""
+    """Yield findings for ports that no container declares, often a Service's port instead of the
+    pods'.
+    """
     pods, protocol = selection.pods, entry.target.protocol.value
     declared = sorted(
         {port.port for pod in pods for port in pod.ports if port.protocol.lower() == protocol}
@@ -72,7 +74,7 @@ def _undeclared(entry: KeyedTarget, selection: Selection, snapshot: Snapshot) ->
 def _behind(
     ports: PortRange, entry: KeyedTarget, selection: Selection, snapshot: Snapshot
 ) -> list[int]:
-    """Where Services in front of the pods lead from such a port."""
+    """Return the pods' ports that Services in front of them map from such a port."""
     pods, protocol = selection.pods, entry.target.protocol
     found = [
         number
@@ -88,8 +90,8 @@ def _behind(
 def _contacts(
     entry: KeyedTarget, destination: Pods, selection: Selection, snapshot: Snapshot
 ) -> Iterator[Contact]:
-    """Through a Service where one leads to such a port, as clients dial. Its address outlives the
-    pods, so that an unchanged stack has an unchanged plan.
+    """Return contacts at a Service if one maps to such a port, as clients dial. Its address
+    outlives the pods, so an unchanged stack has an unchanged plan.
     """
     protocol = entry.target.protocol
     services = [

@@ -1,4 +1,4 @@
-"""The pods that an entry means, by labels or through a Service, and all that follows from them.
+"""The pods that an entry selects, by labels or through a Service, and their rules and contacts.
 
 Pure; works on a snapshot.
 """
@@ -9,21 +9,22 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import ip_network
 
-from newt_tunnel.cluster.findings import Finding, warning
 from newt_tunnel.cluster.lookup.entry import KeyedTarget
 from newt_tunnel.cluster.reading.snapshot import Pod, ServicePort, Snapshot
 from newt_tunnel.cluster.text import listed
 from newt_tunnel.egress.cluster_proof import Contact
 from newt_tunnel.egress.model import Pods, PortName, PortRange, Protocol, labels_text
 from newt_tunnel.egress.rules import Rule
+from newt_tunnel.findings import Finding, warning
 
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
     pods: tuple[Pod, ...]
-    #: What the entry says of them.
+    #: The rule's destination.
     rule: Rule
-    #: It, and one for each address of a pod in its node's network, which is no pod to a policy.
+    #: The rule, and one for each address of a pod in its node's network, which a policy does not
+    #: select.
     rules: tuple[Rule, ...]
     findings: tuple[Finding, ...]
 
@@ -61,14 +62,14 @@ def select(
 
 
 def target_numbers(port: ServicePort, pods: Iterable[Pod], protocol: Protocol) -> tuple[int, ...]:
-    """The ports of ``pods`` behind a Service's port."""
+    """Return the ports of ``pods`` behind a Service's port."""
     if isinstance(port.target, int):
         return (port.target,)
     return _numbers_of(port.target, pods, protocol)
 
 
 def _numbers_of(name: str, pods: Iterable[Pod], protocol: Protocol) -> tuple[int, ...]:
-    """The numbers that a port's name has in the pods there are."""
+    """Return the numbers of a port's name in the existing pods."""
     return tuple(
         sorted(
             {

@@ -1,7 +1,7 @@
 """A Service is followed to its pods and their port, or to its written endpoints.
 
-Policies see a packet when a Service's address has already been replaced by a pod's: what counts is
-the pods' own port. Pure; works on a snapshot.
+Policies see a packet after a Service's address was replaced by a pod's, so the pods' own port
+counts. Pure; works on a snapshot.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from ipaddress import ip_network
 
-from newt_tunnel.cluster.findings import Finding, info, warning
 from newt_tunnel.cluster.lookup.entry import Followed, KeyedTarget
 from newt_tunnel.cluster.lookup.outside import objections
 from newt_tunnel.cluster.lookup.selection import Selection, select, target_numbers
@@ -18,6 +17,7 @@ from newt_tunnel.cluster.text import listed
 from newt_tunnel.egress.cluster_proof import Contact
 from newt_tunnel.egress.model import Pods, PortRange, Protocol
 from newt_tunnel.egress.rules import Rule
+from newt_tunnel.findings import Finding, info, warning
 from newt_tunnel.settings.cluster_types import ServiceRef
 
 
@@ -67,7 +67,7 @@ def _follow_selector(
 
 
 def _at_the_service(service: Service, ports: Iterable[ServicePort]) -> list[Contact]:
-    """As clients dial; none for a headless Service."""
+    """Return contacts as clients dial; none for a headless Service."""
     return [Contact(address, port.port) for port in ports for address in service.addresses[:1]]
 
 
@@ -94,7 +94,7 @@ def _no_service(ref: ServiceRef, snapshot: Snapshot) -> str:
 def _service_ports(
     entry: KeyedTarget, service: Service
 ) -> tuple[tuple[ServicePort, ...], tuple[Finding, ...]]:
-    """The Service's ports that the entry names, or what is wrong with it."""
+    """Return the Service's ports that the entry names, or a finding."""
     found: list[ServicePort] = []
     findings: list[Finding] = []
     wanted = entry.target.port
@@ -138,7 +138,7 @@ def _headless(
 def _follow_endpoints(
     entry: KeyedTarget, service: Service, ports: tuple[ServicePort, ...], snapshot: Snapshot
 ) -> Followed:
-    """Without a selector it leads to the addresses in its EndpointSlices."""
+    """Follow a Service without a selector to the addresses in its EndpointSlices."""
     rules: list[Rule] = []
     for slice_ in snapshot.endpoints_of(service.ref):
         numbers = _slice_ports(slice_, ports)

@@ -1,7 +1,7 @@
-"""Wide blocks: what is left out of one, and what it opens of the nodes all the same.
+"""Wide blocks: what is left out of one, and what it still opens on the nodes.
 
-A NetworkPolicy is a list of addresses, and nodes come and go: where their network is known it is
-left out as a whole, and elsewhere every preview says what is inside. Pure.
+A NetworkPolicy is a list of addresses, and nodes come and go: if their network is known it is left
+out as a whole, otherwise every preview reports what is inside. Pure.
 """
 
 from __future__ import annotations
@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import IPv4Network, ip_network
 
-from newt_tunnel.cluster.findings import Finding, warning
 from newt_tunnel.cluster.reading.snapshot import Snapshot
 from newt_tunnel.cluster.text import listed
 from newt_tunnel.egress import registry
 from newt_tunnel.egress.model import Network, WideBlock
 from newt_tunnel.egress.networks import is_inside
+from newt_tunnel.findings import Finding, warning
 from newt_tunnel.settings.addresses import LINK_LOCAL
 
 
 def widened(block: Network, snapshot: Snapshot) -> WideBlock:
-    """A wide block without what even a wide one must not cover."""
+    """Return a wide block without what even a wide one must not cover."""
     api = [ip_network(contact.host) for contact in snapshot.api]
     nodes = [ip_network(address) for address in snapshot.node_addresses]
     candidates: list[Network] = [
@@ -50,7 +50,7 @@ def widened(block: Network, snapshot: Snapshot) -> WideBlock:
 
 
 def left_open(key: str, block: WideBlock, snapshot: Snapshot) -> Iterator[Finding]:
-    """What a wide block opens of the nodes, at every preview."""
+    """Warn at every preview about what a wide block opens on the nodes."""
     inside = "ssh and the kubelet"
     remedy = "write narrower blocks that leave out the nodes' network"
     if not snapshot.nodes:
@@ -70,7 +70,7 @@ def left_open(key: str, block: WideBlock, snapshot: Snapshot) -> Iterator[Findin
 
 
 def _covers(known: Network, block: WideBlock) -> bool:
-    """Whether the nodes' network is left out: where it is larger than the block it is not."""
+    """Whether the nodes' network is left out, which needs a block that contains it."""
     return any(
         hole.version == known.version
         and hole.prefixlen <= known.prefixlen

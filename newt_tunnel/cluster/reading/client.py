@@ -1,7 +1,7 @@
 """The official Python client, reduced to lists: the only module that talks to an API server.
 
-The client is imported when it is used, because a Docker stack has none. Errors say what was asked,
-and never quote a kubeconfig or an answer, which may hold secrets.
+The client is imported when it is used, because a Docker stack does not install it. Errors name the
+question, and never quote a kubeconfig or an answer, which may hold secrets.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ _UNNAMED = "the kubeconfig's current context"
 _USUAL_FILE = "~/.kube/config"
 _OK, _FORBIDDEN, _NOT_FOUND = 200, 403, 404
 _JSON = "application/json"
-#: The API server leaves out all but the metadata: no Secret's content travels.
+#: The API server then sends metadata only, and no Secret's content.
 _METADATA = f"{_JSON};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 _Value = TypeVar("_Value")
 
 
 class ClusterError(Exception):
-    """Why a cluster could not be read."""
+    """The cluster could not be read; the text says why."""
 
 
 class ClusterUnreachable(ClusterError):
-    """No API server answered in time, or it did not let us in."""
+    """No API server answered in time, or it refused the connection."""
 
     def __init__(self, cluster: str, reason: str) -> None:
         super().__init__(
@@ -44,14 +44,14 @@ class ClusterUnreachable(ClusterError):
 
 
 class ClusterUnreadable(ClusterError):
-    """The cluster answers, but not this question."""
+    """The cluster answers, but a question fails."""
 
     def __init__(self, cluster: str, what: str, reason: str) -> None:
         super().__init__(f"{cluster}: {what} cannot be read: {reason}")
 
 
 def name_of(context: str | None) -> str:
-    """How messages call the cluster."""
+    """Return the cluster's name in messages."""
     return context or _UNNAMED
 
 
@@ -81,7 +81,7 @@ class Client:
                     persist_config=False,
                 )
         except Exception:
-            # Whatever it says may quote the file.
+            # The error may quote the file.
             whose = "the kubeconfig" if kubeconfig is not None else "this machine's kubeconfig"
             raise ClusterUnreadable(
                 self._name, whose, "it is missing, is no kubeconfig, or has no such context"
@@ -89,7 +89,7 @@ class Client:
         self._api: Any = client.ApiClient(configuration)
 
     def text(self, path: str) -> str:
-        """A resource that is no object, like a pod's log."""
+        """Read a resource that is no object, like a pod's log."""
         status, body = self._get(path)
         if status != _OK:
             raise ClusterUnreadable(self._name, path.rpartition("/")[2], f"the answer is {status}")
@@ -103,7 +103,7 @@ class Client:
     def several_each(
         self, path: str, read_one: Callable[[Object], Iterable[_Value]], *, optional: bool = False
     ) -> list[_Value]:
-        """Where an object may give none or several values."""
+        """Read a list in which an object may have none or several values."""
         return [found for item in self._items(path, optional=optional) for found in read_one(item)]
 
     def known(
@@ -113,7 +113,7 @@ class Client:
         *,
         metadata_only: bool = False,
     ) -> tuple[_Value, ...] | None:
-        """The same, with None where this user may not list them."""
+        """Read a list, or return None if this user may not list them."""
         items = self._listed(path, _METADATA if metadata_only else _JSON, optional=True)
         return None if items is None else values(items, read_one)
 
@@ -161,7 +161,7 @@ def values(
 
 
 def _reason(problem: BaseException) -> str:
-    """In words of our own: the client's quote addresses, headers and files."""
+    """Return a text of our own: the client's errors quote addresses, headers and files."""
     text = f"{type(problem).__name__} {problem}".lower()
     for sign, reason in (
         ("certificate verify failed", "its certificate is not signed by the kubeconfig's CA"),

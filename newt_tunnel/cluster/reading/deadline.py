@@ -1,4 +1,4 @@
-"""Something that may hang, given up after a time."""
+"""Runs work that may hang, and gives up after a time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _Result = TypeVar("_Result")
 
 
 def within(seconds: float, work: Callable[[], _Result]) -> _Result:
-    """The result of ``work``, or what it raised; ``TimeoutError`` when it takes longer.
+    """Return the result of ``work``, or raise its error; ``TimeoutError`` if it takes longer.
 
     What hangs in the system's resolver or in a credential helper cannot be interrupted: it is left
     behind in a thread that does not keep the program alive.

@@ -1,7 +1,7 @@
 """newt's own objects in its namespace, as an update left them: pods, Deployments, Helm's records.
 
-Pure. Of Secrets only the metadata is asked for. A field is None where this user may not list such
-objects: then nothing is concluded from it.
+Pure. Of Secrets only the metadata is read. A field is None if this user may not list such objects:
+then nothing is concluded from it.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from newt_tunnel.egress.model import Labels
 
 Object = Mapping[str, Any]
 
-_JOB_LABEL = "batch.kubernetes.io/job-name"
+JOB_LABEL = "batch.kubernetes.io/job-name"
 _HELM_OWNER = ("owner", "helm")
-#: The only container whose last words are ours: what another one prints may be secret.
+#: The only container with output of our own: another one's may be secret.
 _GATE = "newt-gate"
 _RESTARTS = "CrashLoopBackOff"
 
@@ -36,18 +36,18 @@ class NewtPod:
 @dataclass(frozen=True, kw_only=True)
 class Deployment:
     name: str
-    #: Of the pods that it makes.
+    #: Labels of the pods that it makes.
     labels: Labels = ()
     replicas: int = 1
     #: PersistentVolumeClaims that its pods mount.
     claims: tuple[str, ...] = ()
-    #: Why it could not make a pod, in the API's words.
+    #: The API's reason why it could not make a pod.
     refusal: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Revision:
-    """What Helm has recorded of one revision of a release."""
+    """Helm's record of one revision of a release."""
 
     release: str
     number: int
@@ -56,7 +56,7 @@ class Revision:
 
 @dataclass(frozen=True, kw_only=True)
 class Named:
-    """Any object, as far as it is known: that it is there."""
+    """Any object of which only the existence is known."""
 
     name: str
     annotations: Mapping[str, str] = field(default_factory=dict)
@@ -72,7 +72,7 @@ class Installed:
     revisions: tuple[Revision, ...] | None = None
 
     def pods_with(self, wanted: Mapping[str, str]) -> tuple[NewtPod, ...] | None:
-        """newt's pods; those on their way out do not count."""
+        """Return newt's pods, without those that are being deleted."""
         if self.pods is None:
             return None
         return tuple(
@@ -92,10 +92,10 @@ class Installed:
 
 
 def pod(found: Object) -> Iterator[NewtPod]:
-    """A pod; none where it is a Job's."""
+    """Return a pod; None if it is a Job's."""
     metadata, status = found["metadata"], found.get("status") or {}
     labels = metadata.get("labels") or {}
-    if _JOB_LABEL in labels:
+    if JOB_LABEL in labels:
         return
     conditions = {one["type"]: one for one in status.get("conditions") or ()}
     is_ready = conditions.get("Ready", {}).get("status") == "True"
@@ -164,14 +164,14 @@ def deployment(found: Object) -> Deployment:
 
 
 def named(found: Object) -> Iterator[Named]:
-    """An object; none where it is on its way out."""
+    """Return an object; None if it is being deleted."""
     metadata = found["metadata"]
     if not metadata.get("deletionTimestamp"):
         yield Named(name=metadata["name"], annotations=metadata.get("annotations") or {})
 
 
 def revision(found: Object) -> Iterator[Revision]:
-    """What one of Helm's own Secrets says by its labels; none where it is another Secret."""
+    """Return the revision from the labels of Helm's own Secret; None for another Secret."""
     labels = found["metadata"].get("labels") or {}
     if _HELM_OWNER in labels.items() and labels.get("version", "").isdigit():
         yield Revision(

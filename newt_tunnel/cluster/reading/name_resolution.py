@@ -1,6 +1,6 @@
-"""Host names of the stack file, resolved on this machine: the only module that asks for DNS.
+"""Resolves host names of the stack file on this machine: the only module that uses DNS.
 
-What they may not resolve to is in ``lookup.host_names``.
+``lookup.host_names`` judges the answers.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from newt_tunnel.egress.model import Address, HostName
 TIMEOUT_SECONDS = 10.0
 HOSTS_FILE = Path("/etc/hosts")
 
-#: What was answered for each name: nothing means that it does not resolve.
+#: The answers for each name; none means that it does not resolve.
 Answers = Mapping[HostName, tuple[Address, ...]]
 
 
@@ -30,7 +30,7 @@ def resolve(names: Iterable[HostName]) -> dict[HostName, tuple[Address, ...]]:
     def ask(name: HostName) -> None:
         answers[name] = _ask(name)
 
-    # getaddrinfo cannot be interrupted: what hangs is left behind, and keeps nothing waiting.
+    # getaddrinfo cannot be interrupted: a call that hangs is left behind in its thread.
     threads = [threading.Thread(target=ask, args=(name,), daemon=True) for name in wanted]
     for thread in threads:
         thread.start()

@@ -1,4 +1,4 @@
-"""Kubernetes' own objects, as the API server sends them, to the few values a snapshot keeps.
+"""Turns Kubernetes' objects, as the API server sends them, into the few values of a snapshot.
 
 Pure; one function per kind.
 """
@@ -28,8 +28,9 @@ Object = Mapping[str, Any]
 
 _SERVICE_OF_SLICE = "kubernetes.io/service-name"
 _FINISHED = ("Succeeded", "Failed")
-#: Where enforcers and CNIs note a node's address together with its network, as ``ADDRESS/LENGTH``:
-#: a plain text, or a JSON object of such texts. Kubernetes itself knows addresses only.
+#: Annotations in which enforcers and CNIs record a node's address with its network, as
+#: ``ADDRESS/LENGTH``: a plain text, or a JSON object of such texts. Kubernetes itself knows
+#: addresses only.
 _NOTED = (
     # calico/libcalico-go/lib/backend/k8s/resources/node.go
     "projectcalico.org/IPv4Address",
@@ -57,7 +58,7 @@ def service(found: Object) -> Service:
         ports=tuple(
             ServicePort(
                 port=port["port"],
-                # The API fills it in; only what was never defaulted lacks it.
+                # The API sets a default; only an object without defaults lacks it.
                 target=port.get("targetPort") or port["port"],
                 protocol=port.get("protocol", "TCP"),
                 name=port.get("name") or None,
@@ -84,7 +85,7 @@ def _balancers(found: Object) -> Iterator[Address]:
 
 
 def endpoints(found: Object) -> Iterator[Endpoints]:
-    """A slice; none where it belongs to no Service or holds names instead of addresses."""
+    """Return a slice; None if it belongs to no Service, or holds names instead of addresses."""
     metadata = found["metadata"]
     name = (metadata.get("labels") or {}).get(_SERVICE_OF_SLICE)
     if name is None or found.get("addressType") == "FQDN":
@@ -109,11 +110,11 @@ def endpoints(found: Object) -> Iterator[Endpoints]:
 
 
 def pod(found: Object) -> Iterator[Pod]:
-    """A pod; none when it is finished and will never listen again."""
+    """Return a pod; None if it is finished and will never listen again."""
     metadata, spec, status = found["metadata"], found["spec"], found.get("status") or {}
     if status.get("phase") in _FINISHED:
         return
-    # Sidecars are init containers that stay.
+    # Sidecars are init containers that keep running.
     containers = [
         *(spec.get("containers") or ()),
         *(
@@ -170,13 +171,13 @@ def _node_addresses(status: Object) -> Iterator[Address]:
 
 
 def node_networks(annotations: Mapping[str, str]) -> Iterator[Network]:
-    """A node's own networks, by what is noted on it."""
+    """Return a node's own networks, from its annotations."""
     for key in _NOTED:
         for text in _noted_texts(annotations.get(key, "")):
             try:
                 yield ip_interface(text).network
             except ValueError:
-                # Not in this form: then it is not known.
+                # In another form the network is not known.
                 continue
 
 

@@ -1,4 +1,4 @@
-"""What is asked of a cluster: lists only, and no more than the look-ups need."""
+"""The questions to a cluster: lists only, and no more than the look-ups need."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from newt_tunnel.cluster.reading.snapshot import API_SERVICE, Namespace, Snapsho
 from newt_tunnel.settings.cluster_types import ServiceRef
 from newt_tunnel.settings.stack import KubernetesSettings
 
-#: Until the first answer, everything included: names, credential helpers, several addresses.
+#: Seconds until the first answer, including names, credential helpers and several addresses.
 FIRST_ANSWER_SECONDS = 8.0
 
 
 def read(settings: KubernetesSettings, kubeconfig: str | None) -> Snapshot:
-    """What the look-ups of ``settings`` need to know."""
+    """Read what the look-ups of ``settings`` need."""
     kubernetes = settings.kubernetes
     own = kubernetes.namespace
     client, namespaces = _first_answer(kubernetes.context, kubeconfig)
@@ -39,7 +39,7 @@ def read(settings: KubernetesSettings, kubeconfig: str | None) -> Snapshot:
             for one in asked
             for found in client.several_each(f"/api/v1/namespaces/{one}/pods", objects.pod)
         ),
-        # Not everybody may list nodes, and not every version has the ranges of Services.
+        # Not every user may list nodes, and not every version has the ranges of Services.
         nodes=tuple(client.each("/api/v1/nodes", objects.node, optional=True)),
         service_ranges=tuple(
             client.several_each(
@@ -57,7 +57,7 @@ def read(settings: KubernetesSettings, kubeconfig: str | None) -> Snapshot:
 
 
 def installed_in(client: Client, namespace: str) -> Installed:
-    """newt's own objects. Not every user may list all of them."""
+    """Read newt's own objects. Not every user may list all of them."""
     core = f"/api/v1/namespaces/{namespace}"
     secrets = client.known(f"{core}/secrets", lambda one: [one], metadata_only=True)
     return Installed(
@@ -74,12 +74,12 @@ def installed_in(client: Client, namespace: str) -> Installed:
 
 
 def connect(settings: KubernetesSettings, kubeconfig: str | None) -> Client:
-    """For a look after an update. The first answer may take as long as any other."""
+    """Connect for a look after an update. The first answer may take as long as any other."""
     return Client(settings.kubernetes.context, kubeconfig)
 
 
 def _namespaces(settings: KubernetesSettings) -> Iterator[str]:
-    """Whose pods and endpoints matter."""
+    """Return the namespaces whose pods and endpoints matter."""
     yield API_SERVICE.namespace
     yield settings.kubernetes.cluster_dns.namespace
     canary = settings.kubernetes.gate_canary

@@ -1,6 +1,6 @@
-"""What was read of a cluster: plain values, as few as the look-ups need.
+"""A snapshot of a cluster: plain values, as few as the look-ups need.
 
-Pure: ``reader`` fills it, tests write it down. Kubernetes' own objects go no further than
+Pure: ``reader`` fills it, and tests write it by hand. Kubernetes' own objects go no further than
 ``reader``; only the specs of NetworkPolicies are kept as they are, because they are compared whole.
 """
 
@@ -57,7 +57,7 @@ class EndpointPort:
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoints:
-    """A slice of what is behind a Service. Slices may differ in their ports."""
+    """A slice of the endpoints of a Service. Slices may differ in their ports."""
 
     service: ServiceRef
     addresses: tuple[Address, ...]
@@ -80,10 +80,10 @@ class Pod:
     labels: Labels = ()
     addresses: tuple[Address, ...] = ()
     ports: tuple[ContainerPort, ...] = ()
-    #: It has its node's address, and policies know it by that only.
+    #: It has its node's address, and policies can only match that.
     host_network: bool = False
     ready: bool = True
-    #: Of the node that it runs on.
+    #: Address of its node.
     node_addresses: tuple[Address, ...] = ()
 
 
@@ -92,7 +92,7 @@ class Node:
     name: str
     addresses: tuple[Address, ...] = ()
     pod_ranges: tuple[Network, ...] = ()
-    #: The networks of its own addresses, as far as they are noted on it.
+    #: The networks of its own addresses, if they are annotated.
     networks: tuple[Network, ...] = ()
 
 
@@ -117,14 +117,14 @@ class Namespace:
 class Snapshot:
     """A cluster at one moment. Pods and endpoints only of the namespaces that were asked for."""
 
-    #: Of the kubeconfig; None for its current one.
+    #: Context of the kubeconfig; None for its current one.
     context: str | None
     namespaces: tuple[Namespace, ...] = ()
     services: tuple[Service, ...] = ()
     endpoints: tuple[Endpoints, ...] = ()
     pods: tuple[Pod, ...] = ()
     nodes: tuple[Node, ...] = ()
-    #: Where Services get their addresses from, as far as the cluster lists them.
+    #: The address ranges of Services, if the cluster lists them.
     service_ranges: tuple[Network, ...] = ()
     #: Of newt's own namespace.
     policies: tuple[NetworkPolicy, ...] = ()
@@ -146,7 +146,7 @@ class Snapshot:
         )
 
     def pods_behind(self, service: Service) -> tuple[Pod, ...]:
-        """The pods that it selects; none where it has no selector."""
+        """Return the pods that the Service selects; none without a selector."""
         return self.selected(service.ref.namespace, service.selector) if service.selector else ()
 
     def namespace(self, name: str) -> Namespace | None:
@@ -157,7 +157,7 @@ class Snapshot:
 
     @property
     def node_addresses(self) -> tuple[Address, ...]:
-        """Of all nodes; where they may not be listed, of those that the pods are on."""
+        """Return the addresses of all nodes; if they may not be listed, of the pods' nodes."""
         listed = [address for node in self.nodes for address in node.addresses]
         on_pods = [address for pod in self.pods for address in pod.node_addresses]
         return tuple(dict.fromkeys((*listed, *on_pods)))
@@ -168,7 +168,7 @@ class Snapshot:
 
     @property
     def pod_ranges(self) -> tuple[Network, ...]:
-        """Where pods get their addresses from; where no range is known, the addresses seen."""
+        """Return the address ranges of pods; if no range is known, the addresses seen."""
         ranges = tuple(dict.fromkeys(r for node in self.nodes for r in node.pod_ranges))
         alone = (
             ip_network(address)
@@ -181,7 +181,7 @@ class Snapshot:
 
     @property
     def api(self) -> tuple[Contact, ...]:
-        """The API's own endpoints: where its Service leads to."""
+        """Return the API's own endpoints, to which its Service leads."""
         return tuple(
             Contact(address, port.port)
             for slice_ in self.endpoints_of(API_SERVICE)
@@ -191,7 +191,7 @@ class Snapshot:
 
     @property
     def api_service(self) -> Contact | None:
-        """The API as pods dial it."""
+        """Return the API's contact as pods dial it."""
         return next(self._api_contacts(), None)
 
     def _api_contacts(self) -> Iterator[Contact]:
@@ -202,5 +202,5 @@ class Snapshot:
 
     @property
     def has_ipv6(self) -> bool:
-        """Whether pods have IPv6: then a name's IPv6 addresses are worth a rule."""
+        """Whether pods have IPv6, so that a name's IPv6 addresses need rules."""
         return any(block.version == 6 for block in self.pod_ranges)

@@ -1,4 +1,4 @@
-"""What is in the cluster already, compared with what an update makes. Pure, but for
+"""Existing objects of the cluster, compared with those that an update makes. Pure, but for
 ``after_update``.
 
 ``expected`` holds what an update makes, and a difference from it. ``foreign`` finds objects and

@@ -1,5 +1,5 @@
-"""What an update left in the cluster: the tables of the proof, and whether newt is the confined
-one.
+"""The cluster after an update: the tables of the proof, and whether newt's pods are the confined
+ones.
 
 Reads only. Runs after the engine has made the objects, when the snapshot of the look-up is old.
 """
@@ -11,13 +11,12 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 from newt_tunnel.cluster.reading.client import ClusterError
-from newt_tunnel.cluster.reading.installed import Installed, NewtPod
+from newt_tunnel.cluster.reading.installed import JOB_LABEL, Installed, NewtPod
 from newt_tunnel.cluster.reading.objects import Object
 from newt_tunnel.cluster.reading.reader import connect, installed_in
 from newt_tunnel.settings.stack import KubernetesSettings
 
-_JOB_LABEL = "batch.kubernetes.io/job-name"
-#: A rolling update lets the old pod overlap the new one for a moment.
+#: In a rolling update the old pod and the new one overlap for a moment.
 _OVERLAP_SECONDS = 30.0
 _POLL_SECONDS = 1.0
 
@@ -29,12 +28,12 @@ class Unconfined(ClusterError):
 def job_logs(
     settings: KubernetesSettings, kubeconfig: str | None, jobs: Sequence[tuple[str, str]]
 ) -> list[str]:
-    """The log of each Job, given as ``(namespace, name)``; empty where its pod is gone."""
+    """Return the log of each Job, given as ``(namespace, name)``; empty if its pod is gone."""
     client = connect(settings, kubeconfig)
     logs = []
     for namespace, job in jobs:
         pods = f"/api/v1/namespaces/{namespace}/pods"
-        found = client.each(f"{pods}?labelSelector={quote(f'{_JOB_LABEL}={job}')}", _name)
+        found = client.each(f"{pods}?labelSelector={quote(f'{JOB_LABEL}={job}')}", _name)
         logs.append(client.text(f"{pods}/{found[-1]}/log") if found else "")
     return logs
 
@@ -47,10 +46,10 @@ def confirm_confined(
     release: str,
 ) -> tuple[str, ...]:
     """Raise ``Unconfined`` unless newt's pods carry the policy's selector and the annotations
-    ``marks``. Return what else is wrong with them.
+    ``marks``. Return other problems.
 
-    A chart may render nothing, or pods that no policy selects, without an error anywhere. And the
-    engine takes a release that was stopped since for unchanged.
+    A chart may render nothing, or pods that no policy selects, without an error. And the engine
+    regards a release that was stopped since as unchanged.
     """
     client = connect(settings, kubeconfig)
     namespace = settings.kubernetes.namespace
@@ -66,7 +65,7 @@ def confirm_confined(
         others = [pod for pod in pods if not marks.items() <= pod.annotations.items()]
         unready = [pod for pod in pods if not pod.is_ready]
         cause = _cause(found, labels, release, namespace)
-        # A newt that is not meant to run does not come by waiting.
+        # If newt is not supposed to run, waiting does not help.
         if (pods and not others and not unready) or (cause and not pods):
             break
         if time.monotonic() > deadline:
@@ -85,7 +84,7 @@ def confirm_confined(
 
 
 def _cause(found: Installed, labels: Mapping[str, str], release: str, namespace: str) -> str | None:
-    """Why there is no pod of newt's, in one sentence; None where the chart must be the cause."""
+    """Return why newt has no pod, in one sentence; None if the chart must be the cause."""
     if found.revisions is not None and found.newest(release) is None:
         return (
             f"Helm's release {release} is gone from {namespace}, which the engine does not notice: "

@@ -1,7 +1,7 @@
-"""What is not as the last update left it in the cluster: namespaces, policies, newt's objects.
+"""Differences from the state after the last update: namespaces, policies, newt's objects.
 
-``generation`` makes the engine put it right. Pure; works on what was read, and on what the engine's
-state says was deployed.
+``generation`` makes the engine repair them. Pure; works on what was read, and on the engine's
+record of the deployment.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from newt_tunnel.egress.policy_statements import statements
 def deployed_digest(
     snapshot: Snapshot, recorded: str | None, pod_labels: Mapping[str, str]
 ) -> str | None:
-    """The hash of the policy that was deployed; None where nothing was.
+    """Return the hash of the deployed policy; None if nothing was deployed.
 
-    ``recorded`` is what the engine's state says. It says nothing of an update that never came to
-    its end, but newt's pods do.
+    ``recorded`` comes from the engine's state, which lacks an interrupted update; newt's pods then
+    have the hash.
     """
     if recorded:
         return recorded
@@ -46,7 +46,7 @@ def deployed_digest(
 def differences(
     snapshot: Snapshot, expected: Expected, digest: str | None
 ) -> tuple[Difference, ...]:
-    """All that is not as the update left it. ``digest`` is ``deployed_digest``."""
+    """Return all differences from the last update. ``digest`` is ``deployed_digest``."""
     return () if digest is None else tuple(_differences(snapshot, expected, digest))
 
 
@@ -62,7 +62,7 @@ def _differences(snapshot: Snapshot, expected: Expected, digest: str) -> Iterato
 
 
 def _is_renamed(snapshot: Snapshot, expected: Expected) -> bool:
-    """Whether the control namespace goes by another name in the cluster than in the stack file."""
+    """Whether the control namespace has another name in the cluster than in the stack file."""
     own = (expected.namespace, expected.control_namespace)
     return any(
         one.annotations.get(OWNER) == expected.owner and one.name not in own
@@ -73,7 +73,8 @@ def _is_renamed(snapshot: Snapshot, expected: Expected) -> bool:
 def _namespace(snapshot: Snapshot, expected: Expected, name: str) -> Iterator[Difference]:
     found = snapshot.namespace(name)
     if found is None:
-        # The release in newt's would be upgraded, and Helm refuses that without its record.
+        # The engine would upgrade the release in newt's namespace, which Helm refuses without its
+        # record.
         text = f"is missing, with all that was in it, and the engine does not notice; {REFRESH}"
         yield Difference(kind=NAMESPACE, name=name, text=text, is_missing=True, is_repaired=False)
         return
@@ -114,8 +115,8 @@ def _policies(snapshot: Snapshot, expected: Expected, digest: str) -> Iterator[D
 
 
 def deny_as_there(snapshot: Snapshot, name: str) -> Mapping[str, Any]:
-    """The spec of the namespace-wide deny: in words, if an update had to write it so, and without a
-    difference in what it closes.
+    """Return the spec of the namespace-wide deny as it exists: either of two forms, which close the
+    same.
     """
     in_words = deny_in_words()
     is_in_words = any(
@@ -125,8 +126,8 @@ def deny_as_there(snapshot: Snapshot, name: str) -> Mapping[str, Any]:
 
 
 def _is_as_deployed(found: NetworkPolicy, rendered: Mapping[str, Any], digest: str | None) -> bool:
-    """Judged by what is rendered now and by what the state holds, never by what the object says of
-    itself: who changes a policy can change its annotations.
+    """Compare with what is rendered now and with the state, never with the object's own
+    annotations: a client that changes a policy can change them too.
     """
     if OWNER not in found.annotations:
         return False

@@ -6,20 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from newt_tunnel.cluster.findings import Finding, drift, warning
+from newt_tunnel.findings import Finding, drift, warning
 
 #: Annotation of everything of ours: ``project/stack``.
 OWNER = "newt-tunnel/owner"
 
 NAMESPACE = "Namespace"
 NETWORK_POLICY = "NetworkPolicy"
-#: What makes again the objects that no other generation brings back.
+#: The command that restores objects which no new generation restores.
 REFRESH = "run `pulumi up --refresh`"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Expected:
-    """What an update makes, and how it is recognised in a cluster."""
+    """The objects that an update makes, and how to recognise them in a cluster."""
 
     #: ``project/stack``.
     owner: str
@@ -30,7 +30,7 @@ class Expected:
     namespace_labels: Mapping[str, str]
     #: Name to spec, as rendered now.
     policies: Mapping[str, Mapping[str, Any]]
-    #: Which of them has the rules, and so the hash that the state holds.
+    #: Name of the policy with the rules, whose hash the state holds.
     newts_policy: str
     #: Of newt's pods.
     pod_labels: Mapping[str, str]
@@ -44,8 +44,8 @@ class Expected:
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """``is_missing`` where the object is gone; ``is_repaired`` where another generation makes the
-    update put it right.
+    """``is_missing`` if the object is gone; ``is_repaired`` if a new generation makes the update
+    repair it.
     """
 
     kind: str
@@ -60,5 +60,5 @@ class Difference:
 
 
 def repair(verb: str = "puts it back") -> str:
-    """What the next update does about it."""
+    """Return what the next update does about it."""
     return f"`pulumi up` {verb}, proves the cage anew and starts newt anew"

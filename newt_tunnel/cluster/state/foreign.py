@@ -1,7 +1,7 @@
 """Objects in newt's namespace that are not this stack's, and access that others give newt.
 
-NetworkPolicies add up. What is missing of ours, or replaced, is found by ``drift``. Pure; works on
-what was read.
+NetworkPolicies add up. ``drift`` finds missing or replaced objects of ours. Pure; works on what was
+read.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from newt_tunnel.cluster.findings import Finding, error, warning
 from newt_tunnel.cluster.reading.snapshot import NetworkPolicy, Snapshot
 from newt_tunnel.cluster.state.expected import NAMESPACE, NETWORK_POLICY, OWNER
 from newt_tunnel.cluster.state.policy_changes import listed_statements, removal
 from newt_tunnel.cluster.text import kubectl
 from newt_tunnel.egress.policy_statements import opened
+from newt_tunnel.findings import Finding, error, warning
 
 _TOKENS = {
     NAMESPACE: "kubernetes:core/v1:Namespace",
@@ -40,10 +40,11 @@ def existing_objects(
     *,
     is_deployed: bool = False,
 ) -> tuple[Finding, ...]:
-    """An error for each object that is there and not of this stack, with the way to take it over.
+    """Return an error for each existing object that is not this stack's, with the commands that
+    take it over.
 
-    ``namespace`` is newt's own, ``owner`` this stack as its ``OWNER`` annotation says. Where the
-    stack is deployed already, an object without an owner has replaced ours: that is ``drift``'s.
+    ``namespace`` is newt's own, ``owner`` this stack as its ``OWNER`` annotation says. If the stack
+    is deployed already, an object without an owner has replaced ours, which ``drift`` reports.
     """
     return tuple(
         _taken(snapshot, namespace, one, owner, found)
@@ -93,7 +94,7 @@ def _taken(
 def foreign_access(
     snapshot: Snapshot, labels: Mapping[str, str], own: Container[str]
 ) -> tuple[Finding, ...]:
-    """A warning for everything that policies of others allow newt, whose pods have ``labels``;
+    """Return a warning for everything that other policies allow newt, whose pods have ``labels``;
     ``own`` are the names of the program's policies.
     """
     return tuple(
@@ -135,5 +136,5 @@ def _fits(expression: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
         case "DoesNotExist":
             return key not in labels
         case _:
-            # An operator of a later Kubernetes: rather a warning too many.
+            # An unknown operator of a later Kubernetes: a needless warning is better than none.
             return True

@@ -1,9 +1,9 @@
 """Generations: annotations that make the engine do a part of an update again.
 
-Pulumi's engine compares a program with its own state and never looks at the cluster. So where
-``drift`` finds something of ours missing or changed, the program renders another generation, an
-annotation of everything that must be done again. It is read back from the objects, so that the next
-look finds what the state holds. A stack that was never repaired has none. Pure.
+Pulumi's engine compares a program with its own state and never looks at the cluster. So if
+``drift`` finds one of our objects missing or changed, the program renders a new generation, an
+annotation on everything that must be done again. It is read back from the objects, so the next run
+changes nothing. A stack that was never repaired has none. Pure.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ _GENERATION = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 def generation(
     snapshot: Snapshot, expected: Expected, differences: tuple[Difference, ...], now: datetime
 ) -> str | None:
-    """The generation to render: a new one where something is to be put right, else the newest that
-    is there, which an interrupted update may have written to some objects only.
+    """Return the generation to render: a new one if something must be repaired, else the newest
+    existing one, which an interrupted update may have written to some objects only.
     """
     if any(one.is_repaired for one in differences):
         return now.strftime(_TIME)
@@ -38,8 +38,8 @@ def generation(
 
 
 def own_generation(there: Iterable[Named] | None, beginning: str) -> str | None:
-    """Of an object that nothing changes but its own loss: the generation that it was made again
-    in. Pulumi gives its name an end.
+    """Return the generation of an object that only changes when it is lost. Pulumi appends a suffix
+    to its name.
     """
     return _newest(one.annotations for one in there or () if one.name.startswith(beginning))
 

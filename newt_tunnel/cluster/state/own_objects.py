@@ -21,28 +21,28 @@ def needed_objects(snapshot: Snapshot, expected: Expected) -> Iterator[Differenc
         yield Difference(
             kind="Secret",
             name=expected.secret,
-            text=f"newt's credentials are missing, and newt cannot start without; {repair()}",
+            text=f"newt's credentials are missing, and newt cannot start without them; {repair()}",
             is_missing=True,
         )
     if expected.job is not None and _is_gone(expected.job, installed.jobs):
         yield Difference(
             kind="Job",
             name=expected.job,
-            text=f"the proof is gone, with all that it measured; {repair()}",
+            text=f"the proof's Job is gone, with its results; {repair()}",
             is_missing=True,
         )
     used = {
         claim
         for one in installed.deployments_with(expected.pod_labels) or ()
         for claim in one.claims
-        # Another one is nothing of this stack's, or not any more.
+        # Another claim does not belong to this stack, or no longer does.
         if claim == expected.claim
     }
     for claim in sorted(used - {one.name for one in claims}) if claims is not None else ():
         yield Difference(
             kind="PersistentVolumeClaim",
             name=claim,
-            text=f"is missing, and newt cannot start without; {repair()}",
+            text=f"is missing, and newt cannot start without it; {repair()}",
             is_missing=True,
         )
 
@@ -66,7 +66,8 @@ def release_and_pods(snapshot: Snapshot, expected: Expected) -> Iterator[Differe
             )
             return
         if newest.status != _DEPLOYED:
-            # Helm upgrades what failed, and refuses what another Helm may still be at.
+            # Helm upgrades a failed release, and refuses one that another Helm may still be
+            # changing.
             is_failed = newest.status == _FAILED
             rollback = f"`helm rollback {expected.release} --namespace={expected.namespace}`"
             remedy = repair("upgrades it") if is_failed else f"{rollback} ends what was begun"

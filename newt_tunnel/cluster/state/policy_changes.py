@@ -1,6 +1,6 @@
-"""One policy of ours, compared in words with what was rendered.
+"""Describes how one of our policies differs from what was rendered.
 
-Pulumi's refresh does not see what was added to a policy by hand. Pure; works on what was read.
+Pulumi's refresh ignores additions to a policy by hand. Pure; works on what was read.
 """
 
 from __future__ import annotations
@@ -8,28 +8,28 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from newt_tunnel.cluster.findings import Finding, warning
 from newt_tunnel.cluster.reading.snapshot import NetworkPolicy, Snapshot
 from newt_tunnel.cluster.text import kubectl, listed
 from newt_tunnel.egress.network_policy import RENDERED_ANNOTATION
 from newt_tunnel.egress.policy_statements import Statement, statements
+from newt_tunnel.findings import Finding, warning
 
-#: Of one statement; how many are shown is ``listed``'s.
+#: Most characters of one statement; ``listed`` limits their number.
 _LONGEST_TEXT = 160
 
 
 def changed_by_hand(
     snapshot: Snapshot, own: Mapping[str, Mapping[str, Any]]
 ) -> tuple[Finding, ...]:
-    """A warning for each policy of ours that says more or less than it was rendered with, by what
-    it remembers of that itself: for a stack of whose update nothing is recorded yet.
+    """Return a warning for each of our policies that differs from its own record of the rendered
+    rules, for a stack without a recorded update.
 
     ``own`` are the program's policies: name to spec, as rendered now.
     """
     return tuple(
         warning(
             f"NetworkPolicy {policy.name}",
-            f"was changed by hand, which Pulumi does not see; {text}; "
+            f"was changed by hand, which Pulumi does not notice; {text}; "
             f"{removal(snapshot, policy)} && pulumi up --refresh (newt is shut meanwhile)",
         )
         for policy in snapshot.policies
@@ -38,10 +38,10 @@ def changed_by_hand(
 
 
 def policy_difference(policy: NetworkPolicy, rendered: Mapping[str, Any]) -> str:
-    """What ``policy`` says in addition to or instead of ``rendered``; empty where nothing differs.
+    """Return what differs between ``policy`` and ``rendered``; empty if nothing does.
 
-    A policy of ours remembers what it was rendered with: a change of the stack file is not taken
-    for one by hand.
+    Our policies record what they were rendered with, so a change of the stack file is not reported
+    as one by hand.
     """
     now = {one.fingerprint: one for one in statements(rendered)}
     there = {one.fingerprint: one for one in statements(policy.spec)}
@@ -56,7 +56,7 @@ def policy_difference(policy: NetworkPolicy, rendered: Mapping[str, Any]) -> str
     if missing:
         differences.append(f"missing: {listed_statements(missing)}")
     if len(gone) > len(missing):
-        # The stack file has changed since, and only its words would say what they were.
+        # The stack file has changed since, so the former rules are not known.
         differences.append(f"missing of an earlier stack file: {len(gone) - len(missing)}")
     return "; ".join(differences)
 

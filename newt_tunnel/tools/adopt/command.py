@@ -12,6 +12,7 @@ from newt_tunnel.tools.adopt import AdoptError, compose, compose_newt
 from newt_tunnel.tools.adopt.stackfile import render
 from newt_tunnel.tools.adopt.store import store
 from newt_tunnel.tools.adopt.suggestions import suggestions
+from newt_tunnel.tools.output import complain
 
 
 def main(words: Sequence[str]) -> int:
@@ -29,10 +30,13 @@ def main(words: Sequence[str]) -> int:
         hints = suggestions(project, newt)
         text = render(arguments.compose.name, arguments.stack, found, hints, command)
         if found.secret and found.secret in text:
-            raise AdoptError("newt's secret stands in another key as well; nothing is printed")
+            raise AdoptError(
+                "newt's secret is in another key as well, so nothing is printed; "
+                "change that key in the compose file"
+            )
         sys.stdout.write(text)
     except AdoptError as error:
-        sys.stderr.write(f"adopt: {error}\n")
+        complain(f"adopt: {error}")
         return 1
     return 0
 
@@ -40,10 +44,12 @@ def main(words: Sequence[str]) -> int:
 def _arguments(words: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m newt_tunnel adopt", description=__doc__)
     parser.add_argument(
-        "compose", type=expanded, help="the compose file; the .env beside it is read"
+        "compose", type=expanded, help="the compose file; the .env in its folder is read"
     )
     parser.add_argument("--address", help="the Docker host's own address, like 10.0.1.10")
-    parser.add_argument("--service", help="newt's service, where it is not clear")
+    parser.add_argument(
+        "--service", help="name of newt's service; needed where several look like newt"
+    )
     parser.add_argument("--stack", default="nas", help="name of the stack, nas by default")
     parser.add_argument(
         "--store", action="store_true", help="store newt's secret in the stack, and print nothing"

@@ -1,4 +1,4 @@
-"""A compose file as services, whatever spelling they use."""
+"""Reads a compose file into services, in any of Compose's spellings."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Published:
 
 @dataclass(frozen=True)
 class ComposeService:
-    """One service. ``tree`` is as written, its variables put in."""
+    """One service. ``tree`` is as written, with variables replaced."""
 
     name: str
     tree: Mapping[str, object]
@@ -52,7 +52,7 @@ class ComposeService:
 
     @property
     def mounts(self) -> list[str]:
-        """What is mounted from the host, as absolute paths."""
+        """Return the mounts from the host, as absolute paths."""
         return [
             path
             for one in _items(self.tree.get("volumes"))
@@ -61,13 +61,15 @@ class ComposeService:
 
     @property
     def networks(self) -> Mapping[str, Mapping[str, object]]:
-        """Network to how this service is on it. Without any it is on the project's own."""
+        """Return the options of each network. A service without networks is on the project's
+        default.
+        """
         if self.text("network_mode"):
             return {}
         written = self.tree.get("networks") or {"default": None}
         if isinstance(written, list):
             return {str(name): {} for name in written}
-        return {str(name): _map(how) for name, how in _map(written).items()}
+        return {str(name): mapping(how) for name, how in mapping(written).items()}
 
     @property
     def ports(self) -> list[Published]:
@@ -77,12 +79,12 @@ class ComposeService:
 @dataclass(frozen=True)
 class ComposeProject:
     services: Mapping[str, ComposeService]
-    #: Network to its subnets.
+    #: Subnets by network.
     subnets: Mapping[str, tuple[str, ...]]
 
 
 def read(path: Path, environment: Mapping[str, str] = os.environ) -> ComposeProject:
-    """The project of a compose file, with the ``.env`` beside it. Raises ``AdoptError``."""
+    """Read a compose file and the ``.env`` in its folder. Raises ``AdoptError``."""
     _is_named(path)
     paths = compose_config.files(path)
     text = compose_config.config(paths, environment) if path.is_file() else None
@@ -92,16 +94,16 @@ def read(path: Path, environment: Mapping[str, str] = os.environ) -> ComposeProj
     beside = path.parent / _ENV
     # A variable of the shell wins over the file.
     known = {**(variables.read(beside, environment) if beside.exists() else {}), **environment}
-    # Compose has put them in, and written every other `$` as `$$`.
-    tree = _map(variables.substituted(document, {} if text else known))
+    # Compose has replaced them, and written every other `$` as `$$`.
+    tree = mapping(variables.substituted(document, {} if text else known))
     return ComposeProject(
         services={
-            str(name): _service(str(name), _map(one), path.parent, known)
-            for name, one in _map(tree["services"]).items()
+            str(name): _service(str(name), mapping(one), path.parent, known)
+            for name, one in mapping(tree["services"]).items()
         },
         subnets={
-            str(name): tuple(_subnets(_map(network)))
-            for name, network in _map(tree.get("networks")).items()
+            str(name): tuple(_subnets(mapping(network)))
+            for name, network in mapping(tree.get("networks")).items()
         },
     )
 
@@ -128,7 +130,7 @@ def _document(path: Path, text: str | None) -> dict[str, object]:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
-        # The text around it may be a secret.
+        # The text around the error may be a secret.
         raise AdoptError(f"{path}{where}: is not YAML that can be read") from None
     if not isinstance(document, dict) or not (
         isinstance(document.get("services"), dict) or "include" in document
@@ -139,9 +141,9 @@ def _document(path: Path, text: str | None) -> dict[str, object]:
 
 def _readable_by_hand(paths: Sequence[Path], document: Mapping[str, object]) -> None:
     """Raises ``AdoptError`` where other files belong to the project."""
-    services = _map(document.get("services"))
+    services = mapping(document.get("services"))
     needs = [f"`{key}`" for key in ("include",) if document.get(key)]
-    needs += ["`extends`"] * any("extends" in _map(one) for one in services.values())
+    needs += ["`extends`"] * any("extends" in mapping(one) for one in services.values())
     needs += [path.name for path in paths[1:]]
     if needs:
         raise AdoptError(
@@ -166,7 +168,7 @@ def _service(
 
 
 def _environment(written: object, known: Mapping[str, str]) -> dict[str, str]:
-    """A list or a map. A name without a value takes it from outside."""
+    """Read a list or a map. A variable without a value takes it from outside."""
     pairs = list(written.items()) if isinstance(written, dict) else _pairs(_items(written))
     return {
         str(name): known[str(name)] if value is None else _as_text(value)
@@ -181,7 +183,7 @@ def _pairs(written: list[object]) -> list[tuple[object, object]]:
 
 
 def is_true(value: object) -> bool:
-    """Of a switch, also as text that came out of a variable: as Compose casts it."""
+    """Read a switch as Compose does, also as text from a variable."""
     return str(value).lower() in ("true", "y", "yes", "on", "1")
 
 
@@ -191,13 +193,13 @@ def _as_text(value: object) -> str:
 
 
 def _subnets(network: Mapping[str, object]) -> Iterator[str]:
-    for one in _items(_map(network.get("ipam")).get("config")):
+    for one in _items(mapping(network.get("ipam")).get("config")):
         if isinstance(one, dict) and isinstance(one.get("subnet"), str):
             yield one["subnet"]
 
 
 def _host_path(mount: object, folder: Path) -> str | None:
-    """None for a volume of Docker's own, or an unnamed one."""
+    """Return the host's path; None for a named or an anonymous volume."""
     if isinstance(mount, dict):
         source = str(mount.get("source", ""))
         is_path = mount.get("type", "bind") == "bind"
@@ -237,9 +239,10 @@ def _words(value: object) -> list[str]:
 
 
 def _items(value: object) -> list[object]:
-    """A list, also where one item was written alone."""
+    """Return a list, also for a single item."""
     return value if isinstance(value, list) else [] if value is None else [value]
 
 
-def _map(value: object) -> Mapping[str, object]:
+def mapping(value: object) -> Mapping[str, object]:
+    """``value`` where it is a map; else an empty one."""
     return value if isinstance(value, dict) else {}

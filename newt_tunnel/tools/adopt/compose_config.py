@@ -1,7 +1,7 @@
-"""Compose's own reading of a compose file: ``docker compose config``, where Compose is installed.
+"""Reads a compose file with ``docker compose config``, if Compose is installed.
 
-It knows ``include``, ``extends``, nested variables and every short form. Never shows what Compose
-says: its errors quote the file, which holds newt's secret.
+Compose supports ``include``, ``extends``, nested variables and every short form. Never shows
+Compose's output: its errors quote the file, which holds newt's secret.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from pathlib import Path
 from newt_tunnel.tools.adopt import AdoptError
 
 _SECONDS = 60
-#: What Compose would fetch is not a file of the user's.
+#: Compose must not fetch anything.
 _OFFLINE = {"COMPOSE_EXPERIMENTAL_GIT_REMOTE": "false", "COMPOSE_EXPERIMENTAL_OCI_REMOTE": "false"}
 _CONFIG = (
-    # The name of the folder may be one that no project can have.
+    # The folder's name may be invalid as a project name.
     *("--project-name", "adopt"),
     *("--profile", "*"),
     *("config", "--format", "json"),
@@ -34,8 +34,8 @@ def files(path: Path) -> tuple[Path, ...]:
 
 
 def config(paths: Sequence[Path], environment: Mapping[str, str]) -> str | None:
-    """The files as one document of JSON; None where there is no Compose. Raises ``AdoptError``
-    where Compose refuses them.
+    """Return the files as one JSON document, or None without Compose. Raises ``AdoptError`` where
+    Compose refuses them.
     """
     if _run(["version"], environment) is None:
         return None

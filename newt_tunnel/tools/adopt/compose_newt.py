@@ -1,7 +1,7 @@
-"""The newt of a compose file, in keys of the stack file, and what is refused of it.
+"""Translates the newt of a compose file into keys of the stack file, and lists what is refused.
 
-``settings`` judges the values; this says only where each one goes. Variables that neither have a
-key nor are known to be harmless stay behind: any of them may be a secret.
+``settings`` validates the values; this module only maps them. Variables that neither have a key nor
+are known to be harmless are left out, because any of them may be a secret.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 from newt_tunnel.findings import shown
 from newt_tunnel.settings import secrets
-from newt_tunnel.settings.facts import log_level
-from newt_tunnel.settings.load import judge
+from newt_tunnel.settings.load import examine
+from newt_tunnel.settings.newt import LogLevel
 from newt_tunnel.settings.variables import BY_FLAG
 from newt_tunnel.tools.adopt import AdoptError, flags
 from newt_tunnel.tools.adopt.compose import ComposeProject, ComposeService
@@ -29,13 +29,13 @@ class ComposeNewt:
     service: str
     keys: Mapping[str, object]
     refused: tuple[Refusal, ...]
-    #: Which of the stack's secrets the file holds; None: neither.
+    #: The stack's secret that the file holds; None if there is none.
     secret_key: str | None
     secret: str = field(repr=False)
 
 
 def find(project: ComposeProject, wanted: str | None = None) -> ComposeService:
-    """The newt among the services. Raises ``AdoptError`` where it is not clear."""
+    """Find newt's service. Raises ``AdoptError`` unless exactly one matches."""
     if wanted is not None:
         if wanted not in project.services:
             raise AdoptError(f"there is no service {wanted}; there are {_listed(project.services)}")
@@ -55,15 +55,15 @@ def find(project: ComposeProject, wanted: str | None = None) -> ComposeService:
 def compose_newt(
     project: ComposeProject, service: ComposeService, *, address: str | None = None
 ) -> ComposeNewt:
-    """What the stack takes over of ``service``. ``address`` is the Docker host's."""
+    """Translate ``service`` for the stack. ``address`` is the Docker host's."""
     said, refused = flags.variables(service)
     refused += refusals(service, said)
     keys = dict(_keys(service, project, said))
     if address:
         keys[ADDRESS] = address
-    keys, objections = _validated(keys)
+    keys, log_level, objections = _validated(keys)
     for one in objections:
-        # Not of the old set-up, but of this command.
+        # The address comes from this command, not from the old set-up.
         if address and one.what == f"{ADDRESS}: {address}":
             raise AdoptError(f"ADDRESS {shown(address)}: {one.why}")
     refused += objections
@@ -71,11 +71,11 @@ def compose_newt(
         secrets.NEWT_SECRET: said.get("NEWT_SECRET", ""),
         secrets.PROVISIONING_KEY: said.get("NEWT_PROVISIONING_KEY", ""),
     }
-    # newt, too, takes id and secret where both are there.
+    # newt takes id and secret too if all are set.
     key = next((name for name, value in given.items() if value), None)
     if key == secrets.PROVISIONING_KEY:
         keys.pop("newtId", None)
-        for problem in secrets.kept_from_logs({key}, log_level(tree(keys))):
+        for problem in secrets.kept_from_logs({key}, log_level):
             refused.append(Refusal(f"{problem.key}: {problem.value}", problem.remedy))
             del keys[problem.key]
     return ComposeNewt(
@@ -124,7 +124,7 @@ def _keys(
 
 
 def _place(service: ComposeService, project: ComposeProject) -> Iterator[tuple[str, object]]:
-    """The same network and address as before, where they were fixed."""
+    """Yield network and address if they were fixed before."""
     for network, how in service.networks.items():
         for subnet in project.subnets.get(network, ())[:1]:
             yield "docker.subnet", subnet
@@ -148,22 +148,24 @@ def _extra_hosts(service: ComposeService, endpoint: str) -> list[str]:
     return [address for name, address in pairs if name == host]
 
 
-def _validated(keys: Mapping[str, object]) -> tuple[dict[str, object], list[Refusal]]:
-    """What ``settings`` accepts, and its objections to the rest. What is not there yet is no
-    objection.
+def _validated(
+    keys: Mapping[str, object],
+) -> tuple[dict[str, object], LogLevel | None, list[Refusal]]:
+    """Return the keys that ``settings`` accepts, newt's log level, and objections to the rest. A
+    key that is still missing is no objection.
     """
     kept = dict(keys)
     refused: list[Refusal] = []
     while True:
-        _, problems = judge(tree({"platform": "docker", **kept}))
+        found = examine(tree({"platform": "docker", **kept}))
         objections = {
             key: Refusal(f"{key}: {problem.value or ''}".rstrip(": "), problem.remedy)
-            for problem in problems
+            for problem in found.problems
             for key in kept
             if re.match(rf"{re.escape(key)}($|[.\[])", problem.key)
         }
         if not objections:
-            return kept, refused
+            return kept, found.facts.log_level, refused
         refused += objections.values()
         kept = {key: value for key, value in kept.items() if key not in objections}
 

@@ -22,7 +22,7 @@ _TRUE = ("1", "t", "T", "true", "TRUE", "True")
 
 
 def variables(service: ComposeService) -> tuple[dict[str, str], list[Refusal]]:
-    """What ``service`` says in newt's variables, a flag before its variable."""
+    """Return newt's settings in ``service`` as variables; a flag wins over its variable."""
     said = dict(service.environment)
     refused: list[Refusal] = []
     for name, value in flags(service.words):
@@ -45,13 +45,13 @@ def variables(service: ComposeService) -> tuple[dict[str, str], list[Refusal]]:
 
 
 def flags(words: Sequence[str]) -> Iterator[tuple[str | None, str | None]]:
-    """Name and value of each. A name of None: newt stops reading there, and words are left."""
+    """Yield name and value of each flag. The name None marks the point where newt stops reading."""
     rest = iter(words)
     started = False
     for word in rest:
         found = _FLAG.fullmatch(word)
         if found is None:
-            # What comes before the first flag is the program.
+            # The words before the first flag are the program.
             if started:
                 yield None, None
                 return

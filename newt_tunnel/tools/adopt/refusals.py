@@ -1,4 +1,4 @@
-"""What of the old set-up the stack does not have, and the reason."""
+"""Parts of the old set-up that the stack does not support, each with the reason."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from newt_tunnel.settings.environment import Environment
 from newt_tunnel.settings.variables import ALLOWED, BY_NAME
 from newt_tunnel.tools.adopt.compose import ComposeService, is_true
 
-#: Variables that are carried over as they are. A file stays with the old container.
+#: Variables that are carried over unchanged, except those that name a file of the old container.
 CARRIED = frozenset(name for name in ALLOWED if not BY_NAME[name].is_file)
 IDENTITY = frozenset(("PANGOLIN_ENDPOINT", "NEWT_ID", "NEWT_SECRET", "NEWT_PROVISIONING_KEY"))
 #: Variables that have a key, or that the stack sets by itself.
 _OWN = IDENTITY | {"LOG_LEVEL", "DISABLE_CLIENTS", "DISABLE_SSH", "HEALTH_FILE", "CONFIG_FILE"}
 _ENVIRONMENT: TypeAdapter[dict[str, str]] = TypeAdapter(Environment)
 _SOCKET = "docker.sock"
-#: Folders that the Docker socket is in, or what else makes root on the host.
+#: Folders with the Docker socket, or with other ways to become root on the host.
 _HOLD_THE_SOCKET = ("/", "/run", "/var", "/var/run")
 #: Keys of a service that are read, and those that mean nothing for a newt in a container.
 _READ = {
@@ -33,7 +33,7 @@ _IGNORED = {
     *("user", "profiles", "pull_policy", "platform", "stop_grace_period", "stop_signal", "expose"),
     *("scale", "attach"),
 }
-_ROOT = "whoever holds it is root on the host; list targets in egress"
+_ROOT = "access to it is root access to the host; list targets in egress"
 _CAPABILITIES = "newt needs none, and it would help to undo the cage"
 
 
@@ -46,7 +46,7 @@ class Refusal:
 
 
 def refusals(service: ComposeService, said: Iterable[str]) -> Iterator[Refusal]:
-    """Of ``service``, and of the variables that are ``said``."""
+    """Yield what is refused of ``service`` and of its variables ``said``."""
     yield from _mounts(service)
     yield from _namespaces(service)
     capabilities = service.tree.get("cap_add")
@@ -62,8 +62,7 @@ def refusals(service: ComposeService, said: Iterable[str]) -> Iterator[Refusal]:
     for name in service.networks if len(service.networks) > 1 else ():
         yield Refusal(
             f"network {shown(name)}",
-            "newt is alone on one network; what it shall reach there must be published on the "
-            "host and listed",
+            "newt is alone on one network; publish its targets on the host, and list them",
         )
     for key in sorted(service.tree.keys() - _READ - _IGNORED):
         if service.tree[key] and not key.startswith("x-"):
@@ -92,8 +91,8 @@ def _namespaces(service: ComposeService) -> Iterator[Refusal]:
     if service.text("network_mode") == "host":
         yield Refusal(
             "network_mode: host",
-            "there every port of the host and all of its networks are newt's; it gets a network "
-            "of its own, and dials services of this host by the host's address",
+            "it gives newt every port and network of the host; newt gets a network of its own, "
+            "and dials services of this host at the host's address",
         )
     elif mode := service.text("network_mode"):
         yield Refusal(f"network_mode: {shown(mode)}", "newt gets a network of its own")
@@ -105,7 +104,7 @@ def _namespaces(service: ComposeService) -> Iterator[Refusal]:
 
 
 def _why_not(variable: str) -> str:
-    """Of the value nothing is said: it may be a secret."""
+    """Return the reason. The value is not shown, because it may be a secret."""
     if variable in ALLOWED:
         return (
             "names a file of the old container; put it into an image of your own, and the variable "

@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 import yaml
 
 from newt_tunnel.findings import shown
 from newt_tunnel.settings.newt import DEFAULT_IMAGE
 from newt_tunnel.settings.schema import MODELINE
+from newt_tunnel.tools.adopt.compose import mapping
 from newt_tunnel.tools.adopt.compose_newt import ADDRESS, ComposeNewt, tree
 from newt_tunnel.tools.adopt.suggestions import ServiceRemark, SuggestedEntry
 
 _PREFIX = "newt-tunnel:"
 _ORDER = ("platform", "pangolin", "newtId", "newt", "dns", "egress", "docker")
 _WIDTH = 100
-#: Nothing in a compose file says who logs in. The section of the Docker host comes last.
+#: A compose file does not name the user who logs in. The section of the Docker host comes last.
 _USER = (
     "    # root logs in. Another user in the group docker, root through sudo without a password:\n"
     "    # user: admin\n"
     "    # sudo: true"
 )
-#: In a suggestion whose address is not known; no host is called so.
+#: A placeholder for an unknown address; no host has this name.
 UNKNOWN_ADDRESS = "<docker.address>"
 
 
@@ -35,7 +36,7 @@ def render(
     store: str,
 ) -> str:
     """The file for ``stacks/Pulumi.STACK.yaml``. ``store`` is the command that stores the secret;
-    the secret itself is nowhere in it.
+    the file never contains the secret itself.
     """
     origin = f"{shown(source)}, service {shown(found.service)}"
     lines = [
@@ -46,7 +47,7 @@ def render(
         "config:",
     ]
     sections = tree({"platform": "docker", "egress": [], **found.keys})
-    sections["docker"] = {"address": None, "hostKey": None, **_section(sections.get("docker"))}
+    sections["docker"] = {"address": None, "hostKey": None, **mapping(sections.get("docker"))}
     for key in _ORDER:
         lines += _note(key, found)
         if key == "egress":
@@ -134,12 +135,8 @@ def _key(key: str, value: object, depth: int) -> Iterator[str]:
         yield f"{indent}{key}: {_scalar(value)}"
 
 
-def _section(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, dict) else {}
-
-
 def _scalar(value: object) -> str:
-    """As YAML reads it back; in quotes where it would read something else."""
+    """Return YAML that reads back as ``value``, in quotes if needed."""
     if not isinstance(value, str):
         return json.dumps(value)
     plain = all(character.isalnum() or character in "._/:-" for character in value)

@@ -1,4 +1,4 @@
-"""Hands newt's secret to Pulumi, through a pipe: it is never printed and in no argument."""
+"""Passes newt's secret to Pulumi through a pipe: it is never printed, nor an argument."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from newt_tunnel.tools.adopt.compose_newt import ComposeNewt
 
 
 def store(found: ComposeNewt, stack: str) -> None:
-    """Run ``pulumi config set --secret``. What it says goes to the terminal."""
+    """Run ``pulumi config set --secret``. Its output goes to the terminal."""
     if found.secret_key is None:
         raise AdoptError(
             "the compose file holds no secret of newt's; run: pulumi config set --secret newtSecret"

@@ -1,6 +1,6 @@
 """The other services of the compose file, as possible entries of the allow-list.
 
-Hints, and no more: what newt must reach is what was entered in Pangolin. newt gets a network of its
+Only hints: newt must reach the targets that were entered in Pangolin. newt gets a network of its
 own, so it reaches another container only by a port that is published on the host.
 """
 
@@ -14,7 +14,7 @@ from newt_tunnel.egress.model import RESERVED_NAMES
 from newt_tunnel.findings import shown
 from newt_tunnel.tools.adopt.compose import ComposeProject, ComposeService, Published
 
-#: Of databases and the like, which a tunnel has seldom business with.
+#: Ports of databases and the like, which a tunnel seldom needs.
 _INSIDE = {
     *("1433", "1521", "2375", "2376", "3306", "5432", "6379", "9200", "11211", "27017"),
 }
@@ -29,13 +29,13 @@ class SuggestedEntry:
     name: str
     port: str
     protocol: str
-    #: Better listed as what newt must not reach.
+    #: Whether mustNotReach is the better list for it.
     is_inside: bool
 
 
 @dataclass(frozen=True)
 class ServiceRemark:
-    """Why a service is no target as it is."""
+    """The reason why a service is no target yet."""
 
     service: str
     text: str
@@ -44,7 +44,7 @@ class ServiceRemark:
 def suggestions(
     project: ComposeProject, newt: ComposeService
 ) -> Iterator[SuggestedEntry | ServiceRemark]:
-    """In the order of the file."""
+    """Yield suggestions and remarks in the order of the file."""
     for service in project.services.values():
         if service is not newt:
             yield from _of(service, newt)

@@ -1,4 +1,4 @@
-"""``${VAR}`` in a compose file, and the ``.env`` files it comes from: Compose's rules."""
+"""``${VAR}`` in a compose file, and ``.env`` files, by Compose's rules."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
 
 
 def substitute(text: str, known: Mapping[str, str]) -> str:
-    """``text`` with its variables. Raises ``AdoptError`` for one that must be set and is not."""
+    """Replace the variables in ``text``. Raises ``AdoptError`` for a required one without value."""
 
     def value(found: re.Match[str]) -> str:
         if found["dollar"]:
             return "$"
         if found["odd"]:
-            # Not the text itself, which may hold a secret.
+            # The text is not shown, because it may hold a secret.
             raise AdoptError(
                 "a variable with another one in it, or a name that is none: only Compose can read "
                 "it; write the value, or install Compose"
@@ -43,7 +43,7 @@ def substitute(text: str, known: Mapping[str, str]) -> str:
 
 
 def substituted(tree: object, known: Mapping[str, str]) -> object:
-    """The same in every text of a document; keys stay, as Compose leaves them."""
+    """Replace the variables in every text of a document, but not in keys, like Compose."""
     if isinstance(tree, str):
         return substitute(tree, known)
     if isinstance(tree, Mapping):
@@ -54,7 +54,7 @@ def substituted(tree: object, known: Mapping[str, str]) -> object:
 
 
 def read(path: Path, known: Mapping[str, str]) -> dict[str, str]:
-    """The variables of an env file. ``known`` gives a name without `=` its value."""
+    """Return the variables of an env file. A name without `=` gets its value from ``known``."""
     try:
         lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
@@ -66,7 +66,7 @@ def read(path: Path, known: Mapping[str, str]) -> dict[str, str]:
             continue
         match = _LINE.fullmatch(stripped)
         if match is None:
-            # The line itself may hold a secret.
+            # The line is not shown, because it may hold a secret.
             raise AdoptError(f"{path}: line {number} is not NAME=VALUE")
         if match["value"] is not None:
             found[match["key"]] = _unquoted(match["value"].strip(), {**known, **found})

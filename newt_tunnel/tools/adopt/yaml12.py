@@ -19,7 +19,7 @@ _TAGS = {
 
 
 class _ComposeLoader(yaml.SafeLoader):
-    """The safe loader, less what YAML 1.1 makes of plain text."""
+    """The safe loader without YAML 1.1's interpretation of plain text."""
 
     yaml_implicit_resolvers: dict[str | None, list[tuple[str, re.Pattern[str]]]] = {  # noqa: RUF012 # yaml's own form
         None: [

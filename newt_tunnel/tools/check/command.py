@@ -1,8 +1,8 @@
 """``python -m newt_tunnel check [STACK ...]``: the whole validation of a stack file.
 
-Needs no engine, host, cluster or passphrase; encrypted values stay encrypted. Names what is still
-to be set, and what only the Docker host or the cluster can check: addresses behind names, pods
-behind Services.
+Needs no engine, host, cluster or passphrase; encrypted values stay encrypted. Lists what is still
+to be set, and what only the Docker host or the cluster can check: addresses of names, pods of
+Services.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from newt_tunnel.settings.stack import AnySettings, KubernetesSettings
 from newt_tunnel.stackfile import reach_entries, revisions, stacks
 from newt_tunnel.stackfile.reach_entries import ReachEntry
 from newt_tunnel.stackfile.untrusted_text import sanitized
+from newt_tunnel.tools.output import complain
 
 VALID, INVALID, USAGE_ERROR = 0, 1, 2
 _HEAD = ("NAME", "MAY REACH", "PORTS", "BECAUSE OF")
@@ -50,8 +51,9 @@ def main(arguments: Sequence[str], folder: Path | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m newt_tunnel check",
-        description="Validate stack files and show what they would allow. Needs no engine, host, "
-        "cluster or passphrase. What only the Docker host or the cluster can check is named.",
+        description="Validate stack files and show what they would allow. Needs no engine, "
+        "host, cluster or passphrase. Lists what only the Docker host or the "
+        "cluster can check.",
         epilog="Exit status: 0 valid; 1 a stack file is not valid; 2 no stack file was found.",
         allow_abbrev=False,
     )
@@ -62,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
 def _failed(message: str, status: int) -> int:
     first, *problems = message.splitlines()
     lines = (f"check: {sanitized(first)}", *(f"  {sanitized(problem)}" for problem in problems))
-    sys.stderr.write("\n".join(lines) + "\n")
+    complain("\n".join(lines))
     return status
 
 
@@ -93,7 +95,7 @@ def _checked_by(settings: AnySettings) -> str:
 
 
 def _unchecked(all_: Iterable[ReachEntry]) -> Iterator[str]:
-    """What a place stands for where only the Docker host or the cluster knows."""
+    """Yield what only the Docker host or the cluster can resolve."""
     places = dict.fromkeys((one.place, one.where) for one in all_)
     for place, where in places:
         if isinstance(place, ServiceRef):

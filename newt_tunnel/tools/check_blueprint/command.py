@@ -1,36 +1,30 @@
 """``python -m newt_tunnel check-blueprint STACK``: does the cage fit the blueprint?
 
 Reads the committed stack file and the blueprint; needs no engine, cluster, host or passphrase, and
-encrypted values stay as they are. Exit status: 0 where they agree, 1 where they do not, 2 where
-that cannot be told. See docs/blueprint.md.
+encrypted values stay as they are. Exit status: 0 if they agree, 1 if they do not, 2 if the
+comparison is not possible. See docs/blueprint.md.
 """
 
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from newt_tunnel.settings.blueprint import Blueprint
 from newt_tunnel.settings.derived import derive
+from newt_tunnel.settings.facts import validated
 from newt_tunnel.settings.files import within
 from newt_tunnel.settings.findings import problems_of
 from newt_tunnel.settings.merging import KEY, Derived
 from newt_tunnel.settings.stack import AnySettings
 from newt_tunnel.stackfile import reach_entries, revisions, stacks
 from newt_tunnel.tools.check_blueprint.compare import Comparison, compare
+from newt_tunnel.tools.output import Say, complain
 
 AGREE, DIFFER, CANNOT_TELL = 0, 1, 2
-
-Say = Callable[[str], None]
-
-
-def complain(line: str) -> None:
-    """Standard output may be on its way into a file."""
-    sys.stderr.write(f"{line}\n")
 
 
 def main(
@@ -67,7 +61,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m newt_tunnel check-blueprint",
         description="Compare what a Pangolin blueprint exposes with what newt's cage allows.",
-        epilog="Exit status: 0 they agree, 1 they do not, 2 that cannot be told.",
+        epilog="Exit status: 0 they agree, 1 they do not, 2 the comparison is not possible.",
     )
     parser.add_argument("stack", help="name of the stack, like nas")
     parser.add_argument(
@@ -79,16 +73,16 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
         metavar="RESOURCE",
         action="append",
         default=[],
-        help='with --blueprint: a private resource whose "*" is meant; may be repeated',
+        help='with --blueprint: a private resource whose "*" is intended; repeatable',
     )
     parser.add_argument(
         "--extra-ok",
         action="store_true",
-        help="what the cage allows beyond the blueprint is told, and no reason to fail",
+        help="report what the cage allows beyond the blueprint, but do not fail for it",
     )
     options = parser.parse_args(arguments)
     if options.blueprint is None and (options.site or options.all_ports):
-        parser.error("--site and --all-ports belong to --blueprint")
+        parser.error("--site and --all-ports need --blueprint")
     return options
 
 
@@ -115,17 +109,17 @@ def _section(options: argparse.Namespace, settings: AnySettings, folder: Path) -
 
 
 def _exposed(section: Blueprint, settings: AnySettings, state: revisions.State) -> Derived:
-    """As if nothing were written beside the blueprint."""
+    """Derive the blueprint's entries without the written ones."""
     tree = {
         KEY: section.model_dump(mode="json", by_alias=True),
         "newt": {"clients": settings.newt.clients},
     }
-    return derive(tree, type(settings), state)
+    return derive(validated(type(settings), tree).facts, state)
 
 
 def _report(say: Say, stack: str, section: Blueprint, found: Comparison) -> None:
     if not found.not_allowed and not found.not_exposed:
-        limit = ", as far as can be told without the cluster" if found.unsure else ""
+        limit = ", as far as is known without the cluster" if found.unsure else ""
         say(f"{stack}: the cage allows what {section.file} exposes, and nothing else{limit}")
     if found.not_allowed:
         say(f"{stack}: {section.file} exposes what the cage does not allow:")
@@ -134,7 +128,7 @@ def _report(say: Say, stack: str, section: Blueprint, found: Comparison) -> None
         say(f"{stack}: the cage allows what {section.file} does not expose:")
         _say_all(say, found.not_exposed)
     if found.unsure:
-        say("only the cluster can tell:")
+        say("only the cluster knows:")
         _say_all(say, found.unsure)
 
 

@@ -1,9 +1,8 @@
-"""A blueprint against the cage: what is exposed and not allowed, allowed and not exposed.
+"""Compares a blueprint with the cage: what is exposed and not allowed, allowed and not exposed.
 
 Sets decide (``stackfile.reach_sets``), not text: a port in a range, an address in a block. Nothing
-is looked up, so a host name is itself and no address, and a Service may be the pods of its
-namespace: that is not known here, and the line says so. Leaves out where both come from
-(``command``).
+is looked up, so a host name differs from any address, and a Service may be any pods of its
+namespace, which the line then reports as unknown. ``command`` reads both sides.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Each in the order of its file. ``unsure`` needs a look into the cluster."""
+    """The differences, in the order of their files. ``unsure`` needs a look into the cluster."""
 
     not_allowed: tuple[Line, ...] = ()
     not_exposed: tuple[Line, ...] = ()
@@ -114,7 +113,7 @@ def _texts(region: Iterable[Box], *, place: Place) -> Iterator[str]:
 def _places(box: Box, place: Place) -> Iterator[str]:
     match box.extent:
         case Addresses(first=first, last=last):
-            # By the numbers alone a small IPv6 address would be taken for IPv4.
+            # A small IPv6 address as a number alone would be read as IPv4.
             kind = type(ip_address("0.0.0.0" if box.extent.version == 4 else "::"))
             for block in summarize_address_range(kind(first), kind(last)):
                 yield destination_text(block)

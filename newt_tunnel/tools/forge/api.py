@@ -16,7 +16,7 @@ from newt_tunnel.tools.forge import ForgeError, event
 SECONDS = 30
 PAGE = 100
 MOST_PAGES = 100
-#: Of an answer, in an error.
+#: Characters of an answer that an error shows.
 _SHOWN = 300
 
 
@@ -28,13 +28,13 @@ class Comment:
 
 
 class Refused(ForgeError):
-    """The forge answered, and did not do it. ``status`` is HTTP's."""
+    """The forge refused a request. ``status`` is the HTTP status."""
 
     def __init__(self, what: str, status: int, answer: str) -> None:
         self.status = status
         remedy = (
-            "; the job's token may not: give the job `pull-requests: write`, or on Gitea and "
-            "Forgejo allow it to write in the repository's settings for actions"
+            "; the job's token lacks the right: give the job `pull-requests: write`, or on "
+            "Gitea and Forgejo allow it to write in the repository's settings for actions"
             if status in (401, 403)
             else ""
         )
@@ -42,7 +42,7 @@ class Refused(ForgeError):
 
 
 def _opener() -> urllib.request.OpenerDirector:
-    """The usual one, less redirects: they would carry the token to another machine."""
+    """Return an opener without redirects, which would send the token to another machine."""
     opener = urllib.request.OpenerDirector()
     for handler in (
         urllib.request.ProxyHandler(),
@@ -58,7 +58,7 @@ def _opener() -> urllib.request.OpenerDirector:
 
 @dataclass(frozen=True, kw_only=True)
 class Forge:
-    """The repository's API. ``bot`` is who the job's token is when the API does not say."""
+    """The repository's API. ``bot`` is the user of the job's token if the API omits it."""
 
     url: str
     repository: str
@@ -82,11 +82,11 @@ class Forge:
         )
 
     def author(self) -> str:
-        """Who comments with this token."""
+        """Return the user who comments with this token."""
         try:
-            return str(self._call("GET", "/user", "ask who this token is")["login"])
+            return str(self._call("GET", "/user", "read the token's user")["login"])
         except Refused as refused:
-            # GitHub tells a job's own token nothing about itself.
+            # GitHub does not report the user of a job's own token.
             if refused.status in (401, 403, 404):
                 return self.bot
             raise

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 
 from newt_tunnel.tools.forge import ForgeError
 from newt_tunnel.tools.forge.drift import drift
 from newt_tunnel.tools.forge.pull import preview, review
+from newt_tunnel.tools.output import complain
 
 JOBS = {"review": review, "preview": preview, "drift": drift}
 
@@ -19,5 +19,5 @@ def main(arguments: Sequence[str]) -> int:
     try:
         return JOBS[parser.parse_args(arguments).job]()
     except ForgeError as error:
-        sys.stderr.write(f"forge: {error}\n")
+        complain(f"forge: {error}")
         return 1

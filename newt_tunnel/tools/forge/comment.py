@@ -1,7 +1,7 @@
 """The one comment under a pull request: its parts, its size, and which comment is ours.
 
-A hidden marker tells our comment from the others, and the author from somebody's imitation of it.
-Jobs that run one after the other each write their own part.
+A hidden marker identifies our comment, and its author distinguishes it from an imitation. Jobs that
+run one after the other each write their own part.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ LIMIT = 65_536
 _HIDDEN = "<!-- newt-tunnel:"
 MARKER = f"{_HIDDEN} reach -->"
 REVIEW, PREVIEW = "review", "preview"
-#: In their order, with the room each has; together with the marks less than the limit.
+#: In order, each with its maximum size; with the marks less than the limit.
 ROOM = {REVIEW: 44_000, PREVIEW: 20_000}
 CUT = "\n\n*Cut here: the rest is in the job's summary and log.*"
 
@@ -24,7 +24,9 @@ _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 
 
 def put(forge: Forge, number: int, parts: Mapping[str, str]) -> None:
-    """Write ``parts`` into our comment, and leave its other parts; make it where there is none."""
+    """Write ``parts`` into our comment and keep its other parts; create the comment if there is
+    none.
+    """
     author = forge.author()
     ours = next((one for one in forge.comments(number) if _is_ours(one, author)), None)
     if ours is None:
@@ -44,7 +46,7 @@ def body(parts: Mapping[str, str]) -> str:
 
 
 def parts_of(text: str) -> dict[str, str]:
-    """What ``body`` was made of."""
+    """Return the parts of ``body``."""
     # Gitea's web editor, like a browser's form, ends lines with CR LF.
     lines = text.replace("\r\n", "\n")
     found = {
@@ -55,7 +57,7 @@ def parts_of(text: str) -> dict[str, str]:
 
 
 def cut(text: str, room: int) -> str:
-    """At most ``room`` characters, cut between lines; what is open at the end is closed."""
+    """Cut ``text`` between lines to at most ``room`` characters, and close open blocks."""
     short = text
     lines = text[:room].splitlines()
     while len(short) > room:
@@ -72,7 +74,7 @@ def _closing(lines: Iterable[str]) -> str:
         mark = _FENCE.match(line)
         if not fence:
             fence = mark[1] if mark else ""
-            # Ours begin a line; in a code span there may be some of others.
+            # Our marks begin a line; code spans may contain others.
             folded += line.startswith("<details>") - line.startswith("</details>")
         elif mark and mark[1].startswith(fence) and not line.strip(" `~"):
             fence = ""
@@ -84,7 +86,7 @@ def _is_ours(comment: Comment, author: str) -> bool:
 
 
 def _harmless(text: str) -> str:
-    """Nothing in a part may look like a mark of ours."""
+    """Replace what looks like a mark of ours."""
     return text.replace(_HIDDEN, _HIDDEN.replace("<", "&lt;"))
 
 

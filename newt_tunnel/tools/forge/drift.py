@@ -1,9 +1,9 @@
-"""The look for drift: is what stands what is declared, and does the cage still hold?
+"""The search for drift: does the deployment match the declaration, and does the cage still hold?
 
 Two questions for every stack. A preview that must find nothing to do compares the declaration with
-the host or the cluster; the proof then tries with packets. It is only run where the preview is
-clean: a commit that nobody has deployed yet would otherwise be measured against the old rules, and
-with ``proof: enforce`` a wrong measurement stops newt.
+the host or the cluster; the proof then tries with packets. The proof only runs if the preview is
+clean: a commit that is not deployed yet would otherwise be measured against the old rules, and with
+``proof: enforce`` a wrong measurement stops newt.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from newt_tunnel.tools.forge.report import block, folded, publish
 
 
 def drift(environment: Mapping[str, str] = os.environ) -> int:
-    """Look at every stack and report. Returns 1 if one differs, or its proof fails."""
+    """Check every stack and report. Returns 1 if one differs, or its proof fails."""
     names = stacks.all_stacks("HEAD")
     if not can_be_opened(environment):
         raise ForgeError(f"none of {', '.join(KEYS)} is given, and without them no stack opens")

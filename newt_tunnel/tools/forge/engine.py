@@ -1,4 +1,4 @@
-"""Pulumi's engine, asked about one stack. What it says leaves here without secrets."""
+"""Runs Pulumi's engine for one stack. Its output leaves this module without secrets."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from newt_tunnel.tools.forge.stacks import ROOT
 PASSPHRASE, ACCESS_TOKEN = "PULUMI_CONFIG_PASSPHRASE", "PULUMI_ACCESS_TOKEN"
 PASSPHRASE_FILE, BACKEND = f"{PASSPHRASE}_FILE", "PULUMI_BACKEND_URL"
 KEYS = (PASSPHRASE, PASSPHRASE_FILE, ACCESS_TOKEN)
-#: Of variables that hold a secret, also those of the state's storage.
+#: Names of variables that hold a secret, including those of the state's storage.
 _SECRET_NAME = re.compile(r"(SECRET|TOKEN|PASSW(OR)?D|PASSPHRASE|CREDENTIALS?|_KEY)$")
 MINUTES = 20
-#: Components that prove, and what of them does it: not the namespace that they try from.
+#: Components that prove, and the resource that does it: not the namespace of the control.
 _PROOFS = ("newt-tunnel:docker:EgressProof", "newt-tunnel:kubernetes:PolicyProof")
 _PROBES = ("command:remote:Command", "kubernetes:batch/v1:Job")
 
@@ -40,7 +40,7 @@ class EngineStack:
 
     def __init__(self, name: str, environment: Mapping[str, str] = os.environ) -> None:
         self.name = name
-        # A variable that is not set in the forge arrives empty, and would be an empty passphrase.
+        # A variable that is not set in the forge is empty here, and would be an empty passphrase.
         self._environment = {
             key: value
             for key, value in environment.items()
@@ -51,15 +51,15 @@ class EngineStack:
         self._clean = Redactor([*given, *self._secrets()])
 
     def preview(self, *options: str) -> Said:
-        """What an update would do."""
+        """Return what an update would do."""
         return self._pulumi("preview", "--diff", *options)
 
     def judged_preview(self) -> Said:
-        """The same, under the rules of the policy pack."""
+        """Preview with the rules of the policy pack."""
         return self.preview("--policy-pack=policies")
 
     def prove(self) -> Said | None:
-        """Run the proof, and nothing else, again. None: this stack has none."""
+        """Run only the proof again. None if this stack has none."""
         probes = self._proof()
         if not probes:
             return None
@@ -119,7 +119,7 @@ class EngineStack:
 
 
 def _given(environment: Mapping[str, str]) -> Iterator[str]:
-    """Secrets that the job itself was given, by which the engine opens stacks and state."""
+    """Return the job's own secrets, with which the engine opens stacks and state."""
     for key, value in environment.items():
         if _SECRET_NAME.search(key):
             yield value
@@ -135,12 +135,12 @@ def _given(environment: Mapping[str, str]) -> Iterator[str]:
 
 
 def can_be_opened(environment: Mapping[str, str]) -> bool:
-    """Whether anything is given that opens a stack."""
+    """Whether the job has a secret that opens a stack."""
     return any(environment.get(key) for key in KEYS)
 
 
 def _texts(value: object) -> list[str]:
-    """Every text in a configuration value, however deep."""
+    """Yield every text in a configuration value, at any depth."""
     if isinstance(value, dict):
         return [text for item in value.values() for text in _texts(item)]
     if isinstance(value, list):

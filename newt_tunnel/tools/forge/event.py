@@ -1,4 +1,4 @@
-"""What the forge tells a job: which pull request, from where, and how to answer.
+"""The forge's information for a job: which pull request, from where, and how to answer.
 
 GitHub, Gitea and Forgejo set the same variables and the same event file; where they differ is
 written here and nowhere else.
@@ -17,8 +17,8 @@ from typing import Any
 from newt_tunnel.tools.forge import ForgeError
 
 TOKEN = "FORGE_TOKEN"
-#: Who a job's own token comments as, by the variable that only this forge sets. Forgejo sets
-#: Gitea's too, so it comes first.
+#: The user of a job's own token, by the variable that only this forge sets. Forgejo sets Gitea's
+#: too, so it comes first.
 _BOTS = {"FORGEJO_ACTIONS": "forgejo-actions", "GITEA_ACTIONS": "gitea-actions"}
 _GITHUB_BOT = "github-actions[bot]"
 _SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -41,11 +41,11 @@ def pull_request(environment: Mapping[str, str] = os.environ) -> PullRequest:
         event: Any = json.loads(Path(environment["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8"))
         found: Any = event["pull_request"]
         head, base = found["head"], found["base"]
-        # A fork that was deleted is null.
+        # A deleted fork is null.
         origin = (head.get("repo") or {}).get("full_name")
         for commit in (base["sha"], head["sha"]):
             if not _SHA.fullmatch(commit):
-                raise ForgeError("the event names a commit that is none")
+                raise ForgeError("the event has no valid commit")
         return PullRequest(
             number=int(found["number"]),
             base=base["sha"],
@@ -65,7 +65,7 @@ def bot(environment: Mapping[str, str] = os.environ) -> str:
 
 
 def run_url(environment: Mapping[str, str] = os.environ) -> str | None:
-    """Where this run's log and summary are."""
+    """Return the URL of this run's log and summary."""
     # Gitea and Forgejo count a repository's runs, GitHub all of them.
     key = "GITHUB_RUN_ID" if _is_github(environment) else "GITHUB_RUN_NUMBER"
     parts = [environment.get(name) for name in ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", key)]

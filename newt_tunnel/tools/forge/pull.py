@@ -1,8 +1,8 @@
-"""The jobs of a pull request: what changes in reach, and what Pulumi would do.
+"""The jobs of a pull request: the review of its reach, and Pulumi's preview.
 
-The review needs no secret and runs for everybody. A preview runs this pull request's own program
-with the stack's secrets, so it is for branches of the repository itself, on a runner that the
-repository names.
+The review needs no secret and runs for every pull request. A preview runs this pull request's own
+program with the stack's secrets, so it is for branches of the repository itself, on a runner that
+the repository names.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ from newt_tunnel.tools.forge.engine import KEYS, EngineStack, can_be_opened
 from newt_tunnel.tools.forge.report import block, folded, log, publish
 from newt_tunnel.tools.forge.stacks import ROOT
 
-#: The repository variable that names the runner of previews. Not set: there is none.
+#: The repository variable that names the runner of previews. Without it there is no preview.
 RUNNER = "NEWT_RUNNER"
 #: The repository variable with the review's `--fail-on`.
 FAIL_ON = "NEWT_REVIEW_FAIL_ON"
 _SECRETS = (event.TOKEN, *KEYS)
 
 NO_COMMENT = (
-    "*This pull request comes from a fork, whose token may only read: so this stands here, "
-    "and not as a comment.*"
+    "*This pull request comes from a fork, whose token may only read, so the review is here and "
+    "not in a comment.*"
 )
 FORK = (
     "**Preview: skipped.** This pull request comes from a fork, and forks get no secrets. "
     "Push its branch to this repository to see one."
 )
 NO_RUNNER = (
-    f"**Preview: skipped.** The repository variable `{RUNNER}` is not set, so no runner is known "
-    "to reach Pulumi's state; the review above needs none."
+    f"**Preview: skipped.** The repository variable `{RUNNER}` is not set, so no runner can "
+    "reach Pulumi's state; the review above needs none."
 )
 NO_SECRETS = (
-    "**Preview: skipped.** This run was given none of the secrets that open a stack "
+    "**Preview: skipped.** This run has none of the secrets that open a stack "
     f"({', '.join(f'`{key}`' for key in KEYS)})."
 )
-PENDING = "**Preview:** is being made."
+PENDING = "**Preview:** in progress."
 
 
 def review(environment: Mapping[str, str] = os.environ) -> int:
@@ -95,7 +95,7 @@ def _reviewed(base: str, head: str, environment: Mapping[str, str]) -> tuple[int
         text += f"\n\n**The review ended with {done.returncode}:**\n\n{block(done.stderr)}"
     elif done.stderr.strip():
         log(done.stderr)
-    return done.returncode, text.strip() or "The review said nothing."
+    return done.returncode, text.strip() or "The review printed nothing."
 
 
 def _previewed(pull: event.PullRequest, environment: Mapping[str, str]) -> tuple[bool, str]:

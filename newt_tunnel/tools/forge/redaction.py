@@ -1,8 +1,8 @@
 """Replaces known secrets in a text that is published.
 
-Pulumi's engine shows what it knows to be secret as ``[secret]``. This is for what it does not know:
-a provider's error, a traceback, a host that echoes. So the values themselves are looked for, and
-the values within them, in every spelling that ``spelling`` knows.
+Pulumi's engine shows known secrets as ``[secret]``. This module is for other output: a provider's
+error, a traceback, a host that echoes. It searches for the values themselves, and for the values
+within them, in every spelling of ``spellings``.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ import yaml
 from newt_tunnel.tools.forge.spellings import Runs, encodings, patterns
 
 INSTEAD = "[secret]"
-#: Shorter values would be found everywhere, and are none.
+#: Shorter values would match everywhere, and are no secrets.
 _SHORTEST = 4
-#: A part of a longer secret that nothing else marks as one, like a token within a kubeconfig.
+#: The least length of an unmarked part of a longer secret, like a token in a kubeconfig.
 _SHORTEST_PART = 16
 #: Keys whose value is secret however short it is.
 _SECRET_KEYS = re.compile(r"token|passw|secret|key|credential|auth", re.IGNORECASE)
 #: Where a kubeconfig has them.
 _SECRET_SECTION = "user"
-#: Values that are everywhere.
+#: Values that occur everywhere.
 _NO_SECRETS = ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:null")
-#: Between the words of text that no YAML reader takes.
+#: Separates the words of text that is no YAML.
 _BETWEEN = re.compile(r"[\s\"'{}\[\],:=]+")
-#: More nodes has no secret that a stack holds.
+#: No secret of a stack has more nodes.
 _MOST_NODES = 10_000
 
 
@@ -45,7 +45,7 @@ class Redactor:
         self._cut = Runs(ordered)
 
     def __call__(self, text: str) -> str:
-        # Before the parts, of which the encoding of the whole is made, too.
+        # Before the parts, which the encoded whole contains too.
         text = self._encoded.replaced(text, INSTEAD)
         for one in self._patterns:
             text = one.sub(INSTEAD, text)
@@ -53,7 +53,7 @@ class Redactor:
 
 
 def _parts(secret: str) -> Iterator[str]:
-    """A secret, its lines and words, and the values that it is made of."""
+    """Return a secret, its lines and words, and the values in it."""
     words = (*secret.splitlines(), *secret.split(), *_BETWEEN.split(secret))
     for part in (secret, secret.strip(), *_long(words), *_values(secret)):
         yield from (one for one in (part, *_decoded(part)) if len(one) >= _SHORTEST)
@@ -64,7 +64,9 @@ def _long(words: Iterable[str]) -> Iterator[str]:
 
 
 def _values(secret: str) -> Iterator[str]:
-    """Of a document in YAML or JSON. Composed and not built: an alias costs nothing."""
+    """Yield the values of a YAML or JSON document. It is composed and not built, so an alias costs
+    nothing.
+    """
     try:
         documents = list(yaml.compose_all(secret, Loader=yaml.SafeLoader))
     except (yaml.YAMLError, ValueError, RecursionError):
@@ -86,14 +88,14 @@ def _values(secret: str) -> Iterator[str]:
 
 
 def _marks(key: yaml.Node, value: yaml.Node) -> bool:
-    """Whether ``value`` is secret, by its key."""
+    """Whether its key marks ``value`` as secret."""
     name = str(key.value) if isinstance(key, yaml.ScalarNode) else ""
     is_section = name == _SECRET_SECTION and isinstance(value, yaml.MappingNode)
     return is_section or bool(_SECRET_KEYS.search(name))
 
 
 def _decoded(part: str) -> Iterator[str]:
-    """What Base64 has hidden, like the key in a kubeconfig's client-key-data."""
+    """Decode Base64, like the key in a kubeconfig's client-key-data."""
     if len(part) < _SHORTEST_PART:
         return
     try:

@@ -1,7 +1,7 @@
-"""How a program may write a text: quoted, escaped, encoded, on several lines.
+"""The spellings of a text in a program's output: quoted, escaped, encoded, on several lines.
 
-One pattern per text, in which each character may be in any of its spellings. Leaves out what of a
-text is secret (``redaction``).
+Builds one pattern per text, in which each character matches in any of its spellings. ``redaction``
+decides which texts are secret.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ import base64
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-#: HTML's own names; any character may also be a number.
+#: HTML's names of characters; any character may also be a number.
 _ENTITIES: Mapping[str, str] = {"&": "amp", "<": "lt", ">": "gt", '"': "quot", "'": "apos"}
 #: After a backslash: JSON, Go, Python, YAML and C agree.
 _LETTERS: Mapping[str, str] = {"\n": "n", "\r": "r", "\t": "t", "\b": "b", "\f": "f", "\0": "0"}
-#: Of a quote in text that such quotes surround: YAML's, and a shell's.
+#: Escapes of a quote within such quotes, in YAML and in a shell.
 _QUOTE = r"(?:'\\''|'\"'\"'|'')"
-#: Escaped more than once, as JSON within JSON is.
+#: Repeated escapes, as in JSON within JSON.
 _BACKSLASHES = r"\\{1,16}"
 #: The end of a line, with what quotes or joins it, and with what a log puts before the next.
 _LINE_END = r"[ \t\"',\\+]{0,8}\r?\n(?:[ \t]{0,80}\r?\n)?[^\n]{0,120}?"
@@ -31,7 +31,7 @@ _HIGHEST_ASCII, _HIGHEST_IN_FOUR = 0x7F, 0xFFFF
 
 
 def patterns(text: str) -> Iterator[re.Pattern[str]]:
-    """Find ``text``; where it is short, also encoded."""
+    """Return patterns that find ``text``; if it is short, encoded too."""
     encoded = _encoded(text) if len(text) <= _LONGEST_ENCODED else ()
     for one in dict.fromkeys((*encoded, text)):
         yield re.compile("".join(map(_spellings, one)))
@@ -58,21 +58,21 @@ class Runs:
 
 
 def encodings(text: str) -> Iterator[str]:
-    """In Base64, once or twice, and in hexadecimal."""
+    """Return ``text`` in Base64, once or twice, and in hexadecimal."""
     yield from _in_base64(text)
     yield from _in_base64(base64.b64encode(text.encode()).decode())
     yield from (text.encode().hex(), text.encode().hex().upper())
 
 
 def _encoded(text: str) -> Iterator[str]:
-    """In Base64 of both alphabets, and in hexadecimal."""
+    """Return the data in Base64 of both alphabets, and in hexadecimal."""
     for one in _in_base64(text):
         yield from (one, one.replace("+", "-").replace("/", "_"))
     yield from (text.encode().hex(), text.encode().hex().upper())
 
 
 def _in_base64(text: str) -> Iterator[str]:
-    """Alone, and within a longer text, where its neighbours change the first and last character."""
+    """Return the Base64 alone, and within a longer text, whose neighbours change its ends."""
     content = text.encode()
     yield base64.b64encode(content).decode()
     for before in range(_GROUP):
@@ -82,7 +82,7 @@ def _in_base64(text: str) -> Iterator[str]:
 
 
 def _spellings(character: str) -> str:
-    """A pattern for one character."""
+    """Return a pattern for one character."""
     if character.isalnum() and character.isascii():
         return character
     ways = [rf"\\{{0,16}}{re.escape(character)}", *_escapes(character), _percent(character)]
@@ -122,7 +122,7 @@ def _escapes(character: str) -> Iterator[str]:
 
 
 def _percent(character: str) -> str:
-    """As in a URL, also encoded again."""
+    """Return percent encodings, single and repeated."""
     return "".join(rf"%(?:25)*{_any_case(f'{byte:02x}')}" for byte in character.encode())
 
 

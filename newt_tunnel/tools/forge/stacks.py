@@ -1,7 +1,7 @@
 """Which stacks a change touches: those whose file it changes, or all when the program changes.
 
 ``stackfile.layout`` finds the stack files, and ``stackfile.repository`` says what the program is.
-Here an unclear file, or none at all, ends the job. Leaves out what a change means.
+An unclear file, or none at all, ends the job. ``review`` interprets a change.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from newt_tunnel.stackfile.yaml_document import Unreadable
 from newt_tunnel.tools.forge import ForgeError
 
 ROOT = Path(__file__).parents[3]
-#: Beside stack files in their folder.
+#: Other files in the folder of the stack files.
 _SCHEMA = "schema.json"
 _QUOTED = re.compile(r"[\w./-]+")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Changed:
-    """``stacks`` are there after the change and touched by it; ``gone`` are there no more.
+    """``stacks`` exist after the change, and it touches them; ``gone`` no longer exist.
 
-    ``why`` says by what, and ``by`` which file of the program, if it is one.
+    ``why`` is the reason, and ``by`` the file of the program, if it is one.
     """
 
     stacks: tuple[str, ...]
@@ -41,7 +41,7 @@ class Changed:
 
 
 def merge_base(base: str, head: str, root: Path = ROOT) -> str:
-    """Where the branch began: what happened on its base since is not its change."""
+    """Return the commit where the branch began: later commits on its base are not its change."""
     try:
         return Git(root).merge_base(base, head)
     except RevisionError as error:
@@ -55,7 +55,7 @@ def changed(base: str, head: str, root: Path = ROOT) -> Changed:
     try:
         before = _of(git, base)
     except ForgeError:
-        # Whatever was wrong there, the change may have to do with it.
+        # The change may be related to the problem there.
         return Changed(stacks=tuple(there.paths), why="those before it are not clear")
     try:
         prefix = git.prefix() or "."
@@ -83,8 +83,8 @@ def all_stacks(commit: str, root: Path = ROOT) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class _Stacks:
-    """Files by the names of stacks, in their order, as paths in the repository. ``others`` is what
-    the stack files may name of other files.
+    """Files by the names of stacks, in their order, as paths in the repository. ``others`` are
+    other files that the stack files may name.
     """
 
     folder: str
@@ -119,11 +119,11 @@ def _of(git: Git, name: str) -> _Stacks:
 
 
 def _texts(state: Commit, path: str) -> Iterator[str]:
-    """Every text in a stack file that may be the path of another file, like the blueprint's."""
+    """Yield every text in a stack file that may be the path of another file, like a blueprint."""
     try:
         waiting: list[object] = [yaml_document.read(state, path)]
     except (Unreadable, OSError, UnicodeDecodeError):
-        # The preview says what is wrong with it.
+        # The preview reports the problem.
         return
     while waiting:
         one = waiting.pop()
@@ -132,7 +132,7 @@ def _texts(state: Commit, path: str) -> Iterator[str]:
         elif isinstance(one, list):
             waiting += one
         elif isinstance(one, str):
-            # Also within JSON, which Pulumi takes for a section.
+            # Texts in JSON too, which Pulumi reads as a section.
             yield from (posixpath.normpath(text) for text in _QUOTED.findall(one))
 
 

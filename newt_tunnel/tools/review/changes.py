@@ -1,7 +1,7 @@
-"""How two lists of entries differ: what is new, what is gone, and which entry made it so.
+"""The difference of two lists of entries: what is new, what is gone, and by which entry.
 
 Sets decide (``stackfile.reach_sets``): without new reach there is nothing to report, however the
-entries were renamed, moved or cut. An entry is called widened where it grew out of one of before.
+entries were renamed, moved or split. An entry that grew out of an earlier one is called widened.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ class ChangeKind(enum.Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """``entry`` is as it is now, or, of what is gone altogether, as it was. ``was`` is what
-    it grew or shrank from. ``region`` is the difference itself, never empty.
+    """``entry`` is the present one or, if it is gone, the former one. ``was`` is what it grew or
+    shrank from. ``region`` is the difference itself, never empty.
     """
 
     kind: ChangeKind
@@ -40,7 +40,7 @@ class Change:
 
 
 def changes(before: Sequence[ReachEntry], after: Sequence[ReachEntry]) -> tuple[Change, ...]:
-    """What newt can now also reach, and what no longer, in the order of names."""
+    """Return what newt can newly reach, and what no longer, in the order of names."""
     return (*_entries_grown(before, after), *_entries_shrunk(before, after))
 
 
@@ -50,7 +50,7 @@ def _entries_grown(before: Sequence[ReachEntry], after: Sequence[ReachEntry]) ->
     for entry, was, region in _beyond(
         after,
         before,
-        # A wide block has holes that only the cluster knows, so it covers another wide one only.
+        # A wide block has holes that only the cluster knows, so it only covers another wide one.
         lambda one: everything if one.wide else narrow,
     ):
         kind = ChangeKind.ADDED if was is None and entry.origin != DNS_RULE else ChangeKind.WIDENED
@@ -58,7 +58,7 @@ def _entries_grown(before: Sequence[ReachEntry], after: Sequence[ReachEntry]) ->
 
 
 def _entries_shrunk(before: Sequence[ReachEntry], after: Sequence[ReachEntry]) -> Iterator[Change]:
-    # With holes or without: what may still be open is not called closed.
+    # With or without holes: what may still be open is not reported as closed.
     everything = _all(after)
     for entry, now, region in _beyond(before, after, lambda _: everything):
         kind = (
@@ -77,7 +77,9 @@ def _all(entries: Iterable[ReachEntry]) -> Cover:
 def _beyond(
     these: Sequence[ReachEntry], those: Sequence[ReachEntry], cover: Callable[[ReachEntry], Cover]
 ) -> Iterator[tuple[ReachEntry, ReachEntry | None, Region]]:
-    """Which of ``these`` reach beyond ``those``, each with its relative there and with what."""
+    """Yield those of ``these`` that reach beyond ``those``, each with its relative there and the
+    difference.
+    """
     names = {one.name for one in these}
     for one in these:
         region = difference(one.region, cover(one))
@@ -86,8 +88,8 @@ def _beyond(
 
 
 def _relative(entry: ReachEntry, names: Set[str], those: Iterable[ReachEntry]) -> ReachEntry | None:
-    """The same entry in the other revision: by its name, or renamed, if it has something in common
-    with this one and one of the two holds the other's place.
+    """Return the same entry in the other revision: by its name, or renamed, if both have something
+    in common and one contains the other's place.
     """
     near = [
         other
@@ -100,7 +102,7 @@ def _relative(entry: ReachEntry, names: Set[str], those: Iterable[ReachEntry]) -
 
 
 def _are_nested(one: ReachEntry, other: ReachEntry) -> bool:
-    """Blocks that meet always are; pods need not."""
+    """Whether one contains the other. Blocks that meet always do; pods may not."""
     if not isinstance(one.place, Pods) or not isinstance(other.place, Pods):
         return True
     mine, theirs = set(one.place.labels), set(other.place.labels)

@@ -14,6 +14,7 @@ from pathlib import Path
 from newt_tunnel.stackfile.git import RevisionError
 from newt_tunnel.stackfile.revisions import states
 from newt_tunnel.stackfile.untrusted_text import sanitized
+from newt_tunnel.tools.output import complain
 from newt_tunnel.tools.review.edits import edits
 from newt_tunnel.tools.review.markdown import markdown
 from newt_tunnel.tools.review.report import report
@@ -31,15 +32,15 @@ def main(arguments: Sequence[str]) -> int:
         found = review(base, head, frozenset(options.stack))
         ignored = edits(found, options.directory)
     except RevisionError as error:
-        sys.stderr.write(f"review: {sanitized(str(error))}\n")
+        complain(f"review: {sanitized(str(error))}")
         return USAGE
     sys.stdout.write(report(found) if options.json else markdown(found))
     for fault in found.faults:
-        sys.stderr.write(f"review: {sanitized(str(fault))}\n")
+        complain(f"review: {sanitized(str(fault))}")
     for path in ignored:
-        sys.stderr.write(
+        complain(
             f"review: {sanitized(path)}: differs in the working tree, and this review compares "
-            "commits; to review the working tree, name the base alone\n"
+            "commits; to review the working tree, name the base alone"
         )
     if found.faults:
         return UNLOADABLE
@@ -74,8 +75,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--fail-on",
         choices=["widened"],
-        help="exit with 1 if newt can reach more than before, is held less tightly, or if that "
-        "cannot be told",
+        help="exit with 1 if newt can reach more than before, if the cage is weaker, or if that "
+        "is unknown",
     )
     parser.add_argument(
         "-C",

@@ -1,6 +1,6 @@
-"""Files of a review that the working tree holds in another text than the commit under review.
+"""Files of a review that differ between the working tree and the commit under review.
 
-Whoever edits a stack file and reviews commits would read that nothing has changed.
+A review of commits alone would report no change for an edited stack file.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from newt_tunnel.tools.review.stack_reviews import Review
 
 
 def edits(found: Review, folder: Path) -> tuple[str, ...]:
-    """Their paths; none where the head of the review is not what is checked out in ``folder``."""
+    """Return their paths; none if the head of the review is not checked out in ``folder``."""
     if not _is_checked_out(found.head, folder):
         return ()
     tree = WorkingTree(folder, found.head.prefix)
@@ -37,7 +37,9 @@ def _is_checked_out(state: State, folder: Path) -> bool:
 
 
 def _read_at(state: State) -> Iterator[str]:
-    """The project file and the stack files; of an unclear layout the files are their own error."""
+    """Return the texts of the project file and the stack files; an unclear layout is reported
+    elsewhere.
+    """
     try:
         if project := layout.project(state):
             yield project.file
@@ -47,7 +49,7 @@ def _read_at(state: State) -> Iterator[str]:
 
 
 def _text(state: State, path: str) -> str | None:
-    """None where there is no text. A checkout may have other line ends."""
+    """Return the text, or None. A checkout may have other line ends."""
     try:
         return "\n".join(state.read(path).splitlines())
     except (OSError, UnicodeDecodeError):

@@ -1,7 +1,7 @@
 """The review as Markdown, for a pull request or a terminal.
 
 Everything that comes from a stack file goes through ``stackfile.untrusted_text``. Long lists are
-cut, what is risky first, so that a comment stays one; ``report`` has all of it.
+cut, risky entries first, so that the review fits a comment; ``report`` has everything.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _HEADINGS = (
     (ChangeKind.NARROWED, Effect.TIGHTER, "narrowed"),
     (None, Effect.MOVED, "moved"),
 )
-#: What every entry is from, unless it is said.
+#: The origin of entries that show none.
 _USUAL_ORIGIN = "egress"
 
 
@@ -60,11 +60,11 @@ def _stack(stack: StackReview) -> Iterator[str]:
         yield "A new stack: newt did not run there before."
     if stack.is_gone:
         yield (
-            "The stack file is gone. What is deployed stays until somebody runs `pulumi destroy`, "
-            "and no review sees it any more."
+            "The stack file is gone. The deployment stays until `pulumi destroy`, and no review "
+            "sees it any more."
         )
     yield from _list(
-        "a checkout may hold another text than the one that is reviewed here",
+        "a checkout may differ from the text that is reviewed here",
         [f"- Risk: {code(doubt)}" for doubt in _cut(stack.doubts)],
     )
     for kind, effect, heading in _HEADINGS:

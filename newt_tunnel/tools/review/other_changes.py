@@ -1,8 +1,8 @@
-"""Every other change of a stack file, so that none goes by unseen: secrets, what other providers
-read, and each setting that neither ``safeguards`` nor ``changes`` reports.
+"""All other changes of a stack file: secrets, settings of other providers, and each setting that
+neither ``safeguards`` nor ``changes`` reports.
 
-A new setting is reported without a line here. What is not reported is listed with its reason; a
-test walks all keys. Of a secret only that it changed can be known, and no value is shown or kept.
+A new setting is reported without a line here. The exceptions are listed with their reasons; a test
+checks all keys. For a secret only the fact of a change is known, and no value is shown or stored.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from newt_tunnel.stackfile.stacks import Stack
 from newt_tunnel.tools.review.safeguard_settings import KEYS as SAFEGUARD_KEYS
 from newt_tunnel.tools.review.safeguards import NOT_THERE, Effect, SafeguardChange
 
-#: Compared as reach, whatever is written there.
+#: Compared as reach, not as text.
 REACH = (
     *("egress", "mustNotReach", "dns", "pangolin.addresses", "pangolin.ports"),
     *("blueprint.file", "blueprint.site", "blueprint.allPorts"),
 )
-#: What is not reported, and why.
+#: Changes that are not reported, and why.
 NOT_REPORTED: Mapping[str, str] = {
     "docker.firewall": "both kinds hold the same rules, which property tests say",
     "egress[].name": "whatever it is called, what it opens is compared",
@@ -34,10 +34,10 @@ _MEANINGS: Mapping[str, str] = {
     "newtId": "newt is another site to Pangolin, with that site's resources",
     secrets.NEWT_SECRET: "newt logs in with another secret, so it may be another site to Pangolin",
     secrets.PROVISIONING_KEY: "newt registers itself with another key, maybe as another site",
-    secrets.SSH_KEY: "the host is logged in to by another key",
+    secrets.SSH_KEY: "another key logs in to the host",
     secrets.KUBECONFIG: "newt may run in another cluster, and with other rights",
     "environment": "other values are imported, which this review does not see",
-    "secretsprovider": "the secrets are encrypted by somebody else",
+    "secretsprovider": "another provider encrypts the secrets",
     "encryptedkey": "the secrets are encrypted by another key",
     "encryptionsalt": "the secrets are encrypted by another passphrase",
 }
@@ -47,14 +47,14 @@ _THERE, _OTHER_VALUE = "(not shown)", "(not shown, another value)"
 
 
 def other_changes(before: Stack | None, after: Stack) -> tuple[SafeguardChange, ...]:
-    """All such changes; of a new stack none, and of one on another platform what both have."""
+    """Return these changes: none for a new stack, and for another platform those of common keys."""
     if before is None:
         return ()
     return (*_settings(before, after), *_hidden(before, after))
 
 
 def project_notes(before: Project | None, after: Project | None) -> tuple[str, ...]:
-    """What changed in the project file and is no setting of ours."""
+    """Return the changes of the project file that are no settings of ours."""
     if before is None or after is None:
         return ()
     names = {"name": (before.name, after.name)} if before.name != after.name else {}
@@ -67,7 +67,7 @@ def project_notes(before: Project | None, after: Project | None) -> tuple[str, .
 
 
 def is_reported_elsewhere(key: str) -> bool:
-    """By ``safeguards``, or as reach."""
+    """Whether ``safeguards`` or the reach reports the key."""
     return key in SAFEGUARD_KEYS or _is_below(key, (*REACH, "newt.unknownEnvironment"))
 
 
@@ -89,7 +89,7 @@ def _settings(before: Stack, after: Stack) -> Iterator[SafeguardChange]:
 
 
 def _hidden(before: Stack, after: Stack) -> Iterator[SafeguardChange]:
-    """Of what must not be shown: only whether it is there, and the same."""
+    """Yield changes of hidden values: only whether they exist, and are equal."""
     for old, new in ((before.secrets, after.secrets), (before.around, after.around)):
         for key in _changed(old, new):
             yield SafeguardChange(

@@ -1,4 +1,4 @@
-"""The reach as a Mermaid picture: newt, its targets, and on the way the ports."""
+"""The reach as a Mermaid picture: newt, its targets, and the ports between."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Iterator, Set
 from newt_tunnel.stackfile.reach_entries import ReachEntry
 from newt_tunnel.stackfile.untrusted_text import mermaid
 
-#: More is no picture.
+#: With more targets a picture is unreadable.
 _MOST = 40
 
 
 def picture(stack: str, reach: tuple[ReachEntry, ...], new: Set[ReachEntry]) -> Iterator[str]:
-    """The lines of a flow chart; what is ``new`` is drawn bold, and is there in any case."""
+    """Return the lines of a flow chart; ``new`` targets are drawn bold, and never left out."""
     yield "flowchart LR"
     yield f'  newt(["newt of {mermaid(stack)}"])'
     shown = sorted(sorted(reach, key=lambda one: one not in new)[:_MOST], key=lambda o: o.sort_key)

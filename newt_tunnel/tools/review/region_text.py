@@ -1,4 +1,4 @@
-"""A region in words: the fewest blocks, labels and ports that say the same."""
+"""A region as text, in the fewest blocks, labels and ports."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class RegionText:
 
 
 def describe_region(region: Region) -> tuple[RegionText, ...]:
-    """In a fixed order, whatever the order of the boxes."""
+    """Return texts in a fixed order, independent of the order of the boxes."""
     by_extent: dict[Extent, dict[str, list[tuple[int, int]]]] = {}
     for box in region:
         by_extent.setdefault(box.extent, {}).setdefault(box.line, []).append((box.first, box.last))
@@ -67,13 +67,13 @@ def _blocks(version: int, first: int, last: int) -> Iterator[Network]:
 
 def _pods(pods: SomePods) -> str:
     labels = labels_text(tuple(sorted(pods.labels))) or "*"
-    # What the labels say already need not be said of those that are left out.
+    # Labels that are selected already need not be repeated for excluded sets.
     without = sorted(labels_text(tuple(sorted(gone - pods.labels))) for gone in pods.without)
     return f"pods {pods.namespace}/{labels}" + "".join(f" without {gone}" for gone in without)
 
 
 def _joined(spans: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Neighbours and overlaps as one."""
+    """Join neighbours and overlaps."""
     ordered = sorted(spans)
     first, last = ordered[0]
     for low, high in ordered[1:]:

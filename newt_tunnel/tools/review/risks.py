@@ -1,7 +1,7 @@
-"""Why a reviewer should look twice: wide targets, and targets that are worth more than others.
+"""Reasons for a second look: wide targets, and sensitive targets.
 
-Judges by what can be seen in a stack file: ports, addresses, names and labels. Never says that
-something is harmless; leaves out what runs behind a port.
+Judges by what a stack file shows: ports, addresses, names and labels. Never calls a target
+harmless, and does not know what runs behind a port.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from newt_tunnel.stackfile.reach_entries import ReachEntry
 from newt_tunnel.stackfile.reach_sets import OTHER, TCP, Box, Region, meet
 from newt_tunnel.tools.review.changes import Change
 
-#: TCP ports as the IANA registry or the products' own manuals have them.
+#: TCP ports by the IANA registry or the products' manuals.
 _SENSITIVE_PORTS: tuple[tuple[str, tuple[int, ...]], ...] = (
     ("SSH", (22,)),
     ("Telnet", (23,)),
@@ -43,7 +43,7 @@ _SENSITIVE_PORTS: tuple[tuple[str, tuple[int, ...]], ...] = (
     ("a hypervisor (Proxmox)", (8006,)),
     ("a router's management (RouterOS)", (8291, 8728, 8729)),
 )
-#: Of more of them only the number is reported.
+#: If there are more, only their number is reported.
 _NAMED_AT_ONCE = 4
 _TELLING_WORDS: tuple[tuple[str, str], ...] = (
     (
@@ -58,7 +58,7 @@ _TELLING_WORDS: tuple[tuple[str, str], ...] = (
 _TELLING = tuple(
     (re.compile(rf"(?:^|[^a-z])(?:{words})(?:[^a-z]|$)"), what) for words, what in _TELLING_WORDS
 )
-#: Where home routers usually are in their network.
+#: Usual addresses of home routers in their network.
 _ROUTER_ENDINGS = (1, 254)
 _BYTE = 256
 _MANY_PORTS = 100
@@ -69,8 +69,8 @@ _API_SERVICE = ServiceRef("default", "kubernetes")
 def risks(
     change: Change, *, was_forbidden: Iterable[ReachEntry] = (), host: IPv4Address | None = None
 ) -> tuple[str, ...]:
-    """Of what a change opens. ``was_forbidden`` is ``mustNotReach`` before it; ``host`` is the
-    Docker host. What newt needs anyway, its server and its resolvers, is judged by size alone.
+    """Yield the risks of what a change opens. ``was_forbidden`` is the former ``mustNotReach``;
+    ``host`` is the Docker host. newt's server and resolvers are judged by size alone.
     """
     entry, region = change.entry, change.region
     found = [*_forbidden(region, was_forbidden), *_size(entry, region)]
@@ -82,7 +82,7 @@ def risks(
 
 
 def of_unknown_variable(name: str) -> str:
-    """Of a variable in ``newt.unknownEnvironment``."""
+    """Return the risk of a variable in ``newt.unknownEnvironment``."""
     if variables.caution(name):
         return "newt then reaches what the proxy reaches, whatever the allow-list says"
     return "newt documents no such variable, so what it does is not known"
@@ -91,7 +91,7 @@ def of_unknown_variable(name: str) -> str:
 def _forbidden(region: Region, was_forbidden: Iterable[ReachEntry]) -> Iterator[str]:
     for one in was_forbidden:
         if meet(region, one.region):
-            yield f"stood in mustNotReach until now, as {one.name}"
+            yield f"was in mustNotReach until now, as {one.name}"
 
 
 def _size(entry: ReachEntry, region: Region) -> Iterator[str]:
@@ -112,7 +112,7 @@ def _size(entry: ReachEntry, region: Region) -> Iterator[str]:
 
 
 def _count(region: Region) -> int:
-    """Ports of the extent that has the most."""
+    """Return the largest number of ports of one extent."""
     by_extent: dict[object, int] = {}
     for box in region:
         by_extent[box.extent] = by_extent.get(box.extent, 0) + box.last - box.first + 1
@@ -171,7 +171,7 @@ def _public_resolver(entry: ReachEntry) -> Iterator[str]:
 
 
 def _words(entry: ReachEntry) -> Iterator[str]:
-    """What people called it."""
+    """Return the words of the entry's name and place."""
     place = entry.place
     texts = [entry.name]
     if isinstance(place, Pods):

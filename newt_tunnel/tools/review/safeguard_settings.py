@@ -14,9 +14,9 @@ from newt_tunnel.settings.stack import AnySettings, KubernetesSettings, Proof, S
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """``read`` gives None where there is no such key. ``weakness`` orders the values, 0 is the
-    strongest; without it there is no order. ``may_swap``: a change among equally weak values is
-    nothing to speak of.
+    """``read`` returns None if the key does not exist. ``weakness`` orders the values, 0 is the
+    strongest; without it there is no order. ``may_swap``: a change among equally weak values is not
+    reported.
     """
 
     key: str
@@ -62,15 +62,15 @@ SETTINGS = (
         key="proof",
         read=lambda settings: settings.proof,
         weakness=lambda value: (Proof.ENFORCE, Proof.WARN, Proof.OFF).index(Proof(value)),
-        weaker="a hole in the cage no longer fails an update; with `off` nobody looks for one",
-        stronger="a hole in the cage is told, and with `enforce` fails the update",
+        weaker="a hole in the cage no longer fails an update; with `off` nothing is measured",
+        stronger="a hole in the cage is reported, and with `enforce` fails the update",
     ),
     Setting(
         key="docker.hook",
         read=_docker(lambda settings: settings.docker.hook),
         weakness=lambda value: int(value is Hook.DOCKER_USER),
-        weaker="the rules stand in a chain that Docker moves and others can bypass",
-        stronger="the rules stand where Docker never moves them",
+        weaker="the rules are in a chain that Docker moves and others can bypass",
+        stronger="the rules are where Docker never moves them",
     ),
     Setting(
         key="docker.persistence",
@@ -117,7 +117,7 @@ SETTINGS = (
         read=_image_source,
         weakness=lambda value: int(value != _USUAL_IMAGE),
         may_swap=False,
-        weaker="newt comes from somebody else",
+        weaker="newt comes from another source",
         stronger="newt comes from its makers again",
     ),
     Setting(
@@ -125,7 +125,7 @@ SETTINGS = (
         read=_cluster(_chart),
         weakness=lambda value: int(value != _USUAL_CHART),
         may_swap=False,
-        weaker="what runs newt comes from somebody else",
+        weaker="newt's chart comes from another source",
         stronger="the chart comes from newt's makers again",
     ),
     Setting(
@@ -156,7 +156,7 @@ SETTINGS = (
         key="docker.hostKey",
         read=_docker(lambda settings: settings.docker.host_key),
         weakness=None,
-        weaker="another key is believed to be the host's",
+        weaker="another key is accepted as the host's",
     ),
     Setting(
         key="kubernetes.context",

@@ -22,7 +22,7 @@ NOT_THERE = "(none)"
 class Effect(enum.Enum):
     LOOSER = "looser"
     TIGHTER = "tighter"
-    #: Neither: newt runs elsewhere, or asks another server.
+    #: Neither weaker nor stronger: newt runs elsewhere, or uses another server.
     MOVED = "moved"
 
 
@@ -42,7 +42,7 @@ class SafeguardChange:
 def safeguard_changes(
     before: AnySettings | None, after: AnySettings
 ) -> tuple[SafeguardChange, ...]:
-    """Every such change; of a new stack everything that is weaker than it could be."""
+    """Return every such change; for a new stack every setting that is weaker than possible."""
     if before is None:
         return (*_settings_changed(None, after), *_unknown_variables({}, after))
     return (
@@ -82,7 +82,7 @@ def _effect(setting: Setting, old: object, new: object) -> Effect | None:
 
 
 def _unknown_variables(before: Mapping[str, str], after: AnySettings) -> Iterator[SafeguardChange]:
-    """Without the values: any of them may be a secret."""
+    """Yield changes without values, because any of them may be a secret."""
     now = after.newt.unknown_environment
     for name in sorted({*before, *now}):
         if before.get(name) == now.get(name):
@@ -99,14 +99,14 @@ def _unknown_variables(before: Mapping[str, str], after: AnySettings) -> Iterato
 def _wide(
     before: tuple[ReachEntry, ...], after: tuple[ReachEntry, ...]
 ) -> Iterator[SafeguardChange]:
-    """Blocks of before, whole or in part, of which only the cluster knows what ``wide`` makes of
-    them. What ``wide`` opens depends on the cluster, so set arithmetic cannot show it.
+    """Yield former blocks, whole or in part, that ``wide`` may have opened further. What ``wide``
+    opens depends on the cluster, so set arithmetic cannot show it.
     """
     narrow = tuple(box for one in before if not one.wide for box in one.region)
     wide = _cover(tuple(one for one in before if one.wide))
     for one in after:
         new = difference(one.region, wide) if one.wide else ()
-        # What lay in no block before is reported as reach.
+        # Addresses that were in no block before are reported as reach.
         if meet(new, narrow):
             yield SafeguardChange(
                 key=f"egress {one.name} wide",
@@ -118,7 +118,7 @@ def _wide(
 
 
 def _tried(before: AnySettings, after: AnySettings) -> Iterator[SafeguardChange]:
-    """What the proof tries in vain. What becomes or was allowed is reported as reach."""
+    """Yield changes of mustNotReach. A target that becomes or was allowed is reported as reach."""
     old, new = forbidden(before), forbidden(after)
     still, already = _cover(new, allowed(after)), _cover(old, allowed(before))
     for one in old:
@@ -138,7 +138,7 @@ def _tried(before: AnySettings, after: AnySettings) -> Iterator[SafeguardChange]
                 before=NOT_THERE,
                 after=_entry(one),
                 effect=Effect.TIGHTER,
-                meaning="the proof tries it in vain",
+                meaning="the proof tries it and expects it to be blocked",
             )
 
 

@@ -1,6 +1,6 @@
-"""The review itself: two states in, for every stack what changed and why to look twice out.
+"""The review itself: takes two states, and returns each stack's changes and their risks.
 
-Pure but for reading the states. Leaves out how it is shown (``markdown``, ``report``).
+Pure except for reading the states. Leaves out how it is shown (``markdown``, ``report``).
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ class LoadFailure:
 
 @dataclass(frozen=True, kw_only=True)
 class StackReview:
-    """``before`` and ``after`` are None where the stack does not exist, or does not load, which
-    ``faults`` tells. With faults nothing is compared.
+    """``before`` and ``after`` are None if the stack does not exist, or does not load; ``faults``
+    reports the latter. With faults nothing is compared.
     """
 
     name: str
@@ -57,7 +57,7 @@ class StackReview:
     faults: tuple[LoadFailure, ...] = ()
     changes: tuple[Risky, ...] = ()
     safeguards: tuple[SafeguardChange, ...] = ()
-    #: Where a checkout may hold another text than the one that was read.
+    #: Files whose checkout may differ from the text that was read.
     doubts: tuple[str, ...] = ()
     #: Everything newt may reach after the change.
     reach: tuple[ReachEntry, ...] = ()
@@ -77,7 +77,7 @@ class StackReview:
 
     @property
     def is_gone(self) -> bool:
-        """What is deployed runs on, and no file says what it may reach."""
+        """The deployment continues, and no file describes its reach."""
         return self.after is None and not self.faults
 
     @property
@@ -86,9 +86,7 @@ class StackReview:
 
     @property
     def is_widened(self) -> bool:
-        """Whether newt can reach anything that it could not, or is held less tightly, or that
-        cannot be told.
-        """
+        """Whether newt can reach more, the cage is weaker, or that is unknown."""
         grown = any(
             one.change.kind in (ChangeKind.ADDED, ChangeKind.WIDENED) for one in self.changes
         )
@@ -124,7 +122,7 @@ class _Side:
     notes: tuple[str, ...] = ()
 
     def stack(self, name: str) -> tuple[Stack | Unloadable | None, tuple[str, ...]]:
-        """The stack, and where a checkout may hold another text of it."""
+        """Return the stack, and the files whose checkout may differ."""
         if name in self.unclear:
             return Unloadable(self.unclear[name]), ()
         if self.project is None or name not in self.files:
@@ -176,7 +174,7 @@ def _side(state: State) -> _Side:
     except LayoutError as error:
         raise RevisionError(f"at {title(state)}: {error}") from error
     notes = tuple(
-        f"{name}: is not looked at, because no stack can have this name; Pulumi allows letters, "
+        f"{name}: is ignored, because no stack can have this name; Pulumi allows letters, "
         "digits, `.`, `_` and `-`"
         for name in found.odd
     )

@@ -1,5 +1,5 @@
-"""From what newt was refused to entries that may belong in the allow-list.
+"""Turns refused attempts of newt into entries that may belong in the allow-list.
 
-Reads what the enforcer remembers and prints; changes nothing. What is printed is what newt *tried*:
-whoever controls newt chooses it. See docs/suggest.md.
+Reads the enforcer's record and prints; changes nothing. The list shows what newt *tried*, and an
+attacker who controls newt chooses that. See docs/suggest.md.
 """

@@ -1,8 +1,8 @@
-"""Which attempts may become entries, which need a second thought, and which never do.
+"""Decides which attempts may become entries, which are doubtful, and which are never offered.
 
-A need looks like an attack from here, and newt may be the attacker's: so whatever the cage is there
-to keep shut is not offered, and whatever is unusual is offered with its reason against it. Leaves
-out names and YAML.
+A need and an attack look the same here, and an attacker may control newt. So targets that the cage
+exists to block are not offered, and unusual ones are offered with a reason against them. Leaves out
+names and YAML.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from newt_tunnel.tools.suggest.attempts import Attempt
 
 #: The second is DNS over TLS and QUIC: both carry data out past the list.
 _ASKS_FOR_NAMES = (DNS_PORT, 853)
-#: More ports of one target than a service has: a scan.
+#: More ports of one target than a service has, so probably a scan.
 _MANY_PORTS = 8
 
 _METADATA6 = IPv6Address("fd00:ec2::254")
@@ -39,7 +39,7 @@ _NEVER = tuple(
 
 
 class Advice(enum.Enum):
-    """``ALLOWED``: the stack file allows it by now."""
+    """``ALLOWED``: the stack file allows it now."""
 
     OFFERED = "offered"
     DOUBTED = "doubted"
@@ -79,7 +79,7 @@ class RefusedTarget:
 
     @property
     def ago(self) -> int:
-        """Of the last one, in seconds."""
+        """Seconds since the last attempt."""
         return min(attempt.ago for attempt in self.attempts)
 
 
@@ -105,14 +105,14 @@ def grouped(
 def _scans_doubted(target: RefusedTarget) -> RefusedTarget:
     if target.advice is not Advice.OFFERED or len(target.ports) <= _MANY_PORTS:
         return target
-    reason = f"{len(target.ports)} ports of it were tried, as by somebody who looks around"
+    reason = f"{len(target.ports)} ports of it were tried, like in a port scan"
     return replace(target, advice=Advice.DOUBTED, reason=reason)
 
 
 @dataclass(frozen=True, kw_only=True)
 class DockerHost:
     """Judges what newt tried from its network on a Docker host. ``resolution`` holds the host's own
-    answers for the names in the policy; ``ssh_port`` is where it is administered.
+    answers for the names in the policy; ``ssh_port`` is the port of its own SSH server.
     """
 
     policy: Policy
@@ -125,7 +125,7 @@ class DockerHost:
         if not isinstance(address, IPv4Address):
             raise TypeError(f"{address}: a Docker host remembers IPv4 addresses only")
         if decide(self.policy, self.cage, self._packet(address, attempt), self.resolution).allowed:
-            return Advice.ALLOWED, "the stack file allows it by now"
+            return Advice.ALLOWED, "the stack file allows it now"
         never = next(self._never(address, attempt), None)
         if never is not None:
             return Advice.NEVER, never
@@ -146,7 +146,7 @@ class DockerHost:
             if self._is_at(rule, address) and has_port(rule.protocol, rule.numbers, attempt):
                 yield f"mustNotReach {rule.name}"
         if address in self.cage.subnet:
-            yield "NEWT'S OWN NETWORK: whoever is there can attack newt, and newt them"
+            yield "NEWT'S OWN NETWORK: a machine there can attack newt, and newt can attack it"
         yield from no_target(attempt)
         if address == self.cage.host and attempt.port == self.ssh_port:
             yield "is the Docker host's own SSH"
@@ -173,7 +173,7 @@ class DockerHost:
 
 
 def no_target(attempt: Attempt) -> Iterator[str]:
-    """Why nothing at all may be there, wherever newt runs."""
+    """Return why an address can be no target on any platform, else None."""
     address = attempt.destination
     if isinstance(address, IPv4Address):
         yield from (text for block, text in _NEVER if address in block)
@@ -188,9 +188,9 @@ def no_target(attempt: Attempt) -> Iterator[str]:
 
 
 def outside(address: Address) -> Iterator[str]:
-    """A doubt that everything on the Internet deserves."""
+    """Yield the doubt about any target on the Internet."""
     if not is_private(address):
-        yield "ON THE INTERNET: whoever controls newt sends your data there"
+        yield "ON THE INTERNET: an attacker who controls newt could send your data there"
 
 
 def has_port(protocol: Protocol, ports: Iterable[PortRange], attempt: Attempt) -> bool:

@@ -1,4 +1,4 @@
-"""What newt tried and was refused, in the words of the policy model."""
+"""What newt tried and was refused, in terms of the policy model."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ipaddress import IPv4Address
 
 from newt_tunnel.egress.model import Address, Pods, Protocol
 
-#: Labels that say what a pod is, the plainest first; others change with its versions.
+#: Labels that identify a pod, the clearest first; others change with its versions.
 TELLING_LABELS = (
     *("app.kubernetes.io/name", "app", "k8s-app", "name"),
     "app.kubernetes.io/component",
@@ -16,7 +16,7 @@ TELLING_LABELS = (
 
 
 class NotUnderstoodError(Exception):
-    """What came is no list of attempts; the text says what it is instead."""
+    """The input is no list of attempts; the text describes it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +24,7 @@ class Attempt:
     """One target: TCP or UDP, and one port.
 
     ``packets`` were refused, or at least so many where ``at_least``; the last one ``ago`` seconds
-    before the look. ``entity`` is what an enforcer calls something that is neither a pod nor
+    before the look. ``entity`` is an enforcer's name for a target that is neither a pod nor
     outside: a node, the Kubernetes API.
     """
 
@@ -38,7 +38,7 @@ class Attempt:
 
 
 def of_host(text: str) -> Iterator[Attempt]:
-    """The output of ``newt-egress refused``. Raises ``NotUnderstoodError``."""
+    """Read the output of ``newt-egress refused``. Raises ``NotUnderstoodError``."""
     for line in text.splitlines():
         try:
             ago, packets, protocol, address, port = line.split("\t")

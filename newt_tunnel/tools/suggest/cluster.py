@@ -25,7 +25,7 @@ from newt_tunnel.tools.suggest.attempts import Attempt
 
 _SYSTEM = "kube-system"
 
-#: What to tell where nothing was read, because no API offers it.
+#: The output without flows, because no API offers them.
 EXPLANATION = """\
 # A NetworkPolicy has no counters and no log, and the Kubernetes API offers nothing to read: how
 # often an entry was used, and what was refused, only the enforcer can tell.
@@ -49,7 +49,7 @@ class Cluster:
 
     def verdict_on(self, attempt: Attempt) -> Assessment:
         if any(means(entry, attempt) for entry in self.settings.egress):
-            return Advice.ALLOWED, "the stack file allows it by now"
+            return Advice.ALLOWED, "the stack file allows it now"
         never = next(self._never(attempt), None)
         if never is not None:
             return Advice.NEVER, never
@@ -71,7 +71,7 @@ class Cluster:
         if attempt.entity:
             yield f"a node or the Kubernetes API ({attempt.entity})"
         if isinstance(destination, Pods) and destination.namespace == self._namespace:
-            yield "NEWT'S OWN NAMESPACE: whoever is there can attack newt, and newt them"
+            yield "NEWT'S OWN NAMESPACE: a pod there can attack newt, and newt can attack it"
         yield from no_target(attempt)
 
     def _doubts(self, attempt: Attempt) -> Iterator[str]:
@@ -85,7 +85,7 @@ class Cluster:
         if destination.namespace == _SYSTEM:
             yield "PART OF THE CLUSTER ITSELF"
         if not destination.labels:
-            yield "pods without a telling label: this opens their whole namespace"
+            yield "pods without an identifying label: this opens their whole namespace"
 
     @property
     def _namespace(self) -> str:
@@ -93,7 +93,7 @@ class Cluster:
 
 
 def means(entry: Target, attempt: Attempt) -> bool:
-    """Whether the entry is of the attempt's target and port, as far as the stack file tells."""
+    """Whether the entry matches the attempt's target and port, as far as the stack file shows."""
     return _is_at(entry, attempt.destination) and has_port(
         entry.protocol, entry.port.ranges, attempt
     )

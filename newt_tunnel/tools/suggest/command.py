@@ -1,8 +1,8 @@
 """``python -m newt_tunnel suggest STACK``: what newt was refused, as entries for the allow-list.
 
 On a Docker host asks the host, over SSH as the stack says; changes nothing there. In a cluster
-reads flows from a file, which tell how often each entry was used, too. Exit status: 0 the list is
-printed, 2 there is none to be had. See docs/suggest.md.
+reads flows from a file, which also show how often each entry was used. Exit status: 0 the list is
+printed, 2 nothing could be read. See docs/suggest.md.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from newt_tunnel.settings.docker import Docker
 from newt_tunnel.settings.files import expanded, within
 from newt_tunnel.settings.stack import Settings
 from newt_tunnel.stackfile import revisions, stacks, yaml_document
+from newt_tunnel.tools.output import Say, complain
 from newt_tunnel.tools.suggest import hubble, used
 from newt_tunnel.tools.suggest.assessment import DockerHost, RefusedTarget, grouped
 from newt_tunnel.tools.suggest.attempts import NotUnderstoodError, of_host
@@ -35,21 +36,20 @@ from newt_tunnel.tools.suggest.naming import Names
 
 LISTED, NOTHING_TO_READ = 0, 2
 
-Say = Callable[[str], None]
 Look = Callable[[SshHost, str], str]
 
 _NOT_EXPANDED = "not-expanded"
 
 _WARNING = """\
 # What newt of `{stack}` tried and was refused{since}.
-# This is what newt TRIED, not what it needs: whoever controls newt can make anything appear here.
+# This is what newt TRIED, not what it needs: an attacker who controls newt chooses what is here.
 # The proof's own tries are among it.
 """
 
 
 def command(names: Iterable[HostName]) -> str:
-    """What the host runs, with those of its commands that are for programs: it prints the owner of
-    the rules, each of ``names`` with its addresses, an empty line, and what was refused.
+    """Return the command for the host. It prints the owner of the rules, each of ``names`` with its
+    addresses, an empty line, and what was refused.
     """
     lines = [shlex.quote(f"resolved {name} {address_text(name)}") for name in names]
     resolve = (
@@ -65,11 +65,6 @@ def command(names: Iterable[HostName]) -> str:
 
 class _NothingToReadError(Exception):
     """The text says why, and what to do about it."""
-
-
-def complain(line: str) -> None:
-    """Standard output may be on its way into a file."""
-    sys.stderr.write(f"{line}\n")
 
 
 def main(
@@ -119,7 +114,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m newt_tunnel suggest",
         description="Print entries for what newt was refused; read them before you paste them.",
-        epilog="Exit status: 0 the list is printed, 2 there is none to be had.",
+        epilog="Exit status: 0 the list is printed, 2 nothing could be read.",
     )
     parser.add_argument("stack", help="name of the stack, like nas")
     parser.add_argument(
@@ -132,7 +127,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def _exposures(path: str | None, state: revisions.State) -> Sequence[Exposure]:
-    """For their names alone, so a blueprint with faults is good enough."""
+    """Read the blueprint for its names alone, so faults do not matter."""
     if path is None:
         return ()
     try:
@@ -181,13 +176,7 @@ def _of_host(
 
 
 def _asked(docker: Docker, look: Look, names: Iterable[HostName]) -> str:
-    host = SshHost(
-        address=str(docker.address),
-        port=docker.port,
-        user=docker.user,
-        host_key=docker.host_key,
-        sudo=docker.sudo,
-    )
+    host = SshHost.of(docker)
     try:
         return look(host, command(names))
     except HostKeyError as error:

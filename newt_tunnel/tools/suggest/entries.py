@@ -19,7 +19,7 @@ _HOURS_FROM, _MINUTES_FROM = 7200, 120
 
 
 def lines(refused: Iterable[RefusedTarget], names: Names) -> Iterator[str]:
-    """What may be pasted, then what is commented out, then what is only listed."""
+    """Yield entries to paste, then entries that are commented out, then what is only listed."""
     found = [*refused]
     offered = [one for one in found if one.advice is Advice.OFFERED]
     doubted = [one for one in found if one.advice is Advice.DOUBTED]
@@ -66,7 +66,7 @@ def _often(target: RefusedTarget) -> str:
 
 
 def ago(seconds: int) -> str:
-    """In the largest unit that fits."""
+    """Return a duration in the largest unit that fits."""
     if seconds < _MINUTES_FROM:
         return f"{seconds} s"
     if seconds < _HOURS_FROM:

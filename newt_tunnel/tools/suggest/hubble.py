@@ -1,8 +1,7 @@
-"""Cilium's own record of what it refused and what it let through: flows of Hubble, as JSON, one a
-line.
+"""Cilium's own record of refused and allowed connections: flows of Hubble as JSON, one per line.
 
-What ``hubble observe --output json`` prints, and what Cilium's exporter writes into its file. The
-names of the fields are those of Cilium's API (``api/v1/flow/flow.proto``, 1.15).
+``hubble observe --output json`` and Cilium's exporter write it. The names of the fields are those
+of Cilium's API (``api/v1/flow/flow.proto``, 1.15).
 """
 
 from __future__ import annotations
@@ -24,24 +23,27 @@ _TRANSPORTS = {"TCP": Protocol.TCP, "UDP": Protocol.UDP}
 _OF_PODS = "k8s:"
 _OF_CILIUM = "reserved:"
 _NAMESPACE = "k8s:io.kubernetes.pod.namespace="
-#: Neither pods nor the outside: nodes, and the API server on one.
+#: Targets that are neither pods nor outside: nodes, and the API server.
 _ENTITIES = frozenset({"host", "remote-node", "kube-apiserver", "health", "ingress", "init"})
 _LABEL = re.compile(r"[A-Za-z0-9:._/=-]{1,500}")
-#: A packet that a policy drops is told of twice: as a verdict, and as a drop. Of what it allows the
-#: first packet of a connection has a verdict.
+#: A packet that a policy drops is reported twice, as a verdict and as a drop. Of an allowed
+#: connection the first packet has a verdict.
 _VERDICT_EVENT = 5
 
 Flow = Mapping[str, Any]
 
 
 def attempts(lines: Iterable[str], namespace: str, now: datetime) -> Iterator[Attempt]:
-    """What the pods in ``namespace`` were refused, one per flow. Raises ``NotUnderstoodError``."""
+    """Yield what the pods in ``namespace`` were refused, one per flow. Raises
+    ``NotUnderstoodError``.
+    """
     return _read(lines, lambda flow: _is_refused(flow, namespace), now)
 
 
 def connections(lines: Iterable[str], namespace: str, now: datetime) -> Iterator[Attempt]:
-    """What the policy of the pods in ``namespace`` let through, one per connection. Raises
-    ``NotUnderstoodError``."""
+    """Yield what the policy of the pods in ``namespace`` allowed, one per connection. Raises
+    ``NotUnderstoodError``.
+    """
     return _read(lines, lambda flow: _is_allowed(flow, namespace), now)
 
 
@@ -87,7 +89,7 @@ def _goes_out(flow: Flow, namespace: str) -> bool:
 
 
 def _attempts(flow: Flow, now: datetime) -> Iterator[Attempt]:
-    """Nothing for what has no ports: no entry could allow it."""
+    """Yield nothing for protocols without ports: no entry could allow them."""
     for name, ports in flow.get("l4", {}).items():
         if name in _TRANSPORTS:
             labels = flow.get("destination", {}).get("labels", [])

@@ -1,7 +1,7 @@
-"""Names for suggested entries: of what the stack knows at that place already.
+"""Names for suggested entries, from what the stack knows about the target.
 
-Owns whose name an address has: an entry's, a blueprint's resource's, or a host name's. Where nobody
-knows it the address is the name.
+An address gets the name of an entry, of a blueprint's resource, or of a host. An unknown address is
+its own name.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from newt_tunnel.tools.suggest.attempts import TELLING_LABELS
 
 @dataclass
 class Names:
-    """Gives each entry a name that is free in ``settings``, and is not given again.
+    """Gives each entry a name that is free in ``settings``, and not used again.
 
-    ``resolution`` are the answers for names that the stack has; ``exposures`` are of a blueprint,
-    the stack's or another.
+    ``resolution`` has the addresses of the stack's names; ``exposures`` come from a blueprint, the
+    stack's or another.
     """
 
     settings: AnySettings
@@ -36,7 +36,7 @@ class Names:
         self._used = {entry.name for entry in entries} | Entry.reserved | Target.reserved
 
     def place(self, target: RefusedTarget) -> str:
-        """The address; or its name, where the stack knows one that means this address alone."""
+        """Return the address, or its name if the stack has one for this address alone."""
         destination = target.destination
         for name, addresses in self.resolution.items():
             if list(addresses) == [destination]:
@@ -51,7 +51,7 @@ class Names:
         return name
 
     def _known(self, target: RefusedTarget) -> Iterator[str]:
-        """From what fits best to what always does."""
+        """Yield names from the best match to the one that always exists."""
         place, destination = self.place(target), str(target.destination)
         exposed = [one for one in self.exposures if one.host.lower() in (place, destination)]
         for one in exposed:

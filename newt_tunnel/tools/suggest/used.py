@@ -1,7 +1,7 @@
 """How often each entry of a cluster's stack file was used, by the connections that were allowed.
 
-Judges by the stack file alone: which pods a Service has, and which addresses a name, only the
-cluster and a resolver know. What may belong to such an entry is said to.
+Judges by the stack file alone: only the cluster knows a Service's pods, and only a resolver a
+name's addresses. A connection that may belong to such an entry is reported as such.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _SOME = "# Connections that were allowed, as far as the flows tell:"
 
 
 def lines(settings: KubernetesSettings, allowed: Iterable[Attempt]) -> Iterator[str]:
-    """Comments: every entry with its connections, and what the stack file cannot name."""
+    """Yield comments: every entry with its connections, and connections without an entry."""
     of_entry: defaultdict[str, list[Attempt]] = defaultdict(list)
     others: defaultdict[str, list[Attempt]] = defaultdict(list)
     for connection in allowed:
@@ -60,7 +60,7 @@ def _is_dns(settings: KubernetesSettings, connection: Attempt) -> bool:
 
 
 def _other(settings: KubernetesSettings, connection: Attempt) -> str:
-    """Where it went, and which entries it may belong to."""
+    """Return where it went, and which entries it may belong to."""
     may = ", ".join(_candidates(settings, connection)) or "none that the file has now"
     target = f"{connection.destination} {connection.port}/{connection.protocol.value}"
     return f"{target}, of {may}"

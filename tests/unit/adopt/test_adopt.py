@@ -203,11 +203,11 @@ def test_a_secret_in_another_key_too_prints_nothing(folder: Folder) -> None:
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "docker socket": (
         {"volumes": ["/var/run/docker.sock:/var/run/docker.sock:ro"]},
-        "the Docker socket: whoever holds it is root",
+        "the Docker socket: access to it is root access",
     ),
     "docker socket, long form": (
         {"volumes": [{"type": "bind", "source": "/run/docker.sock", "target": "/x"}]},
-        "the Docker socket: whoever holds it is root",
+        "the Docker socket: access to it is root access",
     ),
     "docker socket, variable": (
         {"environment": {"DOCKER_SOCKET": "tcp://proxy:2375"}},
@@ -217,19 +217,19 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"command": ["--docker-socket", "/var/run/docker.sock"]},
         "variable DOCKER_SOCKET: gives the server a view of every container",
     ),
-    "host network": ({"network_mode": "host"}, "network_mode: host: there every port"),
+    "host network": ({"network_mode": "host"}, "network_mode: host: it gives newt every port"),
     "another container's network": (
         {"network_mode": "service:vpn"},
         "network_mode: service:vpn: newt gets a network of its own",
     ),
     "docker socket of Compose": (
         {"use_api_socket": True},
-        "the Docker socket: whoever holds it is root",
+        "the Docker socket: access to it is root access",
     ),
     **{
         f"the folder {folder} of the docker socket": (
             {"volumes": [volume]},
-            f"the mount of {folder}: the Docker socket is in it; whoever holds it is root",
+            f"the mount of {folder}: the Docker socket is in it; access to it is root access",
         )
         for folder, volume in (
             ("/", "/:/host:ro"),

@@ -169,4 +169,4 @@ def test_an_unknown_section_is_said_and_not_named() -> None:
 @pytest.mark.parametrize("key", ["a b", "$(x)", "", "-a", "a" * 64, "é", "a\nb", 'a"b'])
 def test_a_key_that_cannot_name_a_rule_is_an_error(key: str) -> None:
     document = {"public-resources": {key: {"mode": "tcp", "targets": [TARGET]}}}
-    assert "is no key that can name a rule" in fault(document)
+    assert "cannot be the name of a rule" in fault(document)

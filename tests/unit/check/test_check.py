@@ -35,9 +35,10 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def write(folder: Path, name: str, tree: Mapping[str, Any]) -> None:
+def write(folder: Path, name: str, tree: Mapping[str, Any], **around: object) -> None:
     config = {f"{PREFIX}{key}": value for key, value in tree.items()}
-    (folder / "stacks" / f"Pulumi.{name}.yaml").write_text(yaml.safe_dump({"config": config}))
+    file = folder / "stacks" / f"Pulumi.{name}.yaml"
+    file.write_text(yaml.safe_dump({"config": config, **around}))
 
 
 @pytest.fixture
@@ -207,6 +208,16 @@ def test_secrets_that_the_program_refuses_are_refused_and_never_shown(
     assert named in said.err
     assert "in-the-clear-7" not in said.out + said.err
     assert ENCRYPTED["secure"] not in said.out + said.err
+
+
+def test_an_imported_environment_is_a_warning_that_does_not_speak_of_a_review(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(folder, "mine", TREES["docker"]({}), environment=["prod"])
+    assert main(["mine"], folder) == VALID
+    said = capsys.readouterr().out
+    assert "warning: environment: its values are not in this repository" in said
+    assert "review" not in said
 
 
 # what only the host or the cluster knows

@@ -13,7 +13,6 @@ from newt_tunnel.cluster import (
     GENERATION_ANNOTATION,
     OWNER,
     Expected,
-    Level,
     deny_as_there,
     deployed_digest,
     differences,
@@ -31,6 +30,7 @@ from newt_tunnel.egress.network_policy import (
     newt_policy,
     rendered,
 )
+from newt_tunnel.findings import Level
 from tests.unit.cluster.home import HOME, looked_up
 
 OURS = "newt-tunnel/k3s-home"
@@ -243,7 +243,7 @@ def test_a_control_namespace_by_another_name_is_no_difference() -> None:
     [
         ({"secrets": named("other")}, "Secret", "newt's credentials are missing"),
         ({"claims": ()}, "PersistentVolumeClaim", "is missing, and newt cannot start without"),
-        ({"jobs": ()}, "Job", "the proof is gone"),
+        ({"jobs": ()}, "Job", "the proof's Job is gone"),
         ({"deployments": (), "pods": ()}, "Deployment", "newt's Deployment is missing"),
         (
             {"deployments": (replace(DEPLOYMENT, replicas=0),), "pods": ()},

@@ -53,7 +53,7 @@ def holes(found: Lookup) -> list[str]:
         (
             "10.43.0.30/32",
             80,
-            "10.43.0.30 is the ClusterIP of homeassistant/homeassistant, which no policy ever "
+            "10.43.0.30 is the ClusterIP of homeassistant/homeassistant, which no policy "
             "sees; write `service: homeassistant/homeassistant`",
         ),
         ("10.43.7.7/32", 80, "10.43.7.7 is among the cluster's Services (10.43.0.0/16); write"),

@@ -81,7 +81,7 @@ def test_the_preview_takes_its_part_of_the_reviews_comment(
     assert body.startswith(MARKER)
     assert "what changes in reach" in body
     assert "12 unchanged" in body
-    assert "is being made" not in body
+    assert "in progress" not in body
 
 
 def leaking(text: str) -> dict[str, object]:
@@ -167,7 +167,7 @@ def test_without_secrets_the_preview_says_so_and_runs_nothing(
     checkout.branch(**{"stacks/Pulumi.nas.yaml": "config: {}\n"})
     assert checkout.run("preview", forge).returncode == 0
     assert checkout.asked_pulumi == []
-    assert "given none of the secrets" in forge.comments[0]["body"]
+    assert "has none of the secrets" in forge.comments[0]["body"]
 
 
 def test_pulumi_gets_neither_the_forges_token_nor_an_empty_passphrase(

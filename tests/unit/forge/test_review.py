@@ -189,7 +189,7 @@ def test_what_the_review_prints_is_no_command_to_the_runner_and_no_mark_of_ours(
 
 
 @pytest.mark.parametrize(
-    ("runner", "said"), [("", "`NEWT_RUNNER` is not set"), ("home", "is being made")]
+    ("runner", "said"), [("", "`NEWT_RUNNER` is not set"), ("home", "in progress")]
 )
 def test_the_comment_says_what_becomes_of_the_preview(
     checkout: Checkout, forge: DummyForge, runner: str, said: str
@@ -217,4 +217,4 @@ def test_commits_that_are_none_reach_no_command(checkout: Checkout, github: Dumm
     checkout.head = "--output=/tmp/owned"
     done = checkout.run("review", github)
     assert done.returncode == 1
-    assert "names a commit that is none" in done.stderr
+    assert "has no valid commit" in done.stderr

@@ -21,6 +21,6 @@ def test_a_branch_that_adds_postgres_and_narrows_gitea_is_told_as_exactly_that(
         "### `nas` (docker, `stacks/Pulumi.nas.yaml`)",
         "**newt can now also reach**",
         "- `postgres`: `10.0.1.60`, `5432/tcp` (reason: `backups at night`)",
-        "  - Risk: stood in mustNotReach until now, as postgres; the port of a database "
+        "  - Risk: was in mustNotReach until now, as postgres; the port of a database "
         "(PostgreSQL); called like a database",
     ]

@@ -81,4 +81,4 @@ def test_what_stood_in_must_not_reach_is_told() -> None:
         }
     )
     risks = [risk for one in found.changes for risk in one.risks]
-    assert "stood in mustNotReach until now, as router" in risks
+    assert "was in mustNotReach until now, as router" in risks

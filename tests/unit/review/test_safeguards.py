@@ -63,7 +63,7 @@ def test_a_weaker_setting_is_told_with_its_reason() -> None:
     assert told({"proof": "off", "reasons": {"proof": "no room for a second container"}}) == [
         "**widened**",
         "- `proof`: `enforce` → `off`: a hole in the cage no longer fails an update; with `off` "
-        "nobody looks for one (reason: `no room for a second container`)",
+        "nothing is measured (reason: `no room for a second container`)",
     ]
 
 

@@ -53,9 +53,9 @@ def test_an_encrypted_value_where_none_can_be_read_is_a_problem() -> None:
     assert problem.startswith("egress: (not shown): is stored encrypted, whole or in part")
 
 
-def test_what_an_imported_environment_sets_is_told_to_be_unseen() -> None:
+def test_an_imported_environment_is_reported_as_not_read() -> None:
     [hint] = _review(_nas(), _nas(environment=["prod"])).stacks[0].hints
-    assert "this review does not see it" in hint
+    assert hint == "environment: its values are not in this repository, so they are not read here"
 
 
 def test_a_host_key_that_each_checkout_adds_is_not_asked_for() -> None:

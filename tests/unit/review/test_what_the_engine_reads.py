@@ -391,7 +391,7 @@ def test_what_only_some_checkouts_take_is_a_risk(
     repository.commit()
     said = Said(repository, capsys, f"{base}..change")
     assert said.status == MATCHED, said.text
-    assert "a checkout may hold another text" in said.out
+    assert "a checkout may differ from the text" in said.out
 
 
 def test_the_mode_of_a_file_says_nothing(

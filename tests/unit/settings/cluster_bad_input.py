@@ -44,7 +44,7 @@ PLATFORM: list[Case] = [
         {"pangolin": {"endpoint": "https://[fd00::1]"}},
         "pangolin.addresses",
         "(missing)",
-        "fd00::1 is not public; if that is meant write [fd00::1]",
+        "fd00::1 is not public; if that is intended, write [fd00::1]",
     ),
     (
         {"pangolin.addresses": ["203.0.113.10", "fe80::1"]},
@@ -118,7 +118,7 @@ TARGETS: list[Case] = [
 
 BLOCKS: list[Case] = [
     *(
-        of(BLOCK, "cidr", block, "or `wide: true` if it is meant")
+        of(BLOCK, "cidr", block, "or `wide: true` if it is intended")
         for block in (
             "0.0.0.0/0",
             "::/0",

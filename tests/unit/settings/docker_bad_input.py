@@ -64,7 +64,7 @@ PANGOLIN: list[Case] = [
         {"pangolin": {"endpoint": "https://10.0.1.5"}},
         "pangolin.addresses",
         "(missing)",
-        "10.0.1.5 is not public; if that is meant write [10.0.1.5]",
+        "10.0.1.5 is not public; if that is intended, write [10.0.1.5]",
     ),
     (
         {"pangolin.endpoint": "https://203.0.113.99"},

@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from newt_tunnel.egress.model import PortRange
 from newt_tunnel.settings.entries import expand
-from newt_tunnel.settings.ports import port_range, ports, service
+from newt_tunnel.settings.ports import port_range, ports, protocol_ports
 
 PORT = st.integers(min_value=1, max_value=65535)
 RANGE = st.tuples(PORT, PORT).map(lambda pair: PortRange(min(pair), max(pair)))
@@ -31,8 +31,8 @@ def test_a_printed_range_reads_as_the_same_range(found: PortRange) -> None:
 
 @given(PORT, st.sampled_from(["tcp", "UDP"]))
 def test_a_printed_service_reads_as_the_same_service(port: int, protocol: str) -> None:
-    found = service(f"{port}/{protocol}")
-    assert service(str(found)) == found
+    found = protocol_ports(f"{port}/{protocol}")
+    assert protocol_ports(str(found)) == found
 
 
 @given(st.integers().filter(lambda number: not 1 <= number <= 65535))

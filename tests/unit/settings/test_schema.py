@@ -28,10 +28,10 @@ BEYOND_A_SCHEMA = (
     *("newt itself", "(docker.address)", "is loopback", "loopback", "is link-local"),
     *("is multicast", "broadcast", "write the address of one host", "is not an address"),
     *("write the address of the target", "is newt's own pod", "write it as IPv4"),
-    *("is not public; if that is meant", "is not private", "write `service: shop/web`"),
+    *("is not public; if that is intended", "is not private", "write `service: shop/web`"),
     # arithmetic
     *("has host bits", "10.0.1.0/24 for the bl", "fd00:1::/64 for the b", "narrower blocks"),
-    *('write "8000-8010"', "which overlap", "N from 0 to 128", "`wide: true` if it is meant"),
+    *('write "8000-8010"', "which overlap", "N from 0 to 128", "`wide: true` if it is intended"),
     *("is damaged", "holds a key of another type"),
     # two keys together
     *("lacks ", "is the name of", "repeats ", "overlaps with"),
