@@ -21,16 +21,16 @@ said() { [ -n "$1" ] && echo "$1" | tail -n 1 || echo "nothing within $DOCKER_SE
 docker_answers() { docker version -f '{{.Server.Version}}' >/dev/null 2>&1; }
 bridge_of() { docker network inspect -f "$BRIDGE_NAME" "$1" 2>/dev/null; }
 
-# newt_on_host: sets _newt_uid and _newt_gid, by which this host knows newt. With userns-remap Docker names its folder by
-# the ids that stand for root in a container, and newt's lie as far above them.
+# newt_on_host: newt's user and group as this host knows them, UID:GID. With userns-remap Docker names its folder by the
+# ids that stand for root in a container, and newt's lie as far above them.
 newt_on_host() {
-    _newt_uid=$NOBODY _newt_gid=$NOBODY
     _said=$(docker info -f '{{.DockerRootDir}} {{.SecurityOptions}}' 2>&1) || fail "Docker does not answer: $(echo "$_said" | tail -n 1)"
-    case $_said in *name=userns*) ;; *) return 0 ;; esac
+    case $_said in *name=userns*) ;; *) echo "$NOBODY:$NOBODY"; return ;; esac
     _root=${_said%% *}
     _root=${_root##*/}
-    _newt_uid=$(shifted "${_root%.*}" /etc/subuid) && _newt_gid=$(shifted "${_root#*.}" /etc/subgid) ||
+    _uid=$(shifted "${_root%.*}" /etc/subuid) && _gid=$(shifted "${_root#*.}" /etc/subgid) ||
         fail "this Docker remaps users (userns-remap, $_root) to fewer ids than newt's $NOBODY in its container needs: give its user a range of 65536 in /etc/subuid and /etc/subgid and restart Docker"
+    echo "$_uid:$_gid"
 }
 
 # shifted ROOT FILE: newt's id where ROOT is that of a container's root.
@@ -56,7 +56,7 @@ check_docker() {
         esac
     }
     case $(as_user docker info -f '{{.SecurityOptions}}' 2>&1) in *rootless*) fail "this Docker is rootless: its bridges are not in the host's network, rules here would confine nothing" ;; esac
-    newt_on_host || exit 1
+    newt_on_host >/dev/null || exit 1
     # shellcheck disable=SC2046 # one argument per network
     _bridges=$(as_user docker network inspect -f "{{.Id}} $BRIDGE_NAME" $(as_user docker network ls -q -f driver=bridge) 2>/dev/null)
     while read -r _id _name; do

@@ -22,14 +22,14 @@ have() { command -v "$1" >/dev/null 2>&1; }
 docker() { timeout 60 docker "$@"; } # one that hangs fails the proof instead of holding it up
 declared() { sed -n "s/^$1=//p" "$STATE/current/declaration" | head -n 1; }
 
-mode=$1
+MODE=$1
 command -v newt-egress >/dev/null || fail "newt-egress is not on this host: deploy the firewall first"
 newt-egress confirm || fail "no rules are in force here"
-container=$(declared container)
+CONTAINER=$(declared container)
 
 # Docker says "running" of a container that it is about to start again, too.
 newt_pid() {
-    _pid=$(docker container inspect -f '{{if .State.Running}}{{.State.Pid}}{{end}}' "$container" 2>/dev/null)
+    _pid=$(docker container inspect -f '{{if .State.Running}}{{.State.Pid}}{{end}}' "$CONTAINER" 2>/dev/null)
     [ "${_pid:-0}" -eq 0 ] || echo "$_pid"
 }
 

@@ -100,7 +100,12 @@ def test_text_around_the_table_is_for_people() -> None:
 def test_the_line_above_the_table_tells_when_and_of_which_rules_it_was_measured() -> None:
     line = re.search(r'echo "(measured .*)"', NEWT_PROOF)
     assert line, "newt-proof prints it no more"
-    script = f'generation=2026-11-02T10:00:00Z rules=abc; echo "{line[1]}"'
+    heading = re.search(r"heading=(.*)", NEWT_PROOF)
+    assert heading
+    script = (
+        f"field() {{ echo abc; }}; generation=2026-11-02T10:00:00Z checked=; "
+        f'set -- "" {heading[1]}; echo "{line[1]}"'
+    )
     head = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout
     found = measurement(head)
     assert found["generation"] == "2026-11-02T10:00:00Z"
