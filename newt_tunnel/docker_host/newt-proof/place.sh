@@ -71,7 +71,7 @@ stay_stopped() {
     fail "$1: newt stays stopped$([ "$MODE" = enforce ] || echo "; to let it go as it is: newt-egress release")"
 }
 
-open_rows() { grep -E '  OPEN  ' "$WORK/table"; }
+open_rows() { awk -F "$CELL_END" '$5 == "OPEN" { print; found = 1 } END { exit !found }' "$WORK/table"; }
 
 if [ "$MODE" = off ]; then
     # Nobody would find out whether the cage still is what newt was stopped for.

@@ -1,6 +1,13 @@
 # --- rows of the table ------------------------------------------------------------------------------------------------
 
-row() { printf '%-24s  %-18s  %-16s  %-8s  %-10s  %s\n' "$@"; }
+# A tab ends each cell, for programs; the spaces before it align the table, for people. The order of the columns is what
+# egress/proof_table.py reads.
+ROW='%-23s\t%-23s\t%-15s\t%-15s\t%-15s\t%s\n'
+CELL_END=' *\t' # a pattern of awk
+
+# row RULE DESTINATION PORT EXPECTED VERDICT EVIDENCE
+# shellcheck disable=SC2059 # a constant
+row() { printf "$ROW" "$@"; }
 
 judge_tcp() {
     _inside=$1 _expected=$2 _address=$3 _port=$4 _name=$5 _of=$6 _scratch=$7
@@ -92,8 +99,8 @@ measure() {
 
 # void_silence: of a newt that is gone, silence proves nothing, and what was open is open.
 void_silence() {
-    awk -F '  +' -v header=2 'NR <= header || $5 == "OPEN" || $5 == "reached" || $5 == "counted" { print; next }
-        { printf "%-24s  %-18s  %-16s  %-8s  %-10s  %s\n", $1, $2, $3, $4, "not probed", "newt does not stay up" }' \
+    awk -F "$CELL_END" -v row="$ROW" 'NR <= 2 || $5 == "OPEN" || $5 == "reached" || $5 == "counted" { print; next }
+        { printf row, $1, $2, $3, $4, "not probed", "newt does not stay up" }' \
         "$WORK/table" >"$WORK/void" && mv "$WORK/void" "$WORK/table"
 }
 
@@ -106,7 +113,7 @@ keep_table() {
 
 # remarks: what the user should know about the table. Samples of one range count together.
 remarks() {
-    awk -F '  +' 'NR <= 2 { next }
+    awk -F "$CELL_END" 'NR <= 2 { next }
         {
             key = NR; named = $1
             if ($6 ~ /, of [^ ]+$/) { part = $6; sub(/.*, of /, "", part); key = $1 " " part; named = $1 ", of " part }

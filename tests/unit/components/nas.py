@@ -185,12 +185,12 @@ MEASURED = (
 )
 
 
-def table(*rows: tuple[str, str, str, str, str, str]) -> str:
-    """As the host prints it, with other lines around."""
+def table(*rows: tuple[str, str, str, str, str, str], end: str = "\t") -> str:
+    """As the host prints it, with other lines around; ``end`` is what ends a cell."""
     header = ("RULE", "DESTINATION", "PORT", "EXPECTED", "VERDICT", "EVIDENCE")
     lines = (
-        f"{name:<24}  {destination:<18}  {port:<16}  {expected:<8}  {verdict:<10}  {evidence}"
-        for name, destination, port, expected, verdict, evidence in (header, *rows)
+        end.join((*(f"{cell:<23}" for cell in cells), evidence))
+        for *cells, evidence in (header, *rows)
     )
     return "\n".join(
         (
