@@ -37,7 +37,7 @@ resolve() {
     { in_hosts_file "$1" || getent ahostsv4 "$1." | awk '{ print $1 }'; } | sort -u | grep .
 }
 
-# in_hosts_file NAME: which knows no dot at the end of a name.
+# in_hosts_file NAME: names in that file have no dot at the end.
 in_hosts_file() {
     awk -v name="$1" '{ sub(/#.*/, ""); for (i = 2; i <= NF; i++) if (tolower($i) == name && $1 ~ /^[0-9.]+$/) { print $1; found = 1 } }
         END { exit !found }' /etc/hosts 2>/dev/null
@@ -50,7 +50,7 @@ refused_answers() {
     for _block in 0.0.0.0/8 127.0.0.0/8 169.254.0.0/16 224.0.0.0/4 240.0.0.0/4; do
         echo "$_block - is loopback, link-local, multicast or reserved"
     done
-    echo "$(value "$1" subnet) - lies in newt's own network"
+    echo "$(value "$1" subnet) - is in newt's own network"
     ip -4 -o addr show | awk '{ split($4, part, "/"); print part[1] " - is this Docker host itself" }'
     values "$1" resolver | sed 's/$/ - is a resolver/'
     values "$1" forbidden | awk '$2 !~ /@[{]/ { print $2 " - is forbidden: mustNotReach " $1 }'
@@ -64,7 +64,7 @@ refused_answers() {
 # objection NAME ADDRESS REFUSED: why ADDRESS must not be an answer for NAME; nothing when it may. REFUSED as
 # refused_answers prints it.
 objection() {
-    is_ipv4 "$2" || { echo "is no IPv4 address"; return; }
+    is_ipv4 "$2" || { echo "is not an IPv4 address"; return; }
     # A pipe: a here-document may need disk space, and without it nothing would be refused.
     echo "$3" | while read -r _block _name _reason; do
         # A name may be allowed at one port and forbidden at another: it is no objection to itself.
@@ -106,7 +106,7 @@ overlap_of() {
 }
 
 # resolve_names: fills NEXT/resolved ("name address" lines) from NEXT/declaration. A resolver that fails leaves the last
-# good answer; an answer that must not be is an error, and the caller leaves the rules as they are.
+# good answer; a refused answer is an error, and the caller leaves the rules as they are.
 resolve_names() {
     true >"$NEXT/resolved" || return 1
     _resolvers=$(values "$NEXT" resolver)

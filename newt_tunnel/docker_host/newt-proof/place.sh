@@ -18,7 +18,7 @@ stand_in_for_newt() {
         $_inside ip addr add "$(declared newt)/${_subnet#*/}" dev eth0 &&
         $_inside ip link set eth0 up &&
         $_inside ip route add default via "$(declared gateway)" ||
-        fail "cannot take newt's place on $(declared bridge)"
+        fail "cannot attach a network namespace to $(declared bridge)"
 }
 
 WORK=$(mktemp -d)
@@ -39,8 +39,8 @@ not_up() {
 # stays PID: whether newt's process is still that one.
 stays() { [ "$(newt_pid)" = "$1" ]; }
 
-# settled: the process of a newt that has run for a while. Of one that restarts over and over, the network goes away under
-# the probes, and what they would say is nonsense.
+# settled: the process of a newt that has run for a while. The network of one that restarts over and over vanishes during
+# the probes, and their verdicts would be wrong.
 settled() {
     _pid=$(newt_pid)
     [ -n "$_pid" ] || not_up
@@ -68,14 +68,14 @@ measure_newt() {
 
 # stay_stopped WHY. Whatever the mode: an update that leaves newt stopped has not succeeded.
 stay_stopped() {
-    fail "$1: newt stays stopped$([ "$MODE" = enforce ] || echo "; to let it go as it is: newt-egress release")"
+    fail "$1: newt stays stopped$([ "$MODE" = enforce ] || echo "; to release it without a proof: newt-egress release")"
 }
 
 open_rows() { awk -F "$CELL_END" '$5 == "OPEN" { print; found = 1 } END { exit !found }' "$WORK/table"; }
 
 if [ "$MODE" = off ]; then
-    # Nobody would find out whether the cage still is what newt was stopped for.
-    [ ! -e "$STATE/held" ] || fail "newt is held: a proof found its cage open. Write proof: enforce or proof: warn to try again, or let it go as it is by: newt-egress release"
+    # Without a proof it is not known whether the cage is still open.
+    [ ! -e "$STATE/held" ] || fail "newt is held: a proof found its cage open. Set proof to enforce or warn to try again, or release newt without a proof: newt-egress release"
     [ -n "$(newt_pid)" ] || newt-egress start || exit 1
     echo "the proof is off: nothing was tried"
     exit 0
@@ -108,7 +108,7 @@ awk 'function is_allowed(i, ends) {
     { print }' "$WORK/expanded" "$WORK/expanded" >"$WORK/plan"
 
 if [ -e "$STATE/held" ]; then
-    # Something may have started it past newt-egress.
+    # It may have been started without newt-egress.
     [ -z "$(newt_pid)" ] || newt-egress hold >&2 || fail "newt is held, runs, and could not be stopped"
     stand_in_for_newt
     measure "nsenter -t $guest -n" "$heading"
@@ -130,7 +130,7 @@ keep_table
 remarks
 if open_rows >/dev/null; then
     open_rows >&2
-    [ "$MODE" = enforce ] || { stays "$newt" || not_up; echo "warning: the cage is open, and newt runs on: proof is $MODE"; exit 0; }
+    [ "$MODE" = enforce ] || { stays "$newt" || not_up; echo "warning: the cage is open, and newt keeps running: proof is $MODE"; exit 0; }
     newt-egress hold >&2 || fail "the cage is open, and newt could not be stopped"
     fail "the cage is open: newt was stopped; correct the rules and run pulumi up again"
 fi

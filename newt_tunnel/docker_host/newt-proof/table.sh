@@ -63,7 +63,7 @@ measure() {
         if [ "$_expected" = allowed ]; then
             row "$_name" "$_address" "$_port/$_protocol" block "not probed" "rule '$_of' allows it by name" >"$_row"
         elif [ "${_address#@}" != "$_address" ]; then
-            row "$_name" "$_address" "$_port/$_protocol" "$_expected" "not probed" "this host knows no address of it" >"$_row"
+            row "$_name" "$_address" "$_port/$_protocol" "$_expected" "not probed" "this host has no address for it" >"$_row"
         elif [ "$_protocol" = any ] || [ "${_address#*/}" != "$_address" ]; then
             row "$_name" "$_address" "$_port/$_protocol" "$_expected" "not probed" "more than one address or port" >"$_row"
         elif time_is_up "$_start"; then
@@ -73,7 +73,7 @@ measure() {
         else
             judge_tcp "$1" "$_expected" "$_address" "$_port" "$_name" "$_of" "$WORK/host.$_number" >"$_row" </dev/null &
             _running=$((_running + 1)) _children="$_children $!"
-            # By number: a stand-in for newt is a child too, and sleeps.
+            # By process id: the process that holds a namespace in newt's place is a child, too, and sleeps.
             # shellcheck disable=SC2086
             [ "$_running" -lt "$AT_ONCE" ] || { wait $_children; _running=0 _children=; }
         fi
@@ -97,21 +97,21 @@ measure() {
     } >"$WORK/table"
 }
 
-# void_silence: of a newt that is gone, silence proves nothing, and what was open is open.
+# void_silence: the silence of a newt that is gone proves nothing; what it reached, it reached.
 void_silence() {
     awk -F "$CELL_END" -v row="$ROW" 'NR <= 2 || $5 == "OPEN" || $5 == "reached" || $5 == "counted" { print; next }
         { printf row, $1, $2, $3, $4, "not probed", "newt does not stay up" }' \
         "$WORK/table" >"$WORK/void" && mv "$WORK/void" "$WORK/table"
 }
 
-# keep_table: for newt-egress status. A full disk is no verdict.
+# keep_table: saves the table for newt-egress status. A full disk does not fail the proof.
 keep_table() {
     { cat "$WORK/table" >"$TABLE.new" && mv "$TABLE.new" "$TABLE"; } 2>/dev/null && return
     rm -f "$TABLE.new"
-    echo "warning: this table cannot be kept in $STATE for newt-egress status (disk full?)"
+    echo "warning: this table cannot be saved in $STATE for newt-egress status (disk full?)"
 }
 
-# remarks: what the user should know about the table. Samples of one range count together.
+# remarks: warnings about rows of the table. Samples of one range count together.
 remarks() {
     awk -F "$CELL_END" 'NR <= 2 { next }
         {
@@ -125,7 +125,7 @@ remarks() {
         END {
             for (i = 1; i <= n; i++) {
                 key = keys[i]
-                if (silent[key] == tried[key]) print "warning: " name[key] ": nobody answers, neither newt nor this host: nothing is proved"
+                if (silent[key] == tried[key]) print "warning: " name[key] ": neither newt nor this host gets an answer: nothing is proved"
                 if (cut_off[key]) print "warning: " name[key] ": newt may reach it, but only this host does"
             }
         }' "$WORK/table"

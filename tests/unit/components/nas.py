@@ -196,7 +196,7 @@ def table(*rows: tuple[str, str, str, str, str, str], end: str = "\t") -> str:
         (
             "resolved homeassistant.lan -> 10.0.1.100",
             *lines,
-            "warning: cloud-metadata: nobody answers: nothing is proved",
+            "warning: cloud-metadata: neither newt nor this host gets an answer: nothing is proved",
             "",
         )
     )

@@ -134,7 +134,9 @@ def test_a_table_of_before_is_read_which_was_aligned_with_spaces_alone() -> None
 
 def test_text_around_the_table_is_for_people() -> None:
     row = "row gitea 10.0.1.50 3000/tcp block OPEN 'newt: connected'"
-    table = f"resolved gitea.lan -> 10.0.1.50\n\n{printed(row)}warning: gitea: nobody answers\n"
+    table = (
+        f"resolved gitea.lan -> 10.0.1.50\n\n{printed(row)}warning: gitea: neither gets an answer\n"
+    )
     assert parse(table) == (result(ProbeVerdict.OPEN, "block"),)
     assert parse("the proof is off: nothing was tried\n") == ()
     assert parse("") == ()
