@@ -22,7 +22,7 @@ CHECK_COMMAND = "sh -c " + shlex.quote(
     f"if [ -x {PROGRAM_PATH} ]; then {PROGRAM_PATH} check; else echo state=absent; "
     f'PATH="$PATH:/usr/sbin:/sbin"; iptables -w 5 -S DOCKER-USER 2>/dev/null | sed -n "{_FORMER}" '
     "| while read -r source; do echo \"former=the rules of the blog post's script confine $source; "
-    'if that is newt, they go as soon as the declared ones hold"; done; fi'
+    'if that is newt, they are removed once the declared rules are in force"; done; fi'
 )
 
 

@@ -1,6 +1,7 @@
 """The measured table of the proof: one row per probe, with its verdict.
 
-Reads what ``newt-proof`` and ``newt-probe`` print. The plan that they try is ``proof_plan``.
+Reads what ``newt-proof`` and ``newt-probe`` print: ``newt-proof`` ends each cell with a tab,
+``newt-probe`` with two spaces. The plan that they try is ``proof_plan``.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from dataclasses import dataclass, replace
 _HEADER = ("RULE", "DESTINATION", "PORT", "EXPECTED", "VERDICT", "EVIDENCE")
 #: The prober's line about the table, below it.
 _REMARK = "warning: "
+_TAB = "\t"
+#: Of ``newt-probe``, and of a ``newt-proof`` before it wrote tabs, whose table an engine may hold.
 _COLUMN_GAP = re.compile(r" {2,}")
 #: Above the table: when it was measured, and of which rules.
 _MEASURED = re.compile(r"^measured (\S+), generation (\S+), rules \S+$", re.MULTILINE)
@@ -73,7 +76,7 @@ def parse(output: str) -> tuple[Result, ...]:
     results = []
     in_table = False
     for line in output.splitlines():
-        cells = _COLUMN_GAP.split(line.strip())
+        cells = _cells(line)
         if cells == list(_HEADER):
             in_table = True
         elif not line.strip() or line.startswith(_REMARK):
@@ -93,6 +96,12 @@ def parse(output: str) -> tuple[Result, ...]:
                 )
             )
     return tuple(results)
+
+
+def _cells(line: str) -> list[str]:
+    if _TAB in line:
+        return [cell.strip(" ") for cell in line.split(_TAB)]
+    return _COLUMN_GAP.split(line.strip())
 
 
 def measurement(output: str) -> dict[str, str]:

@@ -153,7 +153,7 @@ def test_a_script_that_runs_again_at_boot_is_told_of_and_adopted_under_fire(host
             host.sh("mkdir -p /etc/iptables && iptables-save >/etc/iptables/rules.v4")
             with host.busybox_shell():
                 said = host.egress("adopt").stdout
-            assert "/etc/iptables/rules.v4 brings them back at boot" in said
+            assert "/etc/iptables/rules.v4 restores them at boot" in said
             assert prints(host)
         assert JUMP not in filter_rules(host)
         assert host.egress("adopt").stdout == "", "a second time there is nothing to do"
@@ -170,7 +170,7 @@ def test_nothing_is_adopted_while_our_rules_do_not_hold(host: Host) -> None:
             stdin=declare().files["newt-egress"],
         )
         refused = host.egress("adopt", check=False)
-        assert "are all there is, and stay" in refused.stdout
+        assert "are the only ones, so they are kept" in refused.stdout
         host.sh("rm /usr/local/sbin/newt-egress")
 
         host.apply(declare())
@@ -178,7 +178,7 @@ def test_nothing_is_adopted_while_our_rules_do_not_hold(host: Host) -> None:
         host.sh("iptables -t mangle -I NEWT-EGRESS 1 -j RETURN")
         refused = host.egress("adopt", check=False)
         assert refused.returncode != 0
-        assert "stay until they are" in refused.stdout
+        assert "are kept until they are" in refused.stdout
         assert JUMP in filter_rules(host)
     finally:
         forget_the_script(host)
@@ -189,7 +189,7 @@ def test_the_rules_of_another_newt_are_left_alone_and_named(host: Host) -> None:
         run_the_script(host, "172.31.0.10")
         before = filter_rules(host)
         said = host.apply(declare()).stdout
-        assert "confine somebody else, 172.31.0.10/32: they are left alone" in said
+        assert "also confine 172.31.0.10/32: they are left alone" in said
         assert filter_rules(host) == before
         run_the_script(host)
         with host.busybox_shell():

@@ -54,8 +54,8 @@ def test_after_a_change_of_the_backend_the_rules_move_and_no_packet_passes(
     with backend(newt, "legacy"):
         check = newt.check()
         assert check["state"] == "drifted"
-        assert "rules of ours are also in iptables-nft, table mangle" in check["faults"]
-        assert "rules of ours are also in ip6tables-nft, table mangle" in check["faults"]
+        assert "rules of newt-egress are also in iptables-nft, table mangle" in check["faults"]
+        assert "rules of newt-egress are also in ip6tables-nft, table mangle" in check["faults"]
         with newt.tapped() as wire, newt.newt_meanwhile(*flood):
             time.sleep(0.3)  # it has begun
             newt.egress(command)

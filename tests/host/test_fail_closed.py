@@ -1,5 +1,5 @@
-"""When something fails, what stood before stands: the same rules, byte for byte, the same files, a
-failing exit status, and a message that names the thing.
+"""When something fails, what was in force before stays in force: the same rules, byte for byte, the
+same files, a failing exit status, and a message that names the thing.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ def test_a_load_that_fails_on_one_family_is_undone_on_the_other(guarded: Host, t
     guarded.sh("rm /run/failed-once")
 
     assert "no luck" in said
-    assert "what stood before is in force" in said
+    assert "the state before this change is restored" in said
     assert guarded.check()["state"] == "ok"
 
 
@@ -157,7 +157,7 @@ def test_a_table_that_does_not_load_leaves_the_former_arrangement(guarded: Host)
     ):
         said = guarded.refuses(declare(arrangement="nftables"))
 
-    assert "what stood before is in force" in said
+    assert "the state before this change is restored" in said
     assert guarded.check()["state"] == "ok"
 
 
@@ -173,7 +173,7 @@ def test_persistence_that_cannot_be_written_undoes_the_rules(
     finally:
         guarded.sh(f"umount {folder}")
 
-    assert "persistence could not be installed; what stood before is in force" in said
+    assert "persistence could not be installed; the state before this change is restored" in said
     assert guarded.check()["state"] == "ok"
 
 

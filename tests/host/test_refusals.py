@@ -66,8 +66,8 @@ def test_a_missing_tool_is_named(host: Host, tool: str, arrangement: str, reason
 @pytest.mark.parametrize(
     ("persistence", "there", "reason"),
     [
-        ("systemd", "/usr/lib/systemd/system/docker.service", "no docker.service to stand before"),
-        ("cron", "/etc/cron.d", "there is no /etc/cron.d: install cron"),
+        ("systemd", "/usr/lib/systemd/system/docker.service", "docker.service not found"),
+        ("cron", "/etc/cron.d", "/etc/cron.d not found: install cron"),
         ("netfilter-persistent", "", "install netfilter-persistent"),
     ],
 )
@@ -220,8 +220,8 @@ def test_the_cage_is_not_removed_while_newt_is_in_it(host: Host) -> None:
     with host.stub("docker", 'exec $real --host unix:///nowhere.sock "$@"'):
         unknown = host.egress("remove", check=False)
 
-    assert "newt still runs in container newt-tunnel: stop it first" in running.stdout
-    assert "Docker does not answer, so nobody knows whether newt runs" in unknown.stdout
+    assert "newt is still running in container newt-tunnel: stop it first" in running.stdout
+    assert "Docker does not answer, so it is not known whether newt runs" in unknown.stdout
     assert host.check()["state"] == "ok"
 
 

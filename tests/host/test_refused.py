@@ -126,7 +126,7 @@ def test_a_flood_of_targets_fills_a_bounded_memory_and_opens_and_hides_nothing(
     caged.dial((POSTGRES, 5432))
     assert f"{POSTGRES}:5432/tcp" in _refused(caged), "a flood in UDP hides what happens in TCP"
     said = caged.egress("status").stdout
-    assert f"{REMEMBERED_DROPS} in udp, which is all that is remembered" in said
+    assert f"{REMEMBERED_DROPS} in udp, which is all that is recorded" in said
     assert caged.check()["state"] == "ok"
     assert "gitea at" in caged.dial((GITEA, 3000))[0], "what is listed no longer answers"
 

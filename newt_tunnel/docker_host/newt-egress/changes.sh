@@ -14,7 +14,7 @@ lock() {
 
 unlock() { exec 9>&-; }
 
-# swap: NEXT becomes CURRENT, which needs no disk space; recover: the same, undone where it was interrupted.
+# swap: makes NEXT CURRENT, which needs no disk space. recover: undoes a swap that was interrupted.
 swap() {
     # A power cut may lose what is not on the disk yet, and the next boot needs it.
     sync "$NEXT"/* 2>/dev/null || sync
@@ -45,7 +45,7 @@ hold_if_open() {
     hold
 }
 
-# give_up REASON: puts back what stood before, rules and persistence, or nothing if there was nothing.
+# give_up REASON: restores the rules and the persistence that were in force before, if there were any.
 give_up() {
     recover
     if guarded; then
@@ -53,9 +53,9 @@ give_up() {
             remove_persistence "$(value "$NEXT" persistence)" "$(value "$CURRENT" persistence)"
     else
         clear_rules && remove_all_persistence && rm -f "$PROGRAM"
-    fi || fail "$1; and what stood before could not be put back: see newt-egress status"
+    fi || fail "$1; the state before this change could not be restored: see newt-egress status"
     rm -rf "$NEXT" "$PENDING"
-    fail "$1; what stood before is in force"
+    fail "$1; the state before this change is restored"
 }
 
 apply() {
@@ -83,7 +83,7 @@ apply() {
     trap 'rm -rf "$NEXT" "$PROGRAM.new"; rmdir "$STATE" 2>/dev/null' EXIT
     mkdir -p "$STATE" && rm -rf "$NEXT" && cp -R "$from" "$NEXT" && mkdir "$WORK" || fail "cannot write to $STATE (disk full?): nothing was changed"
     for _folder in "$STATE" "${PROGRAM%/*}"; do
-        is_roots "$_folder" || fail "others than root may write to $_folder: chown root $_folder; chmod o-w $_folder"
+        is_roots "$_folder" || fail "users other than root may write to $_folder: chown root $_folder; chmod o-w $_folder"
     done
 
     check_former "$NEXT"
@@ -124,7 +124,7 @@ apply() {
     say "in force: $(grep -c 'newt: ' "$CURRENT"/load* | awk -F: '{ n += $NF } END { print n }') rules on $(value "$CURRENT" bridge)"
 }
 
-# Another bridge or address means that newt's container is about to be replaced: it must not run on, uncaged, meanwhile.
+# Another bridge or address means that newt's container is about to be replaced: it must not run without a cage meanwhile.
 stop_if_moved() {
     guarded || return 0
     for _key in bridge newt subnet; do
@@ -147,9 +147,9 @@ remove() {
     [ -d "$_declared" ] || { say "nothing to remove"; return; }
     [ -z "$owner" ] || ! of_another "$_declared" "$owner" ||
         fail "this host is guarded by stack $(value "$_declared" owner), not by $owner: nothing was changed"
-    ! have docker || docker_answers || fail "Docker does not answer, so nobody knows whether newt runs: start Docker first; nothing was changed"
+    ! have docker || docker_answers || fail "Docker does not answer, so it is not known whether newt runs: start Docker first; nothing was changed"
     ! newt_runs "$(value "$_declared" container)" ||
-        fail "newt still runs in container $(value "$_declared" container): stop it first, the cage is removed last"
+        fail "newt is still running in container $(value "$_declared" container): stop it first, the cage is removed last"
     _others=$(docker network inspect -f '{{range .Containers}}{{.Name}} {{end}}' "$(value "$_declared" network)" 2>/dev/null)
     [ -z "$_others" ] || fail "still on newt's network: $_others: remove them first, the cage is removed last"
     remove_all_persistence || fail "persistence could not be removed; the rules are in force"
@@ -162,8 +162,8 @@ confirm() { guarded && record hash >"$CONFIRMED"; }
 
 adopt() {
     lock
-    guarded || fail "no rules of newt-egress are on this host: those of the script are all there is, and stay"
-    in_force "$CURRENT" || fail "the rules are not in force: those of the script stay until they are (newt-egress status)"
+    guarded || fail "no rules of newt-egress are on this host: the script's rules are the only ones, so they are kept"
+    in_force "$CURRENT" || fail "the rules are not in force: the script's rules are kept until they are (see newt-egress status)"
     clear_former || fail "the rules of the script could not be removed; both are in force"
     former_remarks "$CURRENT"
 }

@@ -8,7 +8,7 @@ usage: newt-egress COMMAND
   status                                             named rules with counters, position of the jumps
   counters                                           the counters alone, tab-separated
   refused                                            what newt was refused lately, tab-separated (docker.logDrops)
-  check                                              the same for programs: key=value lines, nothing is changed
+  check                                              the state for programs: key=value lines, nothing is changed
   refresh                                            resolve host names again; repair what was flushed
   boot                                               load the last good rules from disk, without any look-up
   gate                                               exit 0 only if newt is confined
@@ -16,7 +16,7 @@ usage: newt-egress COMMAND
   credentials file|volume NAME                       store newt's credentials from standard input
   expand FILE                                        repeat each line of FILE per address of the host name in it
   confirm                                            note that the declaration in force was recorded by its owner
-  adopt                                              remove what the blog post's script left, once these rules hold
+  adopt                                              remove the rules of the blog post's script, once these are in force
 END
 }
 

@@ -1,23 +1,23 @@
 # --- credentials ------------------------------------------------------------------------------------------------------
 
-# credentials file|volume NAME: standard input becomes newt's configuration file. Prints a revision that changes with the
-# content and tells nothing of it. A volume is for provisioning: newt must write there what Pangolin gives it.
+# credentials file|volume NAME: makes standard input newt's configuration file. Prints a revision that changes with the
+# content and reveals nothing of it. A volume is for provisioning: newt must write there what Pangolin gives it.
 credentials() {
     guarded || fail "no rules are in force here: credentials are not stored"
-    newt_on_host || exit 1
+    _newt=$(newt_on_host) || exit 1
     _content=$(cat; echo .)
     _content=${_content%.}
     if [ "$1" = volume ]; then
         _folder=$(folder_of_volume "$2") || exit 1
         trap 'exit 1' HUP INT TERM
-        trap 'open_to_newt "$_folder"' EXIT
-        close_to_newt "$_folder" || fail "cannot take volume $2 ($_folder) from newt for a moment: nothing was written"
-        store_credentials "$_folder" "$_newt_uid" 600
-        open_to_newt "$_folder" || fail "cannot give volume $2 back to newt"
+        trap 'open_to_newt "$_folder" "$_newt"' EXIT
+        close_to_newt "$_folder" || fail "cannot close volume $2 ($_folder) to newt while it is written: nothing was written"
+        store_credentials "$_folder" "$_newt" 600 "$_content"
+        open_to_newt "$_folder" "$_newt" || fail "cannot open volume $2 to newt again"
     else
-        mkdir -p "$CREDENTIALS" && chown "root:$_newt_gid" "$CREDENTIALS" && chmod 750 "$CREDENTIALS" ||
+        mkdir -p "$CREDENTIALS" && chown "root:${_newt#*:}" "$CREDENTIALS" && chmod 750 "$CREDENTIALS" ||
             fail "cannot prepare $CREDENTIALS"
-        store_credentials "$CREDENTIALS" root 440
+        store_credentials "$CREDENTIALS" "root:${_newt#*:}" 440 "$_content"
     fi
     say "revision $(head -n 1 "$STATE/credentials.seed")"
 }
@@ -34,10 +34,10 @@ stored_credentials() {
 # folder_of_volume NAME: a plain folder of Docker's own. What options mount appears only while a container uses it.
 folder_of_volume() {
     _said=$(docker volume inspect -f '{{.Driver}} {{len .Options}} {{.Mountpoint}}' "$1") ||
-        fail "there is no volume $1"
+        fail "volume $1 does not exist"
     case $_said in
         "local 0 /"*) echo "${_said#local 0 }" ;;
-        *) fail "volume $1 was made with driver options, or by another driver than local, so what is written into it here may not reach newt: docker volume rm $1, then pulumi up" ;;
+        *) fail "volume $1 has driver options, or another driver than local, so a file that is written here may not reach newt: docker volume rm $1, then pulumi up" ;;
     esac
 }
 
@@ -47,23 +47,25 @@ close_to_newt() {
     [ -d "$1" ] && [ ! -L "$1" ] && chown 0:0 "$1" && chmod 700 "$1" && [ "$(owner_and_mode "$1")" = "0 drwx------" ]
 }
 
-open_to_newt() { chmod 700 "$1" && chown "$_newt_uid:$_newt_gid" "$1"; }
+# open_to_newt FOLDER UID:GID
+open_to_newt() { chmod 700 "$1" && chown "$2" "$1"; }
 
-# store_credentials FOLDER OWNER MODE: $_content as config.json. Nobody else may write to FOLDER meanwhile.
+# store_credentials FOLDER UID:GID MODE CONTENT: as config.json. Only root may write to FOLDER meanwhile. CONTENT is an
+# argument of functions only: other users can list those of a process.
 store_credentials() {
     _config=$1/config.json _seed=$STATE/credentials.seed
     [ ! -L "$_config" ] || rm -f "$_config" || fail "cannot remove $_config, which is a symbolic link"
-    [ ! -d "$_config" ] || fail "$_config is a directory, where newt's configuration belongs: look into it, then remove it"
-    [ ! -f "$_config" ] || [ ! -s "$_config" ] || [ "$(sed -n 2p "$_seed" 2>/dev/null)" != "$(salted "$(sed -n 1p "$_seed" 2>/dev/null)")" ] || return 0
+    [ ! -d "$_config" ] || fail "$_config is a directory, and must be newt's configuration file: look into it, then remove it"
+    [ ! -f "$_config" ] || [ ! -s "$_config" ] || [ "$(sed -n 2p "$_seed" 2>/dev/null)" != "$(salted "$(sed -n 1p "$_seed" 2>/dev/null)" "$4")" ] || return 0
     _new=$(mktemp "$1/.config.XXXXXX") || fail "cannot write credentials (disk full?)"
     _salt=$(head -c 16 /dev/urandom | sha256sum | cut -c 1-16)
     # The seed last: one of other credentials would pass them for those that are stored.
-    printf '%s\n%s\n' "$_salt" "$(salted "$_salt")" >"$_seed.new" && printf '%s' "$_content" >"$_new" &&
-        chown "$2:$_newt_gid" "$_new" && chmod "$3" "$_new" && mv -f "$_new" "$_config" && mv -f "$_seed.new" "$_seed" || {
+    printf '%s\n%s\n' "$_salt" "$(salted "$_salt" "$4")" >"$_seed.new" && printf '%s' "$4" >"$_new" &&
+        chown "$2" "$_new" && chmod "$3" "$_new" && mv -f "$_new" "$_config" && mv -f "$_seed.new" "$_seed" || {
         rm -f "$_new" "$_seed.new"
         fail "cannot write credentials (disk full?)"
     }
 }
 
-# salted SALT: a digest of $_content that cannot be looked up.
-salted() { printf '%s\n%s' "$1" "$_content" | sha256sum | cut -d ' ' -f 1; }
+# salted SALT CONTENT: a digest of CONTENT that cannot be looked up.
+salted() { printf '%s\n%s' "$1" "$2" | sha256sum | cut -d ' ' -f 1; }

@@ -4,7 +4,7 @@
 BRIDGE_NAME='{{with .Options}}{{index . "com.docker.network.bridge.name"}}{{end}}'
 MADE_BY='{{with .Labels}}{{index . "newt-tunnel.stack"}}{{end}}'
 
-# As the one who deploys sees it: not root when sudo brought us here.
+# as_user COMMAND: runs it as the user who deploys; under sudo that is not root.
 as_user() {
     if [ -n "${SUDO_USER:-}" ] && [ "$SUDO_USER" != root ]; then limited "$DOCKER_SECONDS" sudo -n -u "$SUDO_USER" "$@"; else "$@"; fi
 }
@@ -16,21 +16,21 @@ newt_status() {
     case $_said in *"o such container"*) echo absent ;; esac
 }
 
-# said OUTPUT: Docker's last words, or that it had none before the time was up.
+# said OUTPUT: Docker's last line, or that there was none in time.
 said() { [ -n "$1" ] && echo "$1" | tail -n 1 || echo "nothing within $DOCKER_SECONDS s"; }
 docker_answers() { docker version -f '{{.Server.Version}}' >/dev/null 2>&1; }
 bridge_of() { docker network inspect -f "$BRIDGE_NAME" "$1" 2>/dev/null; }
 
-# newt_on_host: sets _newt_uid and _newt_gid, by which this host knows newt. With userns-remap Docker names its folder by
-# the ids that stand for root in a container, and newt's lie as far above them.
+# newt_on_host: newt's user and group as this host knows them, UID:GID. With userns-remap Docker names its folder by the
+# ids that a container's root has here, and newt's are NOBODY above them.
 newt_on_host() {
-    _newt_uid=$NOBODY _newt_gid=$NOBODY
     _said=$(docker info -f '{{.DockerRootDir}} {{.SecurityOptions}}' 2>&1) || fail "Docker does not answer: $(echo "$_said" | tail -n 1)"
-    case $_said in *name=userns*) ;; *) return 0 ;; esac
+    case $_said in *name=userns*) ;; *) echo "$NOBODY:$NOBODY"; return ;; esac
     _root=${_said%% *}
     _root=${_root##*/}
-    _newt_uid=$(shifted "${_root%.*}" /etc/subuid) && _newt_gid=$(shifted "${_root#*.}" /etc/subgid) ||
+    _uid=$(shifted "${_root%.*}" /etc/subuid) && _gid=$(shifted "${_root#*.}" /etc/subgid) ||
         fail "this Docker remaps users (userns-remap, $_root) to fewer ids than newt's $NOBODY in its container needs: give its user a range of 65536 in /etc/subuid and /etc/subgid and restart Docker"
+    echo "$_uid:$_gid"
 }
 
 # shifted ROOT FILE: newt's id where ROOT is that of a container's root.
@@ -56,7 +56,7 @@ check_docker() {
         esac
     }
     case $(as_user docker info -f '{{.SecurityOptions}}' 2>&1) in *rootless*) fail "this Docker is rootless: its bridges are not in the host's network, rules here would confine nothing" ;; esac
-    newt_on_host || exit 1
+    newt_on_host >/dev/null || exit 1
     # shellcheck disable=SC2046 # one argument per network
     _bridges=$(as_user docker network inspect -f "{{.Id}} $BRIDGE_NAME" $(as_user docker network ls -q -f driver=bridge) 2>/dev/null)
     while read -r _id _name; do
@@ -69,14 +69,14 @@ $_bridges
 END
 }
 
-# neighbours DIR: who else is on newt's network, by name. With bridge-nf-call-iptables off they can talk with newt.
+# neighbours DIR: names of other containers on newt's network. With bridge-nf-call-iptables off they can talk with newt.
 neighbours() {
     for _name in $(docker network inspect -f '{{range .Containers}}{{.Name}} {{end}}' "$(value "$1" network)" 2>/dev/null); do
         [ "$_name" = "$(value "$1" container)" ] || echo "$_name"
     done
 }
 
-# check_network DIR: nothing of others may stand where newt's network goes, and nothing may share it.
+# check_network DIR: the names, the bridge and the subnet of newt's network must be free, and newt alone on it.
 check_network() {
     _network=$(value "$1" network) _container=$(value "$1" container)
     _subnet=$(value "$1" subnet) _bridge=$(value "$1" bridge)
@@ -88,7 +88,7 @@ check_network() {
     if [ "$(bridge_of "$_network")" != "$_bridge" ] && ip link show dev "$_bridge" >/dev/null 2>&1; then
         fail "an interface $_bridge exists already: choose another docker.bridge"
     fi
-    # One that is removed just now makes inspect complain, and is in nobody's way.
+    # inspect complains about a network that is being removed, which is no obstacle.
     # shellcheck disable=SC2046 # one argument per network
     _networks=$(docker network inspect -f '{{.Name}} {{range .IPAM.Config}}{{.Subnet}} {{end}}' $(docker network ls -q) 2>/dev/null)
     [ -n "$_networks" ] || fail "Docker does not list its networks"

@@ -2,8 +2,8 @@
 # newt-egress: keeps newt in its cage on a Docker host.
 #
 # Owns the firewall rules of one newt: loads them, keeps them loaded over reboots, refreshes the host names in them,
-# tells whether they still stand, and removes them. What they say is rendered elsewhere and arrives as a declaration.
-# Touches its own chains or table and its own jumps only; never flushes, saves or edits anybody else's rules.
+# reports whether they are in force, and removes them. The rules are rendered elsewhere and arrive as a declaration.
+# Touches only its own chains or table and its own jumps; never flushes, saves or edits other rules.
 # POSIX sh for dash and busybox.
 # shellcheck disable=SC2015 # in `a && b || fail` nothing goes on after fail, so it is an if-then-else
 set -u
@@ -16,7 +16,7 @@ CURRENT=$STATE/current            # the declaration in force, its rules, and the
 NEXT=$STATE/next                  # being prepared; becomes CURRENT by a rename, which needs no disk space
 PREVIOUS=$STATE/previous          # CURRENT, aside for the moment between the two renames
 WORK=$NEXT/work                   # scratch of one run
-PENDING=$STATE/pending            # exists while rules are being changed: found later, it tells of a half-applied change
+PENDING=$STATE/pending            # exists while rules are being changed: found later, it means a half-applied change
 HELD=$STATE/held                  # newt was stopped because the cage was open, and stays stopped
 CONFIRMED=$STATE/confirmed        # hash of the declaration that the deploying side is known to have recorded
 PROVED=$STATE/proof               # the table of the last proof, as newt-proof left it
@@ -25,7 +25,7 @@ LOCK=/run/newt-egress.lock
 REFRESHED=/run/newt-egress.refreshed    # when the rules were looked at last, in seconds since boot
 UNRESOLVED=/run/newt-egress.unresolved  # exists while host names cannot be refreshed, and says why
 LOCK_SECONDS=60
-XTABLES_SECONDS=10                # how long to wait for whoever holds the lock of iptables-legacy
+XTABLES_SECONDS=10                # how long to wait for the lock of iptables-legacy
 TOOL_SECONDS=30                   # the longest that a tool of the firewall may take
 DOCKER_SECONDS=20                 # the same for an answer of Docker
 STOP_SECONDS=60                   # the same for systemd, and for starting or stopping a container
@@ -46,7 +46,7 @@ ENABLED="/etc/systemd/system/multi-user.target.wants/${UNIT##*/} /etc/systemd/sy
 CRON_FILE=/etc/cron.d/newt-egress
 NETFILTER_PLUGIN=/usr/share/netfilter-persistent/plugins.d/40-newt-egress
 
-# Output that nobody reads any more (a lost connection) must not stop a change half-way.
+# Output that cannot be written (a lost connection) must not stop a change half-way.
 say() { printf '%s\n' "$*" 2>/dev/null || :; }
 warn() { printf 'warning: %s\n' "$*" 2>/dev/null || :; }
 complain() { printf 'newt-egress: %s\n' "$*" >&2 || :; }
@@ -54,13 +54,13 @@ fail() { complain "$*"; exit 1; }
 joined() { awk 'NR > 1 { printf "; " } { printf "%s", $0 }'; }
 one_line() { printf '%s' "$1" | tr '\n' ' '; }
 need() { have "$1" || fail "$1 is not on this host: install ${2:-it}"; }
-# Not the functions of the same name below.
+# Ignores the functions of the same name below.
 have() { (case $1 in *-*) ;; *) unset -f "$1" ;; esac; command -v "$1") >/dev/null 2>&1; }
 uptime_seconds() { cut -d . -f 1 /proc/uptime; }
 
-# What may wait for something (a daemon, a resolver, a lock in the kernel) has a limit, because a repair waits behind it.
-# Functions, so that no call can forget the limit. Nobody inherits our lock: a program that cannot be killed would keep it.
-# -k is unknown to old busyboxes.
+# A program that may wait for a daemon, a resolver or a lock in the kernel has a time limit, because a repair waits behind
+# it; these functions give it to every call. Programs do not inherit the lock (9): one that cannot be killed would keep it.
+# Old busyboxes do not know -k.
 KILLS=$(timeout -k 1 1 true 2>/dev/null && echo "-k 5" || echo "-s KILL")
 # shellcheck disable=SC2086 # two words
 limited() { timeout $KILLS "$@" 9>&-; }

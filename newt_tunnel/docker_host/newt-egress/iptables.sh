@@ -36,7 +36,7 @@ wanted_and_present() {
 
 missing_chain() {
     if [ "$1" = DOCKER-USER ]; then
-        echo "restart Docker, which makes it; if it is still missing then, set docker.hook to prerouting"
+        echo "restart Docker, which creates it; if it is still missing, set docker.hook to prerouting"
     else
         echo "the kernel lacks it"
     fi

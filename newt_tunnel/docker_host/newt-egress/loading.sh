@@ -1,6 +1,6 @@
 # --- loading, reading back and clearing -------------------------------------------------------------------------------
 
-# prepare DIR: from declaration, rules and resolved to the files that are loaded as they stand.
+# prepare DIR: makes the files that are loaded from the rules and the addresses of the names in them.
 prepare() {
     if [ "$(value "$1" firewall)" = nftables ]; then
         expand "$1/resolved" "$1/rules.nft" >"$1/load.nft" && whole "$1/load.nft" "$1/rules.nft"
@@ -54,11 +54,11 @@ rule_faults() {
     jump_report "$1" | grep -v ': ok$'
 }
 
-# live_faults DIR: everything that is wrong in the kernel; nothing when the rules stand as declared, and nothing else.
+# live_faults DIR: everything that is wrong in the kernel; nothing when the declared rules are in force, and no others.
 live_faults() {
     rule_faults "$1"
     way_faults "$1"
-    strays "$1" | sed 's/\([^ ]*\) \(.*\)/rules of ours are also in \1, table \2/'
+    strays "$1" | sed 's/\([^ ]*\) \(.*\)/rules of newt-egress are also in \1, table \2/'
 }
 
 # faults DIR: the same, and what would go wrong later.
@@ -74,8 +74,8 @@ in_force() { [ -z "$(live_faults "$1")" ]; }
 # over what is there, which is as long and needs no disk space.
 note_live() { printf '%s\n' "$(live "$1" | sha256sum)" 1<>"$1/live"; }
 
-# reload: CURRENT again, from disk as it stands. Then whatever else of ours is there goes: what closed the bridge
-# (drop_all), and rules in the other backend of iptables. Needs no disk space.
+# reload: loads CURRENT again, from disk as it is. Then removes all other rules of newt-egress: those that closed the bridge
+# (drop_all), and those in the other backend of iptables. Needs no disk space.
 reload() {
     [ "$(loadable "$CURRENT")" = "$(record loadable)" ] || { complain "$CURRENT was altered or is damaged"; return 1; }
     load "$CURRENT" || return 1
@@ -90,7 +90,7 @@ close_bridge() {
     drop_all "$CURRENT"
 }
 
-# repair: what is wrong is put right, or newt cut off. Waits for no disk space, no resolver and no Docker.
+# repair: restores the rules, or cuts newt off. Waits for no disk space, no resolver and no Docker.
 repair() {
     _faults=$(live_faults "$CURRENT" | joined)
     [ -n "$_faults" ] || return 0

@@ -8,25 +8,28 @@ look_up() {
     elif have host; then
         host -W 2 -t A "$1." "$2" 2>/dev/null | sed -n 's/.* has address //p'
     else
-        # shellcheck disable=SC2086 # of busybox it is two words
-        limited 4 $NSLOOKUP -type=a "$1." "$2" 2>/dev/null |
+        # shellcheck disable=SC2046 # of busybox it is two words
+        limited 4 $(nslookup_command) -type=a "$1." "$2" 2>/dev/null |
             awk '/^Name:/ { found = 1; next } found && /^Address/ { sub(/^Address[^:]*: */, ""); print $1 }'
     fi | awk '/^[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+$/' | sort -u | grep .
 }
 
-NSLOOKUP=
-can_ask_a_server() {
+nslookup_command() {
     if have nslookup; then
-        NSLOOKUP=nslookup
+        echo nslookup
     elif have busybox && busybox nslookup --help >/dev/null 2>&1; then
-        NSLOOKUP="busybox nslookup"
+        echo "busybox nslookup"
+    else
+        return 1
     fi
-    have dig || have host || [ -n "$NSLOOKUP" ]
 }
 
+can_ask_a_server() { have dig || have host || nslookup_command >/dev/null; }
+
+# resolve NAME RESOLVERS: without resolvers this host's own is asked.
 resolve() {
-    if [ -n "$ASKED" ]; then
-        for _server in $ASKED; do
+    if [ -n "$2" ]; then
+        for _server in $2; do
             look_up "$1" "$_server" && return 0
         done
         return 1
@@ -34,43 +37,42 @@ resolve() {
     { in_hosts_file "$1" || getent ahostsv4 "$1." | awk '{ print $1 }'; } | sort -u | grep .
 }
 
-# in_hosts_file NAME: which knows no dot at the end of a name.
+# in_hosts_file NAME: names in that file have no dot at the end.
 in_hosts_file() {
     awk -v name="$1" '{ sub(/#.*/, ""); for (i = 2; i <= NF; i++) if (tolower($i) == name && $1 ~ /^[0-9.]+$/) { print $1; found = 1 } }
         END { exit !found }' /etc/hosts 2>/dev/null
 }
 
-# The attacker may own a name. Prints why ADDRESS must not be an answer for a name of ROLE; nothing when it may.
-objection() {
-    _role=$1 _address=$2
-    is_ipv4 "$_address" || { echo "is no IPv4 address"; return; }
+# refused_answers DIR ROLE: what no name of ROLE may resolve to, because the attacker may own the name: one line per block,
+# with the forbidden name that has this address (or -) and the reason. The addresses of forbidden names are in
+# DIR/resolved already.
+refused_answers() {
     for _block in 0.0.0.0/8 127.0.0.0/8 169.254.0.0/16 224.0.0.0/4 240.0.0.0/4; do
-        within "$_address" "$_block" && { echo "is loopback, link-local, multicast or reserved"; return; }
+        echo "$_block - is loopback, link-local, multicast or reserved"
     done
-    within "$_address" "$SUBNET" && { echo "lies in newt's own network"; return; }
-    for _local in $LOCALS; do
-        [ "$_address" = "$_local" ] && { echo "is this Docker host itself"; return; }
+    echo "$(value "$1" subnet) - is in newt's own network"
+    ip -4 -o addr show | awk '{ split($4, part, "/"); print part[1] " - is this Docker host itself" }'
+    values "$1" resolver | sed 's/$/ - is a resolver/'
+    values "$1" forbidden | awk '$2 !~ /@[{]/ { print $2 " - is forbidden: mustNotReach " $1 }'
+    for _name in $(names_of "$1" forbidden); do
+        answer_of "$1" "$_name" | sed "s/\$/ $_name is forbidden: mustNotReach $_name/"
     done
-    for _server in $RESOLVERS; do
-        [ "$_address" = "$_server" ] && { echo "is a resolver"; return; }
-    done
-    while read -r _name _block _; do
+    [ "$2" != endpoint ] ||
+        values "$1" notpublic | sed 's/.*/& - is not public (&); write it in pangolin.addresses if Pangolin really is there/'
+}
+
+# objection NAME ADDRESS REFUSED: why ADDRESS must not be an answer for NAME; nothing when it may. REFUSED as
+# refused_answers prints it.
+objection() {
+    is_ipv4 "$2" || { echo "is not an IPv4 address"; return; }
+    # A pipe: a here-document may need disk space, and without it nothing would be refused.
+    echo "$3" | while read -r _block _name _reason; do
         # A name may be allowed at one port and forbidden at another: it is no objection to itself.
-        [ "$_name" != "@$_host" ] || continue
-        [ -n "$_block" ] && within "$_address" "$_block" && { echo "is forbidden: mustNotReach ${_name#@}"; return; }
-    done <<END
-$FORBIDDEN
-END
-    [ "$_role" = endpoint ] || return 0
-    for _block in $NOT_PUBLIC; do
-        within "$_address" "$_block" && {
-            echo "is not public ($_block); write it in pangolin.addresses if Pangolin really is there"
-            return
-        }
+        [ "$_name" != "$1" ] && within "$2" "$_block" && { echo "$_reason"; break; }
     done
 }
 
-# overlap_of HOST ADDRESS: an entry that forbids HOST, and one that allows the same port of ADDRESS; nothing where there is
+# overlap_of NAME ADDRESS: an entry that forbids NAME, and one that allows the same port of ADDRESS; nothing where there is
 # none. Allowed names are judged by objection.
 overlap_of() {
     awk -F '[= ]' -v host="@{$1}" -v address="$2" '
@@ -104,67 +106,65 @@ overlap_of() {
 }
 
 # resolve_names: fills NEXT/resolved ("name address" lines) from NEXT/declaration. A resolver that fails leaves the last
-# good answer; an answer that must not be is an error, and the caller leaves the rules as they are.
+# good answer; a refused answer is an error, and the caller leaves the rules as they are.
 resolve_names() {
     true >"$NEXT/resolved" || return 1
-    RESOLVERS=$(values "$NEXT" resolver)
-    ASKED=$RESOLVERS
-    SUBNET=$(value "$NEXT" subnet)
-    NOT_PUBLIC=$(values "$NEXT" notpublic)
-    LOCALS=$(ip -4 -o addr show | awk '{ split($4, a, "/"); print a[1] }')
-    if [ -n "$(values "$NEXT" name)" ] && [ -n "$RESOLVERS" ] && ! can_ask_a_server; then
-        warn "no dig, host or nslookup here: names are resolved by this host's own resolver, not by $(one_line "$RESOLVERS")"
-        ASKED=
+    _resolvers=$(values "$NEXT" resolver)
+    if [ -n "$(values "$NEXT" name)" ] && [ -n "$_resolvers" ] && ! can_ask_a_server; then
+        warn "no dig, host or nslookup here: names are resolved by this host's own resolver, not by $(one_line "$_resolvers")"
+        _resolvers=
     fi
-    FORBIDDEN=$(values "$NEXT" forbidden | grep -v '@{')
     # Forbidden names first: their addresses are what the others may not resolve to.
-    for _wanted in forbidden endpoint target; do
-        for _host in $(values "$NEXT" name | sed -n "s/^$_wanted //p"); do
-            resolve_name "$_wanted" "$_host" || return 1
+    for _role in forbidden endpoint target; do
+        _refused=$(refused_answers "$NEXT" "$_role") || return 1
+        for _name in $(names_of "$NEXT" "$_role"); do
+            resolve_name "$_role" "$_name" "$_resolvers" "$_refused" || return 1
         done
     done
 }
 
+# resolve_name ROLE NAME RESOLVERS REFUSED: adds the addresses of NAME to NEXT/resolved.
 resolve_name() {
-    _role=$1 _host=$2
-    _answer=$(answer_of "$NEXT" "$_host")
+    _answer=$(answer_of "$NEXT" "$2")
     _known=$_answer
-    if [ -z "$_answer" ] && ! _answer=$(resolve "$_host"); then
-        _answer=$(answer_of "$CURRENT" "$_host")
+    if [ -z "$_answer" ] && ! _answer=$(resolve "$2" "$3"); then
+        _answer=$(answer_of "$CURRENT" "$2")
         [ -n "$_answer" ] || {
-            complain "$_host does not resolve${ASKED:+ (asked $(one_line "$ASKED"))}: correct the name, or write its address$(whole_name "$_host")"
+            complain "$2 does not resolve${3:+ (asked $(one_line "$3"))}: correct the name, or write its address$(whole_name "$2")"
             return 1
         }
-        warn "$_host does not resolve now; its last good answer is kept"
+        warn "$2 does not resolve now; its last good answer is kept"
     fi
     [ "$(echo "$_answer" | wc -l)" -le "$MAX_ADDRESSES" ] || {
-        complain "$_host resolves to more than $MAX_ADDRESSES addresses; refused, the rules stay as they are"
+        complain "$2 resolves to more than $MAX_ADDRESSES addresses; refused, the rules stay as they are"
         return 1
     }
     for _address in $_answer; do
-        if [ "$_role" = forbidden ]; then
-            _overlap=$(overlap_of "$_host" "$_address")
+        if [ "$1" = forbidden ]; then
+            _overlap=$(overlap_of "$2" "$_address")
             [ -z "$_overlap" ] || {
-                complain "$_host resolves to $_address: $_overlap; refused, the rules stay as they are"
+                complain "$2 resolves to $_address: $_overlap; refused, the rules stay as they are"
                 return 1
             }
-            FORBIDDEN="$FORBIDDEN
-@$_host $_address"
         else
-            _objection=$(objection "$_role" "$_address")
+            _objection=$(objection "$2" "$_address" "$4")
             [ -z "$_objection" ] || {
-                complain "$_host resolves to $_address, which $_objection; refused, the rules stay as they are"
+                complain "$2 resolves to $_address, which $_objection; refused, the rules stay as they are"
                 return 1
             }
         fi
         [ -z "$_known" ] || continue
-        echo "$_host $_address" >>"$NEXT/resolved" || return 1
-        say "resolved $_host -> $_address"
+        echo "$2 $_address" >>"$NEXT/resolved" || return 1
+        say "resolved $2 -> $_address"
     done
 }
 
 whole_name() { case $1 in *.*) ;; *) echo "; a name is asked for as it is written, without a search domain: write $1.lan or the like" ;; esac }
 
+# names_of DIR ROLE: the host names of a role: forbidden, endpoint or target.
+names_of() { values "$1" name | sed -n "s/^$2 //p"; }
+
+# answer_of DIR NAME
 answer_of() { [ ! -f "$1/resolved" ] || awk -v name="$2" '$1 == name { print $2 }' "$1/resolved"; }
 
 # expand RESOLVED FILE: a line that names a host, @{name}, is repeated per address; a target set twice is kept once.

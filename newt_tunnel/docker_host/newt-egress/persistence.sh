@@ -1,6 +1,6 @@
 # --- persistence ------------------------------------------------------------------------------------------------------
 
-# persistence_files KIND: the files of a kind; persistence_text FILE: what stands in one.
+# persistence_files KIND: the files of a kind; persistence_text FILE: the content of one.
 persistence_files() {
     case $1 in
         systemd) echo "$UNIT $REFRESH_UNIT $TIMER $DOCKER_DROP_IN" ;;
@@ -70,12 +70,12 @@ check_persistence() {
         systemd)
             need systemctl "systemd, or set docker.persistence to cron or none"
             for _folder in /etc /usr/lib /lib; do [ -e "$_folder/systemd/system/docker.service" ] && return; done
-            fail "there is no docker.service to stand before: set docker.persistence to cron or none"
+            fail "docker.service not found, so the rules cannot be loaded before Docker: set docker.persistence to cron or none"
             ;;
         cron) check_cron "systemd or none" ;;
         netfilter-persistent)
             [ -d "${NETFILTER_PLUGIN%/*}" ] ||
-                fail "there is no ${NETFILTER_PLUGIN%/*}: install netfilter-persistent, or set docker.persistence to systemd"
+                fail "${NETFILTER_PLUGIN%/*} not found: install netfilter-persistent, or set docker.persistence to systemd"
             check_cron systemd
             ;;
     esac
@@ -83,11 +83,11 @@ check_persistence() {
 
 # check_cron OTHERS: what else docker.persistence may be.
 check_cron() {
-    [ -d /etc/cron.d ] || fail "there is no /etc/cron.d: install cron, or set docker.persistence to $1"
+    [ -d /etc/cron.d ] || fail "/etc/cron.d not found: install cron, or set docker.persistence to $1"
     cron_runs || fail "no cron daemon that reads /etc/cron.d runs here: start cron or cronie (busybox's crond reads other folders), or set docker.persistence to $1"
 }
 
-# cron_runs: whether a daemon of this host, not of a container, runs whose program knows the folder.
+# cron_runs: whether a cron daemon of this host, not of a container, runs whose program knows the folder.
 cron_runs() {
     _here=$(readlink /proc/self/ns/pid)
     # shellcheck disable=SC2013 # paths without spaces
@@ -111,20 +111,20 @@ persistence_faults() {
             for _file in $ENABLED; do
                 [ -L "$_file" ] || echo "$_file is missing"
             done
-            _who="systemctl status ${TIMER##*/}"
+            _checked="systemctl status ${TIMER##*/}"
             ;;
         cron | netfilter-persistent)
             cron_runs || echo "no cron daemon that reads /etc/cron.d runs"
-            _who="whether cron runs ${CRON_FILE}"
+            _checked="whether cron runs ${CRON_FILE}"
             ;;
         *) return 0 ;;
     esac
     [ "$(since_refresh)" -le $((2 * 60 * REFRESH_MINUTES)) ] ||
-        echo "no refresh has run for $(($(since_refresh) / 60)) min, and one is due every $REFRESH_MINUTES: look at $_who"
+        echo "no refresh has run for $(($(since_refresh) / 60)) min, and one is due every $REFRESH_MINUTES: check $_checked"
 }
 
-# note_refresh: the rules were looked at. In seconds since boot, because clocks jump, and always of one length: written
-# over what is there, which needs no disk space.
+# note_refresh: records when the rules were checked: in seconds since boot, because clocks jump, and always of one length,
+# which is written over the old value and needs no disk space.
 note_refresh() { printf '%-12s\n' "$(uptime_seconds)" 1<>"$REFRESHED"; }
 
 # since_refresh: seconds; since boot where there was none yet.
@@ -137,7 +137,7 @@ since_refresh() {
 
 install_persistence() {
     for _file in $(persistence_files "$1"); do
-        ! written "$_file" || continue # putting back what stood before needs no disk space
+        ! written "$_file" || continue # restoring the former files needs no disk space
         _mode=644
         [ "$_file" != "$NETFILTER_PLUGIN" ] || _mode=755
         # A dot keeps cron and systemd from reading it before it is whole.
@@ -165,10 +165,10 @@ remove_persistence() {
     [ "$1" = systemd ] || return 0
     for _file in $ENABLED "$DOCKER_DROP_IN"; do
         rm -f "$_file" || return 1
-        rmdir "${_file%/*}" 2>/dev/null # if nobody else has anything there
+        rmdir "${_file%/*}" 2>/dev/null # unless other files are there
     done
     systemd_runs && have systemctl || return 0
-    # systemctl fails for a unit that it does not know, which is what we want.
+    # systemctl fails for a unit that it does not know; such a unit is gone already.
     systemctl stop newt-egress-refresh.timer newt-egress-refresh.service newt-egress.service 2>/dev/null
     systemctl daemon-reload
 }

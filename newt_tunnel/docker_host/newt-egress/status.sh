@@ -23,7 +23,7 @@ counters() {
     } | awk '/--comment "newt: / {
         name = $0; sub(/.*--comment "newt: /, "", name); sub(/".*/, "", name)
         count = $0; sub(/.* -c /, "", count); split(count, n, " ")
-        verdict = / -j / ? tolower($NF) : "drop" # which stands behind what remembers
+        verdict = / -j / ? tolower($NF) : "drop" # which follows the match that records
         match_ = $0; sub(/^-A [^ ]+ /, "", match_); sub(/-m comment .*/, "", match_)
         gsub(/-m (tcp|udp|conntrack) /, "", match_); sub(/ $/, "", match_)
         print n[1] "\t" n[2] "\t" verdict "\t" name "\t" match_ }'
@@ -31,10 +31,10 @@ counters() {
 
 # refused: one line per target that newt was refused lately, the last first: seconds ago, packets, protocol, address,
 # port; tab-separated. "5+" are at least 5: iptables' own memory counts to 20, and forgets one an hour. Nothing where the
-# rules are gone, which status tells.
+# rules are missing, which status reports.
 refused() {
     guarded || fail "no rules of newt-egress are on this host"
-    [ -n "$(value "$CURRENT" drops)" ] || fail "what newt is refused is not remembered: set docker.logDrops to true"
+    [ -n "$(value "$CURRENT" drops)" ] || fail "refused targets are not recorded: set docker.logDrops to true"
     for _protocol in tcp udp; do
         if [ "$(value "$CURRENT" firewall)" = nftables ]; then
             nft list set inet "$TABLE" "drops_$_protocol" 2>/dev/null | refused_by_nftables "$_protocol"
@@ -82,7 +82,7 @@ refused_report() {
         END {
             if (!NR) print "   nothing"
             if (NR > shown) print "   and " (NR - shown) " more: newt-egress refused"
-            for (protocol in n) if (n[protocol] >= size) print "   " size " in " protocol ", which is all that is remembered: others were refused, too"
+            for (protocol in n) if (n[protocol] >= size) print "   " size " in " protocol ", which is all that is recorded: more were refused"
         }'
 }
 
@@ -93,7 +93,7 @@ neighbours_report() {
 
 # proof_report: the last table, good or not; pulumi stack output proof has the last good one.
 proof_report() {
-    [ -s "$PROVED" ] || { say "last proof: none, or its table could not be kept"; return; }
+    [ -s "$PROVED" ] || { say "last proof: none, or its table could not be saved"; return; }
     _rules="these rules"
     [ "$(sed -n '1s/.*, rules //p' "$PROVED")" = "$(record hash)" ] || _rules="other rules than these"
     say "last proof, of $_rules: $(sed -n 1p "$PROVED")"

@@ -1,6 +1,6 @@
 # --- upkeep: refresh, boot, and newt's start --------------------------------------------------------------------------
 
-# refresh: the rules first, which nothing may hold up; then the names; Docker last, without the lock.
+# refresh: the rules first, because nothing may delay them; then the names; Docker last, without the lock.
 refresh() {
     lock
     guarded || return 0
@@ -8,7 +8,7 @@ refresh() {
     repair || _status=1
     refresh_names || _status=1
     note_refresh
-    rm -rf "$NEXT" # now: whoever has the lock next makes its own
+    rm -rf "$NEXT" # now: the next process that has the lock makes its own
     trap - EXIT
     unlock
     stop_if_held
@@ -16,7 +16,7 @@ refresh() {
     return "$_status"
 }
 
-# refresh_names: an answer that may not be, or a disk that is full, leaves the rules as they are.
+# refresh_names: a refused answer or a full disk leaves the rules as they are.
 refresh_names() {
     if [ -n "$(value "$CURRENT" name)" ]; then
         trap 'rm -rf "$NEXT"' EXIT
@@ -59,7 +59,7 @@ tell() {
     ! have logger || logger -t newt-egress -- "$*" 2>/dev/null || :
 }
 
-# Who starts newt at boot: Docker, where the rules are certain to come first; else we do, after the rules.
+# restarts: which program starts newt at boot: Docker, where the rules are certain to come first; else this one, after them.
 restarts() {
     case $(value "$CURRENT" persistence) in systemd | netfilter-persistent) echo docker ;; *) echo newt-egress ;; esac
 }
@@ -85,7 +85,7 @@ await_docker() {
     done
 }
 
-# gate: looks without the lock first. Whoever has it must not keep Docker from starting where all is well.
+# gate: checks without the lock first: a process that has it must not keep Docker from starting where the rules are good.
 gate() {
     guarded && in_force "$CURRENT" && return
     (lock && { ! guarded || in_force "$CURRENT"; }) || boot
@@ -101,7 +101,7 @@ start() {
         false) ;;
         *) fail "Docker does not answer, newt is not started: $(said "$_said")" ;;
     esac
-    in_force "$CURRENT" || fail "the cage does not stand: newt is not started"
+    in_force "$CURRENT" || fail "the rules are not in force: newt is not started"
     in_cage "$_container" || fail "container $_container is not on the guarded bridge alone: newt is not started"
     limited "$STOP_SECONDS" docker start "$_container" >/dev/null || fail "newt could not be started"
     tell "newt started"
@@ -110,7 +110,7 @@ start() {
 # hold: a link needs neither disk space nor an inode.
 hold() {
     guarded || fail "no rules are in force here"
-    [ -e "$HELD" ] || { true >"$HELD"; } 2>/dev/null || ln "$CURRENT/record" "$HELD" || complain "cannot note in $STATE that newt is held"
+    [ -e "$HELD" ] || { true >"$HELD"; } 2>/dev/null || ln "$CURRENT/record" "$HELD" || complain "cannot record in $STATE that newt is held"
     _said=$(limited "$STOP_SECONDS" docker stop "$(value "$CURRENT" container)" 2>&1) || case $_said in
         *"No such container"*) ;;
         *) fail "newt could not be stopped: $(one_line "${_said:-no answer within $STOP_SECONDS s}")" ;;
@@ -122,7 +122,7 @@ hold() {
 stop_if_held() {
     [ -e "$HELD" ] || return 0
     newt_runs "$(value "$CURRENT" container)" || return 0
-    tell "newt is held, and ran: something started it past newt-egress"
+    tell "newt is held and was running: it was started without newt-egress"
     hold
 }
 

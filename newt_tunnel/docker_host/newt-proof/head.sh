@@ -11,7 +11,7 @@ umask 077
 
 STATE=/var/lib/newt-egress
 TABLE=$STATE/proof # the last table, whatever it says; newt-egress status shows it
-KNOCK_SECONDS=3   # a silent drop is told from an answer by waiting
+KNOCK_SECONDS=3   # without an answer until then a target is silent
 TOTAL_SECONDS=60  # what is not tried by then is reported as not probed
 AT_ONCE=40        # probes in parallel
 SETTLE_SECONDS=2  # a newt that cannot start is gone by then; it is not measured before
@@ -19,17 +19,17 @@ DATAGRAMS=10      # in a UDP probe: more than newt itself sends meanwhile that a
 
 fail() { printf 'newt-proof: %s\n' "$*" >&2; exit 1; }
 have() { command -v "$1" >/dev/null 2>&1; }
-docker() { timeout 60 docker "$@"; } # one that hangs fails the proof instead of holding it up
+docker() { timeout 60 docker "$@"; } # a Docker that hangs fails the proof
 declared() { sed -n "s/^$1=//p" "$STATE/current/declaration" | head -n 1; }
 
-mode=$1
+MODE=$1
 command -v newt-egress >/dev/null || fail "newt-egress is not on this host: deploy the firewall first"
 newt-egress confirm || fail "no rules are in force here"
-container=$(declared container)
+CONTAINER=$(declared container)
 
-# Docker says "running" of a container that it is about to start again, too.
+# newt_pid: nothing unless newt runs. Docker calls a container running that it is about to start again, too.
 newt_pid() {
-    _pid=$(docker container inspect -f '{{if .State.Running}}{{.State.Pid}}{{end}}' "$container" 2>/dev/null)
+    _pid=$(docker container inspect -f '{{if .State.Running}}{{.State.Pid}}{{end}}' "$CONTAINER" 2>/dev/null)
     [ "${_pid:-0}" -eq 0 ] || echo "$_pid"
 }
 

@@ -1,8 +1,8 @@
 # --- knocking ---------------------------------------------------------------------------------------------------------
 
-if have bash; then knocker=bash
-elif have python3; then knocker=python3
-elif have nc; then knocker=nc
+if have bash; then KNOCKER=bash
+elif have python3; then KNOCKER=python3
+elif have nc; then KNOCKER=nc
 else fail "bash, python3 or nc is needed on this host to try connections"
 fi
 
@@ -25,12 +25,12 @@ with contextlib.suppress(OSError):
 # knock INSIDE ADDRESS PORT: says how a TCP connection went. INSIDE is the prefix that enters a network namespace, or empty.
 knock() {
     # shellcheck disable=SC2086,SC2016 # the prefix is several words; $0 and $1 are for the inner bash
-    case $knocker in
+    case $KNOCKER in
         bash) _said=$($1 timeout "$KNOCK_SECONDS" bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$2" "$3" 2>&1) ;;
         python3) _said=$($1 timeout "$((KNOCK_SECONDS + 1))" python3 -c "$PYTHON_TCP" "$2" "$3" "$KNOCK_SECONDS" 2>&1) ;;
         nc) _said=$($1 timeout "$((KNOCK_SECONDS + 1))" nc -w "$KNOCK_SECONDS" "$2" "$3" </dev/null 2>&1) ;;
     esac
-    case $knocker:$? in
+    case $KNOCKER:$? in
         *:0 | nc:124 | nc:143) # nc gives up by itself unless it is connected; timeout says 124, or 143 in busybox
             echo connected
             return
@@ -47,7 +47,7 @@ knock() {
 # too many ways.
 send() {
     # shellcheck disable=SC2086
-    case $knocker in
+    case $KNOCKER in
         bash) $1 timeout "$KNOCK_SECONDS" bash -c "$BASH_UDP" "$2" "$3" "$DATAGRAMS" ;;
         python3) $1 timeout "$KNOCK_SECONDS" python3 -c "$PYTHON_UDP" "$2" "$3" "$DATAGRAMS" ;;
         nc) return 1 ;;

@@ -1,6 +1,13 @@
 # --- rows of the table ------------------------------------------------------------------------------------------------
 
-row() { printf '%-24s  %-18s  %-16s  %-8s  %-10s  %s\n' "$@"; }
+# A tab ends each cell, for programs; the spaces before it align the table, for people. The order of the columns is what
+# egress/proof_table.py reads.
+ROW='%-23s\t%-23s\t%-15s\t%-15s\t%-15s\t%s\n'
+CELL_END=' *\t' # a pattern of awk
+
+# row RULE DESTINATION PORT EXPECTED VERDICT EVIDENCE
+# shellcheck disable=SC2059 # a constant
+row() { printf "$ROW" "$@"; }
 
 judge_tcp() {
     _inside=$1 _expected=$2 _address=$3 _port=$4 _name=$5 _of=$6 _scratch=$7
@@ -25,7 +32,7 @@ judge_udp() {
     _before=$(packets "$_rule" "$_counted")
     if ! _answer=$(send "$_inside" "$_address" "$_port"); then
         _evidence="newt's network sends nothing there"
-        [ "$knocker" != nc ] || _evidence="nothing to send UDP with: install bash or python3"
+        [ "$KNOCKER" != nc ] || _evidence="nothing to send UDP with: install bash or python3"
         row "$_name" "$_address" "$_port/udp" "$_expected" "not probed" "$_evidence${_of:+, of $_of}"
         return
     fi
@@ -39,72 +46,74 @@ judge_udp() {
     row "$_name" "$_address" "$_port/udp" "$_expected" "$_verdict" "newt: ${_answer:-silent}, rule '$_rule' counted +$_more${_of:+, of $_of}"
 }
 
-time_is_up() { [ $(($(date +%s) - _start)) -ge "$TOTAL_SECONDS" ]; }
+# time_is_up START
+time_is_up() { [ $(($(date +%s) - $1)) -ge "$TOTAL_SECONDS" ]; }
 out_of_time() { row "$@" "not probed" "no time left after $TOTAL_SECONDS s"; }
 
-# measure INSIDE: fills $work/table. Forbidden things first, should time run out.
+# measure INSIDE HEADING [PID]: fills WORK/table, below HEADING. Forbidden things first, should time run out. PID is newt's
+# process, unless another takes its place.
 measure() {
     # shellcheck disable=SC2086 # several words
-    $1 true 2>/dev/null || { [ -z "$measured" ] || stays || not_up; fail "newt's network cannot be entered: nothing was tried"; }
-    rm -f "$work"/row.* "$TABLE" # on a full disk status shows no table rather than an older one
+    $1 true 2>/dev/null || { [ -z "${3:-}" ] || stays "$3" || not_up; fail "newt's network cannot be entered: nothing was tried"; }
+    rm -f "$WORK"/row.* "$TABLE" # on a full disk status shows no table rather than an older one
     _start=$(date +%s) _number=0 _running=0 _children=
     while read -r _expected _protocol _address _port _name _of; do
         _number=$((_number + 1))
-        _row=$work/row.$(printf '%05d' "$_number")
+        _row=$WORK/row.$(printf '%05d' "$_number")
         if [ "$_expected" = allowed ]; then
             row "$_name" "$_address" "$_port/$_protocol" block "not probed" "rule '$_of' allows it by name" >"$_row"
         elif [ "${_address#@}" != "$_address" ]; then
-            row "$_name" "$_address" "$_port/$_protocol" "$_expected" "not probed" "this host knows no address of it" >"$_row"
+            row "$_name" "$_address" "$_port/$_protocol" "$_expected" "not probed" "this host has no address for it" >"$_row"
         elif [ "$_protocol" = any ] || [ "${_address#*/}" != "$_address" ]; then
             row "$_name" "$_address" "$_port/$_protocol" "$_expected" "not probed" "more than one address or port" >"$_row"
-        elif time_is_up; then
+        elif time_is_up "$_start"; then
             out_of_time "$_name" "$_address" "$_port/$_protocol" "$_expected" >"$_row"
         elif [ "$_protocol" = udp ]; then
-            echo "$_row $_expected $_address $_port $_name $_of" >>"$work/udp"
+            echo "$_row $_expected $_address $_port $_name $_of" >>"$WORK/udp"
         else
-            judge_tcp "$1" "$_expected" "$_address" "$_port" "$_name" "$_of" "$work/host.$_number" >"$_row" </dev/null &
+            judge_tcp "$1" "$_expected" "$_address" "$_port" "$_name" "$_of" "$WORK/host.$_number" >"$_row" </dev/null &
             _running=$((_running + 1)) _children="$_children $!"
-            # By number: a stand-in for newt is a child too, and sleeps.
+            # By process id: the process that holds a namespace in newt's place is a child, too, and sleeps.
             # shellcheck disable=SC2086
             [ "$_running" -lt "$AT_ONCE" ] || { wait $_children; _running=0 _children=; }
         fi
-    done <"$work/plan"
+    done <"$WORK/plan"
     # shellcheck disable=SC2086
     [ -z "$_children" ] || wait $_children
     # One after the other: the evidence is a counter.
-    : >>"$work/udp"
+    : >>"$WORK/udp"
     while read -r _row _expected _address _port _name _of; do
-        if time_is_up; then
+        if time_is_up "$_start"; then
             out_of_time "$_name" "$_address" "$_port/udp" "$_expected" >"$_row"
         else
             judge_udp "$1" "$_expected" "$_address" "$_port" "$_name" "$_of" >"$_row" </dev/null
         fi
-    done <"$work/udp"
-    rm -f "$work/udp"
+    done <"$WORK/udp"
+    rm -f "$WORK/udp"
     {
-        echo "measured $(date -u +%Y-%m-%dT%H:%M:%SZ), generation ${generation:-none}, rules $rules"
+        echo "measured $(date -u +%Y-%m-%dT%H:%M:%SZ), $2"
         row RULE DESTINATION PORT EXPECTED VERDICT EVIDENCE
-        cat "$work"/row.*
-    } >"$work/table"
+        cat "$WORK"/row.*
+    } >"$WORK/table"
 }
 
-# void_silence: of a newt that is gone, silence proves nothing, and what was open is open.
+# void_silence: the silence of a newt that is gone proves nothing; what it reached, it reached.
 void_silence() {
-    awk -F '  +' -v header=2 'NR <= header || $5 == "OPEN" || $5 == "reached" || $5 == "counted" { print; next }
-        { printf "%-24s  %-18s  %-16s  %-8s  %-10s  %s\n", $1, $2, $3, $4, "not probed", "newt does not stay up" }' \
-        "$work/table" >"$work/void" && mv "$work/void" "$work/table"
+    awk -F "$CELL_END" -v row="$ROW" 'NR <= 2 || $5 == "OPEN" || $5 == "reached" || $5 == "counted" { print; next }
+        { printf row, $1, $2, $3, $4, "not probed", "newt does not stay up" }' \
+        "$WORK/table" >"$WORK/void" && mv "$WORK/void" "$WORK/table"
 }
 
-# keep_table: for newt-egress status. A full disk is no verdict.
+# keep_table: saves the table for newt-egress status. A full disk does not fail the proof.
 keep_table() {
-    { cat "$work/table" >"$TABLE.new" && mv "$TABLE.new" "$TABLE"; } 2>/dev/null && return
+    { cat "$WORK/table" >"$TABLE.new" && mv "$TABLE.new" "$TABLE"; } 2>/dev/null && return
     rm -f "$TABLE.new"
-    echo "warning: this table cannot be kept in $STATE for newt-egress status (disk full?)"
+    echo "warning: this table cannot be saved in $STATE for newt-egress status (disk full?)"
 }
 
-# remarks: what the user should know about the table. Samples of one range count together.
+# remarks: warnings about rows of the table. Samples of one range count together.
 remarks() {
-    awk -F '  +' 'NR <= 2 { next }
+    awk -F "$CELL_END" 'NR <= 2 { next }
         {
             key = NR; named = $1
             if ($6 ~ /, of [^ ]+$/) { part = $6; sub(/.*, of /, "", part); key = $1 " " part; named = $1 ", of " part }
@@ -116,8 +125,8 @@ remarks() {
         END {
             for (i = 1; i <= n; i++) {
                 key = keys[i]
-                if (silent[key] == tried[key]) print "warning: " name[key] ": nobody answers, neither newt nor this host: nothing is proved"
+                if (silent[key] == tried[key]) print "warning: " name[key] ": neither newt nor this host gets an answer: nothing is proved"
                 if (cut_off[key]) print "warning: " name[key] ": newt may reach it, but only this host does"
             }
-        }' "$work/table"
+        }' "$WORK/table"
 }

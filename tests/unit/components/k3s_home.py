@@ -20,7 +20,8 @@ from newt_tunnel.cluster.reading import name_resolution, reader
 from newt_tunnel.cluster.reading.snapshot import Snapshot
 from newt_tunnel.settings.stack import KubernetesSettings
 from tests.unit.cluster.home import HOME
-from tests.unit.components.nas import PROJECT, Given, table
+from tests.unit.components import nas
+from tests.unit.components.nas import PROJECT, Given
 from tests.unit.components.recording import Recording, Resource, record
 from tests.unit.settings.example import cluster_settings
 
@@ -60,6 +61,11 @@ CONTROLLED: tuple[Row, ...] = (
     ("grafana", "10.43.0.40", "3000/tcp", "block", "OPEN", "control: connected"),
     ("router", "10.0.1.1", "80/tcp", "block", "not proved", "control: no answer"),
 )
+
+
+def table(*rows: Row) -> str:
+    """As a pod prints it."""
+    return nas.table(*rows, end="  ")
 
 
 @dataclass

@@ -185,18 +185,18 @@ MEASURED = (
 )
 
 
-def table(*rows: tuple[str, str, str, str, str, str]) -> str:
-    """As the host prints it, with other lines around."""
+def table(*rows: tuple[str, str, str, str, str, str], end: str = "\t") -> str:
+    """As the host prints it, with other lines around; ``end`` is what ends a cell."""
     header = ("RULE", "DESTINATION", "PORT", "EXPECTED", "VERDICT", "EVIDENCE")
     lines = (
-        f"{name:<24}  {destination:<18}  {port:<16}  {expected:<8}  {verdict:<10}  {evidence}"
-        for name, destination, port, expected, verdict, evidence in (header, *rows)
+        end.join((*(f"{cell:<23}" for cell in cells), evidence))
+        for *cells, evidence in (header, *rows)
     )
     return "\n".join(
         (
             "resolved homeassistant.lan -> 10.0.1.100",
             *lines,
-            "warning: cloud-metadata: nobody answers: nothing is proved",
+            "warning: cloud-metadata: neither newt nor this host gets an answer: nothing is proved",
             "",
         )
     )

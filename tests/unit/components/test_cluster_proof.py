@@ -21,8 +21,8 @@ from tests.unit.components.k3s_home import (
     Row,
     deploy,
     pod_of,
+    table,
 )
-from tests.unit.components.nas import table
 from tests.unit.components.recording import Recording
 
 JOBS = pytest.mark.parametrize("name", [PROOF, CONTROL])

@@ -12,6 +12,7 @@ from newt_tunnel.egress.proof_table import ProbeVerdict, Result, measurement, pa
 from tests.unit.egress.cases import CAGE, golden
 from tests.unit.host.program import NEWT_PROOF, shell_function
 
+ROW = re.search(r"^ROW=.*$", NEWT_PROOF, re.MULTILINE)
 HEADER = re.search(r"\brow RULE [A-Z ]+[A-Z]", NEWT_PROOF)
 #: Reads the plan as newt-proof does and prints a row for each probe of it.
 PRINT_PLAN = """
@@ -22,8 +23,9 @@ done
 
 
 def printed(shell: str, stdin: str = "") -> str:
+    assert ROW, "newt-proof has another format for a row"
     assert HEADER, "newt-proof prints no header any more"
-    script = f"{shell_function(NEWT_PROOF, 'row')}\n{HEADER[0]}\n{shell}"
+    script = f"{ROW[0]}\n{shell_function(NEWT_PROOF, 'row')}\n{HEADER[0]}\n{shell}"
     return subprocess.run(
         ["sh", "-euc", script], input=stdin, capture_output=True, text=True, check=True
     ).stdout
@@ -89,9 +91,52 @@ def test_long_cells_push_the_others_aside_and_are_read_all_the_same() -> None:
     assert [(r.name, r.destination, r.port) for r in parse(table)] == [(name, host, ports)]
 
 
+def test_a_cell_may_hold_any_run_of_spaces_and_an_empty_one_is_a_cell() -> None:
+    table = printed(
+        "row gitea 10.0.1.50 3000/tcp reach reached 'newt:  connected'; row a b c d OPEN ''"
+    )
+    assert [row.evidence for row in parse(table)] == ["newt:  connected", ""]
+
+
+@pytest.mark.parametrize("row", ["gitea\t10.0.1.50\t3000/tcp\treach\treached", "gitea  10.0.1.50"])
+def test_a_row_that_was_cut_is_an_error(row: str) -> None:
+    with pytest.raises(ValueError, match="not a row"):
+        parse(printed("") + row)
+
+
+@pytest.mark.parametrize("indent", range(9))
+def test_the_table_is_aligned_however_far_it_is_indented(indent: int) -> None:
+    lines = printed("row gitea 10.0.1.50 3000/tcp reach reached -; row a b c block 'not probed' -")
+    shown = [f"{' ' * indent}{line}".expandtabs(8) for line in lines.splitlines()]
+    starts = {tuple(cell.start() for cell in re.finditer(r"\S+(?: \S+)*", line)) for line in shown}
+    assert len(starts) == 1, shown
+
+
+@pytest.mark.parametrize("shell", [["dash"], ["busybox", "sh"], ["bash", "--posix"]])
+def test_every_shell_writes_the_same_row(shell: list[str]) -> None:
+    assert ROW
+    row = f"{ROW[0]}\n{shell_function(NEWT_PROOF, 'row')}\nrow a b c d e f"
+    done = subprocess.run([*shell, "-euc", row], capture_output=True, text=True, check=True)
+    assert [cell.rstrip(" ") for cell in done.stdout.split("\t")] == [*"abcde", "f\n"]
+
+
+def test_a_table_of_before_is_read_which_was_aligned_with_spaces_alone() -> None:
+    """The engine holds one until the proof has run again; newt-probe writes such a table."""
+    table = (
+        "measured 2026-11-02T10:00:00Z, generation 2026-11-02T09:00:00Z, rules abc\n"
+        "RULE                      DESTINATION         PORT              EXPECTED  VERDICT     "
+        "EVIDENCE\n"
+        "gitea                     10.0.1.50           3000/tcp          reach     reached     "
+        "newt: connected\n"
+    )
+    assert parse(table) == (result(ProbeVerdict.REACHED),)
+
+
 def test_text_around_the_table_is_for_people() -> None:
     row = "row gitea 10.0.1.50 3000/tcp block OPEN 'newt: connected'"
-    table = f"resolved gitea.lan -> 10.0.1.50\n\n{printed(row)}warning: gitea: nobody answers\n"
+    table = (
+        f"resolved gitea.lan -> 10.0.1.50\n\n{printed(row)}warning: gitea: neither gets an answer\n"
+    )
     assert parse(table) == (result(ProbeVerdict.OPEN, "block"),)
     assert parse("the proof is off: nothing was tried\n") == ()
     assert parse("") == ()
@@ -100,7 +145,12 @@ def test_text_around_the_table_is_for_people() -> None:
 def test_the_line_above_the_table_tells_when_and_of_which_rules_it_was_measured() -> None:
     line = re.search(r'echo "(measured .*)"', NEWT_PROOF)
     assert line, "newt-proof prints it no more"
-    script = f'generation=2026-11-02T10:00:00Z rules=abc; echo "{line[1]}"'
+    heading = re.search(r"heading=(.*)", NEWT_PROOF)
+    assert heading
+    script = (
+        f"field() {{ echo abc; }}; generation=2026-11-02T10:00:00Z checked=; "
+        f'set -- "" {heading[1]}; echo "{line[1]}"'
+    )
     head = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout
     found = measurement(head)
     assert found["generation"] == "2026-11-02T10:00:00Z"
