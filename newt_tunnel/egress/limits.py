@@ -50,15 +50,6 @@ BEFORE_28 = Engines(last=27)
 FROM_28, FROM_29 = Engines(first=28), Engines(first=29)
 
 
-PEER = HostLimit(
-    "peer",
-    "Packets between newt and another container on newt's own network are not seen while "
-    "bridge-nf-call-iptables is 0; the rules are not loaded for such a network, so this needs a "
-    "container that is attached later.",
-)
-#: Limits of every arrangement.
-EVERYWHERE: tuple[HostLimit, ...] = (PEER,)
-
 NETWORKS = HostLimit(
     "networks",
     "Docker re-inserts its jump to DOCKER-USER at every `docker network create`: packets pass "
@@ -104,4 +95,4 @@ DOCKER_USER: tuple[HostLimit, ...] = (
 
 def limits(cage: Cage) -> tuple[HostLimit, ...]:
     """Return the known limits of the arrangement of ``cage``."""
-    return (*EVERYWHERE, *DOCKER_USER) if goes_by_connection(cage) else EVERYWHERE
+    return DOCKER_USER if goes_by_connection(cage) else ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from newt_tunnel.egress.limits import AHEAD, PEER
+from newt_tunnel.egress.limits import AHEAD
 from tests.attack.differential import Tally
 from tests.attack.report import Compared, conclusion, held_and_broken, limits_shown, markdown, rows
 from tests.attack.siege import (
@@ -69,7 +69,7 @@ def test_circumstances_share_a_row_until_their_verdicts_differ() -> None:
     held = [finding(False, where=where) for where in (AS_DEPLOYED, "bridged")]
     assert list(rows(held, ["nftables"])) == [["a LAN service", "held"]]
 
-    found = [*held, finding(True, where="joined", limit=PEER)]
+    found = [*held, finding(True, where="joined", limit=AHEAD)]
     assert list(rows(found, ["nftables"])) == [
         ["a LAN service", "held"],
         ["a LAN service (joined)", "limit"],
@@ -90,7 +90,6 @@ def test_a_limit_that_an_attack_showed_is_marked_in_the_list_of_its_arrangement(
 def test_every_arrangement_knows_its_limits() -> None:
     for arrangement in ARRANGEMENTS:
         assert (AHEAD in arrangement.limits) is (arrangement.rules == "docker-user")
-        assert PEER in arrangement.limits
     assert FREE.limits == ()
 
 

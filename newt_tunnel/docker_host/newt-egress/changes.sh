@@ -108,6 +108,7 @@ apply() {
     note_live "$NEXT" || give_up "cannot write to $STATE"
     _faults=$(rule_faults "$NEXT")
     [ -z "$_faults" ] || give_up "the rules did not take effect: $_faults"
+    show_frames "$(value "$NEXT" bridge)"
     install_persistence "$(value "$NEXT" persistence)" || give_up "persistence could not be installed"
     _old_persistence=
     ! guarded || _old_persistence=$(value "$CURRENT" persistence)
@@ -121,6 +122,7 @@ apply() {
     note_refresh
     clear_former || fail "the rules of the blog post's script could not be removed; both are in force"
     former_remarks "$CURRENT"
+    bridge_limit
     say "in force: $(grep -c 'newt: ' "$CURRENT"/load* | awk -F: '{ n += $NF } END { print n }') rules on $(value "$CURRENT" bridge)"
 }
 

@@ -65,6 +65,7 @@ live_faults() {
 faults() {
     [ ! -e "$PENDING" ] || echo "a change was begun and not finished"
     live_faults "$1"
+    bridge_faults "$(value "$1" bridge)"
     persistence_faults "$(value "$1" persistence)"
 }
 

@@ -115,6 +115,7 @@ status() {
     say "last refresh: $(($(since_refresh) / 60)) min ago$([ -e "$REFRESHED" ] || echo ' at the latest, before this boot')"
     [ ! -e "$UNRESOLVED" ] || warn "host names are not refreshed: $(cat "$UNRESOLVED")"
     former_remarks "$CURRENT"
+    bridge_limit
     if [ -n "$_faults" ]; then
         say "NOT in force:"
         say "$_faults"

@@ -6,6 +6,7 @@ refresh() {
     guarded || return 0
     _status=0
     repair || _status=1
+    show_frames "$(value "$CURRENT" bridge)"
     refresh_names || _status=1
     note_refresh
     rm -rf "$NEXT" # now: the next process that has the lock makes its own
@@ -103,6 +104,7 @@ start() {
     esac
     in_force "$CURRENT" || fail "the rules are not in force: newt is not started"
     in_cage "$_container" || fail "container $_container is not on the guarded bridge alone: newt is not started"
+    show_frames "$(value "$CURRENT" bridge)"
     limited "$STOP_SECONDS" docker start "$_container" >/dev/null || fail "newt could not be started"
     tell "newt started"
 }

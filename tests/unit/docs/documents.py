@@ -50,7 +50,7 @@ def options() -> str:
 
 def limits() -> str:
     """What the blog post's own place for the rules lets through."""
-    known = (*host_limits.DOCKER_USER, *host_limits.EVERYWHERE)
+    known = host_limits.DOCKER_USER
     return "\n".join(f"- {limit}" for limit in known)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from newt_tunnel.egress import iptables, nftables
 from newt_tunnel.egress.cage import Firewall, Hook
-from newt_tunnel.egress.limits import DOCKER_USER, EVERYWHERE, Engines, limits
+from newt_tunnel.egress.limits import DOCKER_USER, Engines, limits
 from tests.unit.egress.cases import CAGE, declaration, policy
 
 GITEA = policy("allow gitea 10.0.1.50 3000/tcp")
@@ -53,7 +53,7 @@ def test_the_rules_stand_in_the_table_that_is_declared(hook: Hook) -> None:
 
 def test_what_an_arrangement_cannot_stop_is_said_in_sentences() -> None:
     assert DOCKER_USER, "the post's place has limits"
-    texts = [limit.text for limit in (*EVERYWHERE, *DOCKER_USER)]
+    texts = [limit.text for limit in DOCKER_USER]
     assert all(text[0].isupper() and text.endswith(".") for text in texts)
 
 
@@ -70,9 +70,9 @@ def test_a_limit_is_one_of_the_engines_that_it_was_measured_on(
 
 
 def test_docker_user_has_limits_of_its_own_beside_those_of_every_arrangement() -> None:
-    assert limits(CAGE) == EVERYWHERE
-    assert limits(replace(CAGE, firewall=Firewall.NFTABLES)) == EVERYWHERE
-    assert limits(replace(CAGE, hook=Hook.DOCKER_USER)) == (*EVERYWHERE, *DOCKER_USER)
+    assert limits(CAGE) == ()
+    assert limits(replace(CAGE, firewall=Firewall.NFTABLES)) == ()
+    assert limits(replace(CAGE, hook=Hook.DOCKER_USER)) == DOCKER_USER
 
 
 @pytest.mark.parametrize("firewall", Firewall)

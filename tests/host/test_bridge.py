@@ -1,0 +1,89 @@
+"""Frames between ports of newt's bridge pass the rules, whatever the host does on other bridges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.host.rig import ARRANGEMENTS, BRIDGE, NETWORK, Host, declare
+from tests.lab.registry import JELLYFIN
+
+pytestmark = pytest.mark.lab
+
+OTHER, ADDRESS, PORT = "attached-later", "172.30.0.77", 8096
+SWITCHES = f"/sys/class/net/{BRIDGE}/bridge"
+HOSTS = "net.bridge.bridge-nf-call-iptables", "net.bridge.bridge-nf-call-ip6tables"
+OFF = "; ".join(f"sysctl -qw {setting}=0" for setting in HOSTS)
+ON = "; ".join(f"sysctl -qw {setting}=1" for setting in HOSTS)
+
+
+@pytest.fixture
+def joined(host: Host) -> Iterator[Host]:
+    """newt's network, on a host that shows the rules no frame between ports of a bridge."""
+    host.create_network()
+    host.start_newt()
+    run = f"docker run --detach --name {OTHER} --network {NETWORK} --ip {ADDRESS} {JELLYFIN}"
+    host.sh(f"{OFF}; {run}")
+    yield host
+    host.sh(f"docker rm --force {OTHER}; {ON}")
+
+
+def switches(host: Host) -> str:
+    return host.sh(f"cat {SWITCHES}/nf_call_iptables {SWITCHES}/nf_call_ip6tables")
+
+
+def reached(host: Host) -> bool:
+    """Whether newt's frames come in at the other container, though nobody there asked."""
+    with host.container_tapped(OTHER) as wire:
+        host.dial((ADDRESS, PORT))
+    return bool(wire.ports.get(f"{ADDRESS}:{PORT}"))
+
+
+def test_without_a_cage_newt_reaches_a_container_on_its_network(joined: Host) -> None:
+    assert reached(joined), "else the next test shows nothing"
+
+
+@pytest.mark.parametrize("arrangement", ARRANGEMENTS)
+def test_a_container_that_is_attached_later_is_not_reached(host: Host, arrangement: str) -> None:
+    host.apply(declare(arrangement=arrangement))
+    host.create_network()
+    host.start_newt()
+    host.egress("refresh")
+    run = f"docker run --detach --name {OTHER} --network {NETWORK} --ip {ADDRESS} {JELLYFIN}"
+    host.sh(f"{OFF}; {run}")
+    try:
+        assert switches(host) == "1\n1\n"
+        assert host.check()["state"] == "ok"
+        assert not reached(host)
+    finally:
+        host.sh(f"docker rm --force {OTHER}; {ON}")
+
+
+def test_a_switch_that_was_turned_off_is_drift_and_turned_on_again(host: Host) -> None:
+    host.apply(declare())
+    host.create_network()
+    host.start_newt()
+    host.sh(f"{OFF}; for switch in {SWITCHES}/nf_call_ip*; do echo 0 >$switch; done")
+    try:
+        check = host.check()
+        assert check["state"] == "drifted"
+        assert f"frames between ports of {BRIDGE} do not pass the rules" in check["faults"]
+
+        said = host.egress("refresh").stdout
+
+        assert "repaired: frames between ports" in said
+        assert host.check()["state"] == "ok"
+        assert switches(host) == "1\n1\n"
+    finally:
+        host.sh(ON)
+
+
+def test_where_the_hosts_own_switch_is_on_nothing_has_drifted(host: Host) -> None:
+    host.apply(declare())
+    host.create_network()
+    host.sh(f"{ON}; for switch in {SWITCHES}/nf_call_ip*; do echo 0 >$switch; done")
+
+    assert host.check()["state"] == "ok"
+    assert "repaired" not in host.egress("refresh").stdout
+    assert switches(host) == "1\n1\n"
