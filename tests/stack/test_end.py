@@ -10,7 +10,7 @@ import pytest
 from newt_tunnel.docker_host.payload import PROGRAM_PATH
 from newt_tunnel.docker_host.programs import EGRESS
 from tests.deployment import Deployment
-from tests.stack.former import assert_today_changes_nothing_deployed_by, former_program
+from tests.stack.former import assert_today_changes_only_shell_programs, former_program
 from tests.stack.observe import firewall_of, inspect, knock, on_nas, wait_for_tunnel
 
 pytestmark = pytest.mark.lab
@@ -22,11 +22,11 @@ TRACES = (
 OURS = "docker ps -aq -f name=newt-tunnel; docker network ls -q -f name=newt; docker volume ls -q"
 
 
-def test_a_stack_that_the_former_program_deployed_shows_no_change(
+def test_of_a_stack_that_the_former_program_deployed_only_the_shell_programs_change(
     first_up: tuple[Deployment, str], tmp_path: Path
 ) -> None:
     deployment, _ = first_up
-    assert_today_changes_nothing_deployed_by(former_program(tmp_path), deployment)
+    assert_today_changes_only_shell_programs(former_program(tmp_path), deployment)
     assert on_nas(deployment.lab, f"cat {PROGRAM_PATH}") == EGRESS
 
 

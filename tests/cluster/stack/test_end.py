@@ -15,7 +15,7 @@ import pytest
 from tests.cluster.stack.guest import NAMESPACE, guest, service_address
 from tests.deployment import Deployment
 from tests.lab.kubernetes.cluster import Cluster
-from tests.stack.former import assert_today_changes_nothing_deployed_by, former_program
+from tests.stack.former import assert_today_changes_only_shell_programs, former_program
 
 pytestmark = pytest.mark.lab
 
@@ -27,11 +27,11 @@ GRACE = 8
 VOLUME_SECONDS = 60.0
 
 
-def test_a_stack_that_the_former_program_deployed_shows_no_change(
+def test_of_a_stack_that_the_former_program_deployed_only_the_shell_programs_change(
     first_up_on_cluster: tuple[Deployment, str], tmp_path: Path
 ) -> None:
     deployment, _ = first_up_on_cluster
-    assert_today_changes_nothing_deployed_by(former_program(tmp_path), deployment)
+    assert_today_changes_only_shell_programs(former_program(tmp_path), deployment)
 
 
 def test_a_move_to_another_namespace_leaves_no_second_allow_policy_behind(
