@@ -15,6 +15,8 @@ FIRST = ("stack changed", "stack used", "stack", "cluster", "cluster stack")
 #: So many updates that other processes do them meanwhile, each with a stack of its own.
 CHANGED = ("test_arrangements.py", "test_drift.py")
 USED = ("test_forge_job.py", "test_hostile.py", "test_secrets.py", "test_users.py")
+#: In its share, after all others.
+LAST = ("_end.py", "_readme.py")
 #: Folders with long modules.
 LONG = ("standins", "faults")
 
@@ -35,13 +37,13 @@ def share(nodeid: str) -> str:
     return module
 
 
-def place(nodeid: str) -> tuple[int, bool]:
-    """Sorts tests by when their share comes; what takes down the stack that its share uses comes
-    last in it."""
+def place(nodeid: str) -> tuple[int, int]:
+    """Sorts tests by when their share comes. In it what takes down the stack comes last, and after
+    that what wants none there."""
     name, module = share(nodeid), nodeid.split("::", 1)[0]
     long = PurePosixPath(module).parts[1] in LONG
     when = FIRST.index(name) if name in FIRST else len(FIRST) + (not long)
-    return when, module.endswith("_end.py")
+    return when, next((rank for rank, end in enumerate(LAST, 1) if module.endswith(end)), 0)
 
 
 class Shares(LoadScopeScheduling):  # type: ignore[misc]

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from newt_tunnel.stackfile.repository import PROGRAM
+from newt_tunnel.stackfile.repository import BESIDE_PROGRAM, PROGRAM
 from tests import cache
 
 REPOSITORY = Path(__file__).parents[1]
@@ -74,6 +74,7 @@ HOST = Group(
     ),
     but=("tests/host/test_suggest.py",),
 )
+READERS = ("tests/stack/test_readme.py", "tests/cluster/stack/test_readme.py")
 #: Both stacks, deployed and lived with: stands on everything but documents and unit tests.
 STACKS = Group(
     tests=(
@@ -87,10 +88,15 @@ STACKS = Group(
         *("tests/unit/egress/cases.py", "tests/unit/egress/cluster_cases.py"),
         "tests/unit/egress/strategies.py",
     ),
-    # The node is the ground's, and the attacks are drawn anew.
-    but=("tests/cluster/test_node.py", "tests/cluster/test_attacks.py"),
+    # The node is the ground's, the attacks are drawn anew, and the README has readers of its own.
+    but=("tests/cluster/test_node.py", "tests/cluster/test_attacks.py", *READERS),
 )
-GROUPS = (GROUND, HOST, STACKS)
+#: Both stacks, deployed by the README alone: stands on its text, too.
+README = Group(
+    tests=READERS,
+    decides=(*STACKS.decides, *BESIDE_PROGRAM, "README.md", "tests/readme.py"),
+)
+GROUPS = (GROUND, HOST, STACKS, README)
 
 
 class Unchanged:

@@ -66,9 +66,12 @@ def _steps(stack: str, found: ComposeNewt, store: str) -> Iterator[str]:
     scan = f"$(ssh-keyscan -t ed25519 {address} | cut -d ' ' -f 2-)"
     yield f'#   pulumi config set --path docker.hostKey "{scan}"'
     if found.secret_key is None:
-        yield "#   pulumi config set --secret newtSecret   # asks for it; it is not in the file"
+        yield "# The secret is not in the compose file; this asks for it:"
+        yield "#   pulumi config set --secret newtSecret"
     else:
-        yield f"#   {store}   # hands {found.secret_key} to `pulumi config set --secret`"
+        yield f"# This pipes {found.secret_key} into `pulumi config set --secret`. Set"
+        yield "# PULUMI_CONFIG_PASSPHRASE before: Pulumi cannot ask for the passphrase then."
+        yield f"#   {store}"
     yield "# docs/adopting.md goes on from there: the old newt must be gone before this one comes."
 
 

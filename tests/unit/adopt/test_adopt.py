@@ -188,7 +188,7 @@ def test_a_secret_that_could_not_be_stored_is_an_error(folder: Folder) -> None:
 
 def test_without_a_secret_the_command_asks_for_it(folder: Folder) -> None:
     folder.service(environment={"NEWT_ID": NEWT_ID, "NEWT_SECRET": "${NOT_SET}"})
-    assert "pulumi config set --secret newtSecret   # asks for it" in folder.adopted()
+    assert "this asks for it:\n#   pulumi config set --secret newtSecret\n" in folder.adopted()
     assert "holds no secret" in folder.run("--store").stderr
 
 

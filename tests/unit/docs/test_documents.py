@@ -180,6 +180,13 @@ def test_shell_commands_are_understood_by_the_shell(document: Path) -> None:
 
 
 @DOCUMENT
+def test_no_shell_command_has_a_comment_behind_it(document: Path) -> None:
+    for _, kind, block in _CODE_BLOCK.findall(document.read_text()):
+        commented = re.findall(r"^.*\S\s+#.*$", block, re.MULTILINE) if kind == "sh" else []
+        assert not commented, f"zsh at a prompt takes the words behind # for arguments: {commented}"
+
+
+@DOCUMENT
 def test_no_code_block_or_part_is_left_open(document: Path) -> None:
     text = document.read_text()
     assert text.count("```") % 2 == 0

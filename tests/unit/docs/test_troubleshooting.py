@@ -16,6 +16,8 @@ from tests.unit.docs.documents import REPOSITORY, TROUBLESHOOTING
 
 #: Messages of other programs, and names that a cell needs to say where one is seen.
 OTHERS = {
+    "passphrase must be set with PULUMI_CONFIG_PASSPHRASE": "Pulumi",
+    "no stack selected": "Pulumi",
     "failed to become available within allocated timeout": "Helm",
     "values don't meet the specifications of the schema(s)": "Helm",
     "containers with unready status": "Kubernetes, printed by its plugin",

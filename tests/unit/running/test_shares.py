@@ -20,10 +20,12 @@ def test_an_empty_cluster_is_wanted_before_one_with_a_stack_and_what_takes_longe
     modules = [
         "tests/cluster/stack/test_end.py",
         "tests/cluster/stack/test_life.py",
+        "tests/cluster/stack/test_readme.py",
         "tests/cluster/test_open.py",
         "tests/host/test_boot.py",
         "tests/stack/test_drift.py",
         "tests/stack/test_end.py",
+        "tests/stack/test_readme.py",
         "tests/stack/test_users.py",
         "tests/standins/test_docker_life.py",
     ]
@@ -31,9 +33,11 @@ def test_an_empty_cluster_is_wanted_before_one_with_a_stack_and_what_takes_longe
         "tests/stack/test_drift.py",
         "tests/stack/test_users.py",
         "tests/stack/test_end.py",
+        "tests/stack/test_readme.py",
         "tests/cluster/test_open.py",
         "tests/cluster/stack/test_life.py",
         "tests/cluster/stack/test_end.py",
+        "tests/cluster/stack/test_readme.py",
         "tests/standins/test_docker_life.py",
         "tests/host/test_boot.py",
     ]
