@@ -1,1 +1,1 @@
-"""Tests, and what they run on: the lab, the engine, the stand-ins."""
+"""Tests, and what they run on: the lab, the engine, a stand-in for a plugin."""

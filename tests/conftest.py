@@ -1,10 +1,7 @@
-"""For every test: where lab and engine come from, second tries, and who shares a process."""
-
-import os
+"""For every test: where the lab comes from, second tries, and who shares a process."""
 
 import pytest
 
-from tests.engine.prepare import prepare
 from tests.shares import Shares, place
 from tests.unchanged import Unchanged
 
@@ -37,9 +34,3 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         leaky = item.path.parent.name in LEAKY or item.path.stem in ("test_attacks", "test_faults")
         late = ["not within", "TimeoutExpired", "the flood had"] if leaky else [".*"]
         item.add_marker(pytest.mark.flaky(reruns=1, only_rerun=late))
-
-
-@pytest.fixture(scope="session")
-def engine() -> dict[str, str]:
-    """The environment in which ``pulumi`` works; PLUGINS=official or standin forces one kind."""
-    return prepare(os.environ.get("PLUGINS", "auto"))

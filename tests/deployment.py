@@ -18,7 +18,6 @@ from typing import Any
 import yaml
 
 from newt_tunnel.stackfile.repository import PROGRAM
-from tests import cache
 from tests.lab import Lab
 from tests.lab.workstation import Workstation
 
@@ -40,12 +39,7 @@ class Checkout:
         self.backend = state
         self.folder = self.workstation.home / PROJECT
         self.stack_file = self.folder / "stacks" / f"Pulumi.{stack}.yaml"
-        self._env = {
-            **env,
-            "PULUMI_BACKEND_URL": f"file://{state}",
-            # A stand-in finds Helm there, whoever is at home on the workstation.
-            "NEWT_TUNNEL_CACHE": str(cache.root()),
-        }
+        self._env = {**env, "PULUMI_BACKEND_URL": f"file://{state}"}
 
     @property
     def environment(self) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """What passed here is not tested again while nothing that decides about it has changed.
 
-The lab, the engine and the stand-ins have tests of their own; so have the rules and the programs
+The lab, the engine and its plugins have tests of their own; so have the rules and the programs
 on a Docker host, and the stacks as a whole, with real packets. That they passed is remembered in
 the cache, as `go test` does it for a package, under the hash of all that decides it: the folders
 that they stand on, the pinned packages, and the programs of this machine. Only a run of everything

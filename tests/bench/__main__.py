@@ -38,12 +38,12 @@ NOT_MEASURED = 3
 def bench(rounds: int) -> Figures:
     samples = Samples()
     prefix = os.environ.get("NEWT_LAB") or DEFAULT_PREFIX
+    environment = prepare(os.environ.get("PLUGINS", "auto"))  # builds before anything is measured
     with NewtsPath(prefix) as path:
         _repeat("the way through the cage", path.measure, samples, MANY_ROUNDS)
         _repeat("loading rules", path.measure_loading, samples, rounds)
     with Lab(prefix) as lab:
         nas = Host(lab)
-        environment = prepare(os.environ.get("PLUGINS", "auto"))
         measured_on = {
             **evidence.versions_by_name(nas),
             "Pulumi": PULUMI,

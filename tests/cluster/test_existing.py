@@ -15,7 +15,8 @@ from tests.deployment import REPOSITORY
 from tests.lab import Lab
 from tests.lab.kubernetes.cluster import Cluster
 
-pytestmark = pytest.mark.lab
+# The demo runs on the workstation, where no Go module can be had: its engine is built before.
+pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("engine")]
 
 DEMO = [sys.executable, "-m", "tests.demo", "--stack", "k3s-home"]
 SECONDS = 300.0

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.lab
 
 
 @pytest.fixture(scope="module")
-def stack(lab: Lab, engine: dict[str, str], open_cluster: Cluster) -> Iterator[Deployment]:
+def stack(engine: dict[str, str], lab: Lab, open_cluster: Cluster) -> Iterator[Deployment]:
     deployment = for_cluster(lab, engine, open_cluster)
     deployment.check_out()
     deployment.configure_cluster(open_cluster.kubeconfig.read_text())

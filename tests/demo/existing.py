@@ -28,13 +28,12 @@ from tests.demo import image
 from tests.demo.guests import NEWT_NAMESPACE, Guests, NoImage, namespace_of
 from tests.demo.table import Clock, Row, conclude, row
 from tests.deployment import PROJECT, Checkout
-from tests.engine.prepare import IMITATION, prepare, runs
+from tests.engine.prepare import prepare
 from tests.engine.versions import PLUGINS_OF
 from tests.lab.certificates import Authority
 from tests.lab.commands import LabError
 from tests.lab.evidence import EventLog
 from tests.lab.images import architecture
-from tests.lab.kubernetes import binaries
 from tests.lab.kubernetes.neighbours import NEIGHBOURS
 from tests.lab.lab import SERVICES
 from tests.lab.processes import Processes
@@ -111,8 +110,6 @@ class Demo:
             print(f"pods are to reach this machine at {self._address} (ADDRESS=… for another)")
         with self._clock.step("the engine"):
             engine = prepare(plugins, PLUGINS_OF[STACK])
-            if runs(engine)["kubernetes"] == IMITATION:
-                binaries.helm()
         with self._clock.step("an image for newt and the targets"):
             authority = _authority(self._folder / "authority")
             name, archive = image.build(authority, cache.root() / "demo-image")

@@ -2,7 +2,8 @@
 
 Owns the choice between official and own (`auto`, `official`, `standin`) and the sentence that names
 it. With `auto` each part is official if it is installed, and of our own otherwise; `standin` takes
-our own plugins only. Of those, Docker's is real code, built; the others are imitations.
+our own plugins only. Of those, Docker's and Kubernetes' are real code, built; the plugin for
+commands is an imitation.
 """
 
 import json
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from tests import cache
 from tests.engine import build
-from tests.engine.versions import DOCKER_PROVIDER, PLUGINS, PULUMI
+from tests.engine.versions import DOCKER_PROVIDER, KUBERNETES_PROVIDER, PLUGINS, PULUMI
 
 REPOSITORY = Path(__file__).parents[2]
 CHOICES = ("auto", "official", "standin")
@@ -146,14 +147,21 @@ def _home_of_ours(plugins: str, needed: Iterable[str]) -> Path:
 
 def _own(name: str) -> _Plugin:
     if name == "docker":
-        program = shlex.quote(str(build.docker_plugin()))
-        return _Plugin(f"exec {program}", f"built from Terraform provider {DOCKER_PROVIDER}")
+        what = f"built from Terraform provider {DOCKER_PROVIDER}"
+        return _Plugin(_exec(build.docker_plugin()), what)
+    if name == "kubernetes":
+        what = f"built from the code of {KUBERNETES_PROVIDER}"
+        return _Plugin(_exec(build.kubernetes_plugin()), what)
     python = f"PYTHONPATH={shlex.quote(str(REPOSITORY))} exec {shlex.quote(sys.executable)}"
     return _Plugin(f"{python} -m tests.standins.{name}", IMITATION)
 
 
 def _installed(name: str) -> _Plugin:
-    return _Plugin(f"exec {shlex.quote(str(_plugin(_official_home(), name)))}", OFFICIAL)
+    return _Plugin(_exec(_plugin(_official_home(), name)), OFFICIAL)
+
+
+def _exec(program: Path) -> str:
+    return f"exec {shlex.quote(str(program))}"
 
 
 def _plugin(home: Path, name: str) -> Path:

@@ -9,7 +9,14 @@ import pytest
 
 from tests.engine import build, prepare
 from tests.engine.prepare import EngineError, runs
-from tests.engine.versions import DOCKER_PROVIDER, LANGUAGE_HOST, PLUGINS, PLUGINS_OF, PULUMI
+from tests.engine.versions import (
+    DOCKER_PROVIDER,
+    KUBERNETES_PROVIDER,
+    LANGUAGE_HOST,
+    PLUGINS,
+    PLUGINS_OF,
+    PULUMI,
+)
 
 HERE = Path(__file__).parent
 
@@ -53,10 +60,11 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     monkeypatch.delenv("PULUMI_HOME", raising=False)
     monkeypatch.setattr(build, "toolchain", lambda: made.built)
     monkeypatch.setattr(build, "docker_plugin", lambda: made.built / build.DOCKER_PLUGIN)
+    monkeypatch.setattr(build, "kubernetes_plugin", lambda: made.built / build.KUBERNETES_PLUGIN)
     return made
 
 
-def test_without_anything_official_cli_and_docker_are_built_and_the_others_imitated(
+def test_without_anything_official_all_is_built_but_the_plugin_for_commands(
     machine: Machine, capsys: pytest.CaptureFixture[str]
 ) -> None:
     environment = prepare("auto")
@@ -69,13 +77,13 @@ def test_without_anything_official_cli_and_docker_are_built_and_the_others_imita
     for plugin in plugins.glob("*/pulumi-resource-*"):
         assert os.access(plugin, os.X_OK)
         name = plugin.name.removeprefix("pulumi-resource-")
-        program = machine.built / plugin.name if name == "docker" else f"tests.standins.{name}"
+        program = "tests.standins.command" if name == "command" else machine.built / plugin.name
         assert str(program) in plugin.read_text()
     assert capsys.readouterr().err.endswith(
         f"engine: pulumi {PULUMI} (built from its Go modules); plugins"
         f" command {PLUGINS['command']} (imitation),"
         f" docker {PLUGINS['docker']} (built from Terraform provider {DOCKER_PROVIDER}),"
-        f" kubernetes {PLUGINS['kubernetes']} (imitation)\n"
+        f" kubernetes {PLUGINS['kubernetes']} (built from the code of {KUBERNETES_PROVIDER})\n"
     )
 
 
@@ -117,8 +125,10 @@ def test_a_plugin_that_the_stack_does_not_use_is_neither_needed_nor_built(
         environment = prepare(choice, PLUGINS_OF["nas"])
         assert environment["PULUMI_HOME"] == str(machine.home / ".pulumi")
     assert "kubernetes" not in capsys.readouterr().err
-    monkeypatch.delattr(build, "docker_plugin")
-    assert runs(prepare("standin", PLUGINS_OF["k3s-home"])) == {"kubernetes": "imitation"}
+    for stack, other in (("k3s-home", "docker_plugin"), ("nas", "kubernetes_plugin")):
+        with monkeypatch.context() as patch:
+            patch.delattr(build, other)
+            assert set(runs(prepare("standin", PLUGINS_OF[stack]))) == set(PLUGINS_OF[stack])
 
 
 def test_our_own_can_be_forced(machine: Machine) -> None:
@@ -173,13 +183,25 @@ def test_the_versions_are_those_of_the_sdks_and_of_the_go_modules() -> None:
         found = re.search(r"github\.com/pulumi/pulumi/(?:pkg|sdk)/v3 v(\S+)", requirements)
         assert found is not None
         assert found.group(1) == version
-    main = (HERE / "dockerplugin" / "main.go").read_text()
-    versions = dict(re.findall(r'^\t(\w+Version) +?= "(.+)"$', main, re.MULTILINE))
-    assert versions == {"pluginVersion": PLUGINS["docker"], "providerVersion": DOCKER_PROVIDER}
+    docker = {"pluginVersion": PLUGINS["docker"], "providerVersion": DOCKER_PROVIDER}
+    assert written_in("dockerplugin") == docker
+    assert written_in("kubernetesplugin") == {"pluginVersion": PLUGINS["kubernetes"]}
+    # Its module's version is a commit.
+    assert f"pulumi-kubernetes {KUBERNETES_PROVIDER}." in program("kubernetesplugin")
+
+
+def program(module: str) -> str:
+    return (HERE / module / "main.go").read_text()
+
+
+def written_in(module: str) -> dict[str, str]:
+    """The versions in a plugin's program."""
+    constant = r'^(?:\t|const )(\w+Version) +?= "(.+)"$'
+    return dict(re.findall(constant, program(module), re.MULTILINE))
 
 
 def test_without_go_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda _: "/nonexistent/go")
-    for program in (build.toolchain, build.docker_plugin):
+    for program in (build.toolchain, build.docker_plugin, build.kubernetes_plugin):
         with pytest.raises(build.BuildError, match=r"go: not found.*Install Go"):
             program()

@@ -7,3 +7,5 @@ PLUGINS = {"docker": "5.1.0", "command": "1.2.1", "kubernetes": "4.29.0"}
 PLUGINS_OF = {"nas": ("docker", "command"), "k3s-home": ("kubernetes",)}
 #: The Terraform provider in the Docker plugin that is built, see dockerplugin/main.go.
 DOCKER_PROVIDER = "4.6.0"
+#: The release whose code the Kubernetes plugin is that is built, see kubernetesplugin/main.go.
+KUBERNETES_PROVIDER = "4.25.0"

@@ -20,6 +20,8 @@ from tests.attack.cluster import CAGED
 from tests.attack.machines import legacy
 from tests.attack.report import markdown, text
 from tests.attack.siege import ARRANGEMENTS, FREE, Arrangement
+from tests.engine.prepare import prepare
+from tests.engine.versions import PLUGINS_OF
 from tests.faults import report
 from tests.faults.cluster import engine as cluster_engine
 from tests.faults.cluster import trial as cluster_trial
@@ -62,6 +64,9 @@ class Part:
 def faults(*, with_host: bool, with_cluster: bool, write: bool) -> int:
     """The whole suite, or one half of it; returns the exit status."""
     broken = 0
+    stacks = {"nas": with_host, "k3s-home": with_cluster}
+    # Built before there is a lab that shares the machine.
+    prepare(needed={plugin for stack in stacks if stacks[stack] for plugin in PLUGINS_OF[stack]})
     with Lab(os.environ.get("NEWT_LAB") or DEFAULT_PREFIX) as lab:
         for part in _parts(lab, with_host=with_host, with_cluster=with_cluster):
             part.show()

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
 
 from tests.deployment import Deployment
+from tests.engine.prepare import prepare
+from tests.engine.versions import PLUGINS_OF
 from tests.lab import Lab
 from tests.stack.observe import as_it_was
 
 
+@pytest.fixture(scope="session")
+def engine() -> dict[str, str]:
+    """The environment in which ``pulumi`` works; PLUGINS=official or standin forces one kind."""
+    return prepare(os.environ.get("PLUGINS", "auto"), PLUGINS_OF["nas"])
+
+
 @pytest.fixture(scope="package")
-def first_up(lab: Lab, engine: dict[str, str]) -> Iterator[tuple[Deployment, str]]:
+def first_up(engine: dict[str, str], lab: Lab) -> Iterator[tuple[Deployment, str]]:
     """The example stack, deployed, and what the engine printed."""
     deployment = Deployment(lab, engine)
     deployment.check_out()

@@ -1,16 +1,14 @@
-"""Stand-ins for the provider plugins pulumi-command 1.2.1 and pulumi-kubernetes 4.29.0.
+"""A stand-in for the provider plugin pulumi-command 1.2.1, and tests of the plugins that run here.
 
-They serve Pulumi's real engine where the official plugins cannot be had, and do the real work on
-the real host: commands over SSH, objects on the Kubernetes API server, charts by Helm. They own
-the same inputs, defaults, diffs, refusals and error texts as the official plugins; what they do
-not implement they refuse by name. The same program later runs with the official ones, so a
-stand-in that accepts more, or shows another diff, is a defect. The Docker plugin needs no
-stand-in: `tests/engine` builds it from its Go module.
+The stand-in serves Pulumi's real engine where the official plugin cannot be had, and runs the real
+commands over SSH. It has the same inputs, defaults, diffs, refusals and error texts as the official
+plugin, and refuses by name what it does not implement. The same program later runs with the
+official one, so a stand-in that accepts more, or shows another diff, is a defect. The plugins for
+Docker and Kubernetes need no stand-in: `tests/engine` builds them from their Go modules.
 
     values     property values on the wire
-    resource   what a resource type is and says
-    server     the gRPC server that the plugins share
+    resource   what a resource says: changes, failures, log lines
+    server     the gRPC server
     objectdiff the difference of two property bags
     command    the package `command`: remote.Command
-    kubernetes the package `kubernetes`: Provider, a dozen kinds of objects, helm.v3.Release
 """

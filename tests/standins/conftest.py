@@ -1,4 +1,4 @@
-"""What the stand-ins' tests run on: a real sshd, Docker host and API server, the real engine.
+"""What the plugins' tests run on: a real sshd, a real Docker host, the real engine.
 
 What cannot be had is skipped with a sentence saying why.
 """
@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from tests.lab import packages
-from tests.standins.controlplane import ControlPlane, control_plane
 from tests.standins.dockerhost import DockerHost, docker_host
 from tests.standins.sshd import Sshd, sshd
 
@@ -44,16 +43,6 @@ def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DockerHost]:
     directory = tmp_path_factory.mktemp("docker")
     with docker_host(directory) as host:
         yield host
-    shutil.rmtree(directory, ignore_errors=True)
-
-
-@pytest.fixture(scope="package")
-def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
-    """A Kubernetes control plane in a network namespace of its own; it has no nodes."""
-    _require("go", "ip", "nsenter", "setpriv", "openssl")
-    directory = tmp_path_factory.mktemp("cluster")
-    with control_plane(directory) as running:
-        yield running
     shutil.rmtree(directory, ignore_errors=True)
 
 

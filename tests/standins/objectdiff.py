@@ -1,7 +1,7 @@
 """The plain difference of two property bags, path by path.
 
-What pulumi-command does with a resource's inputs. A
-secret is compared as a whole, so a changed secret object is one change.
+What pulumi-command does with a resource's inputs. A secret is compared as a whole, so a changed
+secret object is one change.
 """
 
 import re
@@ -13,19 +13,13 @@ from tests.standins.values import Properties, Value
 PLAIN_NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")
 
 
-def diff(
-    old: Properties,
-    new: Properties,
-    *,
-    replace_on: frozenset[str] = frozenset(),
-    of_inputs: bool = False,
-) -> Diff:
+def diff(old: Properties, new: Properties, *, replace_on: frozenset[str] = frozenset()) -> Diff:
     """Every path that differs; those in `replace_on` replace the resource."""
     detailed = {
         path: kind.replacing() if path in replace_on else kind
         for path, kind in _object("", old, new)
     }
-    return Diff(detailed, changed=bool(detailed), of_inputs=of_inputs)
+    return Diff(detailed, changed=bool(detailed))
 
 
 def _object(prefix: str, old: Properties, new: Properties) -> Iterator[tuple[str, Change]]:

@@ -1,17 +1,15 @@
-"""What a resource type of a stand-in is, and what it says: changes, failures, log lines.
+"""What a resource says: changes, failures, log lines.
 
-Owns the vocabulary between the server and the resource types; how it goes over the wire is the
-server's, but for the two messages that are built here from what a type says.
+Owns the vocabulary between the server and the resource; how it goes over the wire is the server's,
+but for the two messages that are built here from what the resource says.
 """
 
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Protocol
 
 from tests.standins.protocol import engine_pb2, engine_pb2_grpc, provider_pb2
-from tests.standins.values import Properties
 
 
 class Change(IntEnum):
@@ -38,23 +36,6 @@ class Failure(Exception):
     """An operation failed: the engine shows the message; nothing changes in state."""
 
 
-class InitFailed(Exception):
-    """The resource exists, but not as asked for: the engine keeps it in state with the reasons."""
-
-    def __init__(
-        self,
-        identity: str,
-        outputs: Properties,
-        reasons: list[str],
-        inputs: Properties | None = None,
-    ) -> None:
-        super().__init__("\n".join(reasons))
-        self.identity = identity
-        self.outputs = outputs
-        self.reasons = reasons
-        self.inputs = inputs  # as found by a read
-
-
 @dataclass(frozen=True)
 class CheckFailure:
     """An input that is refused before anything is touched."""
@@ -69,9 +50,6 @@ class Diff:
 
     detailed: Mapping[str, Change] = field(default_factory=dict)
     changed: bool = False
-    delete_before_replace: bool = False
-    stables: tuple[str, ...] = ()
-    of_inputs: bool = False  # old values are then shown from the inputs, not from the state
 
     def message(self) -> provider_pb2.DiffResponse:
         """The answer on the wire; the top-level lists follow from the detailed paths."""
@@ -81,11 +59,9 @@ class Diff:
             changes=some if self.changed else none,
             diffs=sorted(set(tops.values())),
             replaces=sorted({tops[path] for path, kind in self.detailed.items() if kind.replaces}),
-            stables=sorted(self.stables),
-            deleteBeforeReplace=self.delete_before_replace,
             hasDetailedDiff=True,
             detailedDiff={
-                path: provider_pb2.PropertyDiff(kind=kind.value, inputDiff=self.of_inputs)
+                path: provider_pb2.PropertyDiff(kind=kind.value)
                 for path, kind in self.detailed.items()
             },
         )
@@ -101,10 +77,6 @@ class Log:
     def status(self, line: str) -> None:
         """A line shown while the operation runs, and not kept."""
         self._send(line, engine_pb2.INFO, ephemeral=True)
-
-    def passing_warning(self, line: str) -> None:
-        """A warning shown while the operation runs, and not kept."""
-        self._send(line, engine_pb2.WARNING, ephemeral=True)
 
     def warning(self, line: str) -> None:
         """A line shown again at the end."""
@@ -138,45 +110,3 @@ class Operation:
     def name(self) -> str:
         """The resource's name in the program."""
         return self.urn.rpartition("::")[2]
-
-
-class Resource(Protocol):
-    """One resource type. `preview` means: say what is known, touch nothing, connect nowhere."""
-
-    def check(
-        self, operation: Operation, olds: Properties, news: Properties
-    ) -> tuple[Properties, list[CheckFailure]]:
-        """The inputs with defaults filled in, and what is wrong with them."""
-
-    def diff(
-        self,
-        state: Properties,
-        old_inputs: Properties,
-        news: Properties,
-        ignore_changes: list[str],
-    ) -> Diff:
-        """What changes between the state and the new inputs."""
-
-    def create(
-        self, operation: Operation, inputs: Properties, preview: bool
-    ) -> tuple[str, Properties]:
-        """Id and outputs of a new resource."""
-
-    def read(
-        self, operation: Operation, identity: str, inputs: Properties, state: Properties
-    ) -> tuple[str, Properties, Properties]:
-        """Id, outputs and inputs as found on the host; an empty id when it is gone."""
-
-    def update(
-        self,
-        operation: Operation,
-        identity: str,
-        state: Properties,
-        news: Properties,
-        ignore_changes: list[str],
-        preview: bool,
-    ) -> Properties:
-        """The outputs after the update."""
-
-    def delete(self, operation: Operation, identity: str, state: Properties) -> None:
-        """Removes it."""

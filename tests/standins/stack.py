@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.engine import prepare
+from tests.engine.versions import PLUGINS_OF
 
 SECONDS = 120
 
@@ -32,7 +33,7 @@ class Stack:
         (self.directory / "__main__.py").write_text(self.program)
         self._environment = {
             **os.environ,
-            **prepare("standin"),
+            **prepare("standin", PLUGINS_OF["nas"]),
             "PULUMI_BACKEND_URL": f"file://{state}",
             "PULUMI_CONFIG_PASSPHRASE": "none",
             "NO_COLOR": "1",

@@ -61,7 +61,7 @@ class Host:
         merged = {**self.connection, **(connection or {})}
         given = Secret({name: value for name, value in merged.items() if value is not None})
         news: Properties = {"connection": given, **program}
-        inputs, failures = self.type.check(self.operation, {}, news)
+        inputs, failures = self.type.check(news)
         assert not failures
         return inputs
 
@@ -144,13 +144,13 @@ def test_update_runs_update_else_create_and_delete_runs_with_the_old_inputs(
     before = host.create(create="echo made", delete=f"cat > {note}", stdin="old")
 
     news = host.inputs(create="echo again", stdin="new", addPreviousOutputInEnv=False)
-    after = host.type.update(host.operation, "id", before, news, [], preview=False)
+    after = host.type.update(host.operation, before, news, [], preview=False)
     assert after["stdout"] == "again"
     news = host.inputs(create="echo again", update="echo changed", addPreviousOutputInEnv=False)
-    after = host.type.update(host.operation, "id", before, news, [], preview=False)
+    after = host.type.update(host.operation, before, news, [], preview=False)
     assert after["stdout"] == "changed"
 
-    host.type.delete(host.operation, "id", {**before, "addPreviousOutputInEnv": False})
+    host.type.delete(host.operation, {**before, "addPreviousOutputInEnv": False})
     assert note.read_text() == "old"
 
 
@@ -159,7 +159,7 @@ def test_the_previous_output_is_offered_and_a_server_that_declines_gets_a_warnin
 ) -> None:
     before = host.create(create="echo first")
     news = host.inputs(create='echo "got ${PULUMI_COMMAND_STDOUT:-nothing}"')
-    after = host.type.update(host.operation, "id", before, news, [], preview=False)
+    after = host.type.update(host.operation, before, news, [], preview=False)
     assert after["stdout"] == "got nothing"
     warning = "warning: Unable to set 'PULUMI_COMMAND_STDOUT'"
     assert any(line.startswith(warning) for line in host.log.lines)

@@ -35,7 +35,7 @@ def test_values_survive_the_way_out_and_back() -> None:
     assert decode(encode(properties)) == properties
 
 
-def test_nulls_are_dropped_as_the_official_plugins_drop_them() -> None:
+def test_nulls_are_dropped_as_the_official_plugin_drops_them() -> None:
     assert decode(wire({"gone": None, "kept": ""})) == {"it": {"kept": ""}}
 
 

@@ -1,8 +1,8 @@
 """Pulumi's property values: from the wire into Python and back.
 
 Owns the two things that plain JSON cannot say, `Secret` and `UNKNOWN`. Output values arrive from
-newer engines and are reduced to these two. Assets and resource references have no use in the
-packages imitated here and are refused.
+newer engines and are reduced to these two. Assets and resource references have no use in a Command
+and are refused.
 """
 
 from collections.abc import Mapping
@@ -53,11 +53,11 @@ Properties: TypeAlias = dict[str, Value]
 
 
 class Refused(Exception):
-    """A kind of value that no stand-in takes."""
+    """A kind of value that the stand-in does not take."""
 
 
 def decode(struct: struct_pb2.Struct) -> Properties:
-    """A property bag; nulls are dropped, as the official plugins drop them."""
+    """A property bag; nulls are dropped, as the official plugin drops them."""
     decoded = {key: _decode(value) for key, value in struct.fields.items()}
     return {key: value for key, value in decoded.items() if value is not None}
 

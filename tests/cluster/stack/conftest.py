@@ -15,7 +15,7 @@ from tests.stack.observe import as_it_was
 
 @pytest.fixture(scope="package")
 def first_up_on_cluster(
-    lab: Lab, engine: dict[str, str], cluster: Cluster
+    engine: dict[str, str], lab: Lab, cluster: Cluster
 ) -> Iterator[tuple[Deployment, str]]:
     """The example stack, deployed, and what the engine printed."""
     deployment = for_cluster(lab, engine, cluster)

@@ -11,6 +11,7 @@ from tests.cluster.stack.guest import invited
 from tests.demo.k3s_home import check_out, deployment
 from tests.deployment import Deployment
 from tests.engine.prepare import prepare
+from tests.engine.versions import PLUGINS_OF
 from tests.faults.cluster.flood import arguments, flooded
 from tests.faults.finding import Finding, found
 from tests.host.rig import POSTGRES
@@ -32,7 +33,7 @@ ADDED: Sequence[Mapping[str, Any]] = (
 
 def suffer(lab: Lab, cluster: Cluster) -> Finding:
     """Deploys the example stack, and updates it under the flood."""
-    made = deployment(lab, prepare("auto"))
+    made = deployment(lab, prepare(needed=PLUGINS_OF["k3s-home"]))
     check_out(made)
     made.up()
     try:

@@ -9,6 +9,7 @@ from typing import Any
 from tests.attack.siege import Arrangement
 from tests.deployment import Deployment
 from tests.engine.prepare import prepare
+from tests.engine.versions import PLUGINS_OF
 from tests.faults.finding import Finding, found
 from tests.faults.flood import PORT, PPS, SECONDS
 from tests.faults.host.flood import TARGETS, flooded
@@ -33,7 +34,7 @@ PATIENCE = 180
 def suffer(host: Host, arrangements: Sequence[Arrangement]) -> Iterator[Finding]:
     """Deploys the example stack in each of the arrangements, and kills the engine in an update of
     each."""
-    deployment = Deployment(host.lab, prepare("auto"))
+    deployment = Deployment(host.lab, prepare(needed=PLUGINS_OF["nas"]))
     deployment.check_out()
     deployment.configure()
     deployment.up()

@@ -170,7 +170,6 @@ class Cluster:
     def _prepare(self) -> None:
         binaries.node()
         binaries.storage()
-        binaries.helm()  # its users are in the lab, where no module can be had
         if self.enforcer:
             binaries.cilium()
         images.fill(self._lab.registry)

@@ -2,7 +2,6 @@
 
 import sys
 
-from tests.standins.command.remote import Command
-from tests.standins.server import Provider, serve
+from tests.standins.server import serve
 
-serve(Provider("command", "1.2.1", {"command:remote:Command": Command()}), sys.argv[1:])
+serve(sys.argv[1:])

@@ -7,28 +7,22 @@ in state, a failed update the old inputs.
 
 import secrets
 
-from typing_extensions import override
-
 from tests.standins import objectdiff
 from tests.standins.command import inputs as command_inputs
-from tests.standins.resource import CheckFailure, Diff, Failure, Operation, Resource
+from tests.standins.resource import CheckFailure, Diff, Failure, Operation
 from tests.standins.values import UNKNOWN, Properties, Value, has_unknown, reveal
 
 ID_DIGITS = 8
 OUTPUTS = ("stdout", "stderr")
 
 
-class Command(Resource):
+class Command:
     """Runs scripts on a host over SSH."""
 
-    @override
-    def check(
-        self, operation: Operation, olds: Properties, news: Properties
-    ) -> tuple[Properties, list[CheckFailure]]:
+    def check(self, news: Properties) -> tuple[Properties, list[CheckFailure]]:
         """See `inputs`."""
         return command_inputs.check(news)
 
-    @override
     def diff(
         self,
         state: Properties,
@@ -41,7 +35,6 @@ class Command(Resource):
         news = {k: v for k, v in news.items() if k != "version" and not k.startswith("__")}
         return objectdiff.diff(old_inputs, news, replace_on=command_inputs.REPLACE_ON)
 
-    @override
     def create(
         self, operation: Operation, inputs: Properties, preview: bool
     ) -> tuple[str, Properties]:
@@ -54,18 +47,9 @@ class Command(Resource):
             state.update(_run(operation, script, state))
         return identity, state
 
-    @override
-    def read(
-        self, operation: Operation, identity: str, inputs: Properties, state: Properties
-    ) -> tuple[str, Properties, Properties]:
-        """Returns what is known: the official plugin reads nothing either."""
-        return identity, state, inputs
-
-    @override
     def update(
         self,
         operation: Operation,
-        identity: str,
         state: Properties,
         news: Properties,
         ignore_changes: list[str],
@@ -84,8 +68,7 @@ class Command(Resource):
                 break
         return after
 
-    @override
-    def delete(self, operation: Operation, identity: str, state: Properties) -> None:
+    def delete(self, operation: Operation, state: Properties) -> None:
         """Runs the `delete` that was there when the state was made."""
         if isinstance(script := reveal(state.get("delete")), str):
             _run(operation, script, state)
