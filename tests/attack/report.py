@@ -110,8 +110,9 @@ def limits_shown(
     broken = {(f.arrangement, f.limit.name) for f in findings if f.limit is not None and f.arrived}
     told = {}
     for arrangement in arrangements:
-        told[arrangement.name] = "\n".join(
+        lines = [
             f"  - {limit}" + (" (shown here)" if (arrangement.name, limit.name) in broken else "")
             for limit in arrangement.limits
-        )
+        ]
+        told[arrangement.name] = "\n".join(lines or ["  - none"])
     return told

@@ -87,6 +87,11 @@ def test_a_limit_that_an_attack_showed_is_marked_in_the_list_of_its_arrangement(
     assert [line for line in told if line.endswith("(shown here)")] == [f"  - {AHEAD} (shown here)"]
 
 
+def test_an_arrangement_without_limits_says_so() -> None:
+    (whole,) = (each for each in ARRANGEMENTS if each.name == "nftables")
+    assert limits_shown([], [whole]) == {"nftables": "  - none"}
+
+
 def test_every_arrangement_knows_its_limits() -> None:
     for arrangement in ARRANGEMENTS:
         assert (AHEAD in arrangement.limits) is (arrangement.rules == "docker-user")
