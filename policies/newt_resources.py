@@ -215,7 +215,7 @@ def _default_namespace(resource: Resource) -> Any:
 
 
 def values_of_pods(newt: Resource) -> Iterator[tuple[str, str, Any]]:
-    """Every value of a newt in a cluster: its path, the key it stands under, and itself."""
+    """Yield every value of a newt in a cluster: its path, its key, and the value."""
     path = pod_path(newt)
     if is_release(newt):
         yield from leaves(charts.values(newt), "values")

@@ -28,7 +28,7 @@ def reason_for(resource: Resource, key: str) -> str | None:
 
 
 def entries_in(policy: Resource) -> dict[str, tuple[str, str | None]]:
-    """Destination to entry and its reason, as the annotations of our policies tell it."""
+    """Return entry and reason by destination, from the annotations of our policies."""
     return {
         found["where"]: (key.removeprefix(_RULE_PREFIX), found["reason"])
         for key, words in mapping(policy.at("metadata", "annotations")).items()

@@ -46,7 +46,7 @@ RULES: tuple[ResourceRule | StackRule, ...] = (
     ),
     ResourceRule(
         "no-plain-secret",
-        "No credential stands where others read it.",
+        "No credential is where others can read it.",
         RuleLevel.MANDATORY,
         exposed_secrets.secrets_in_the_clear,
     ),

@@ -121,7 +121,7 @@ def text(value: Any) -> str | None:
 
 
 def leaves(value: Any, path: str = "") -> Iterator[tuple[str, str, Any]]:
-    """Every single value at any depth: its path, the key it stands under, and itself."""
+    """Yield every single value at any depth: its path, its key, and the value."""
     if isinstance(value, Mapping):
         for key, item in value.items():
             below = f"{path}.{key}" if path else str(key)

@@ -26,7 +26,7 @@ _MODES = ("host", "cidr", "http", "ssh", *_REFUSED)
 def exposures(
     resource: str, fields: Fields, site: Site, all_ports: Set[str]
 ) -> Iterator[Exposure | Finding | Unusable]:
-    """Everything ``fields`` exposes. ``all_ports`` are the resources whose ``*`` is meant."""
+    """Everything ``fields`` exposes. ``all_ports`` are the resources whose ``*`` is intended."""
     if not fields.switch("enabled", default=True):
         yield info(fields.where, "skipped: it has enabled: false")
         return

@@ -95,8 +95,8 @@ def _protocol(target: Fields, mode: str | None) -> Protocol:
         return Protocol.TCP
     raise target.fault(
         "method",
-        "without it, and without the resource's `mode`, TCP cannot be told from UDP; write the "
-        "mode with the resource",
+        "without it, and without the resource's `mode`, TCP and UDP cannot be distinguished; "
+        "write the mode with the resource",
     )
 
 

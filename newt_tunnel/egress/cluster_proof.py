@@ -31,7 +31,7 @@ from newt_tunnel.egress.proof_plan import (
 from newt_tunnel.egress.rules import Policy, Rule
 
 KUBELET_PORT = 10250
-#: Stands for the node that the pod runs on, which only the pod knows.
+#: Placeholder for the pod's own node, which only the pod knows.
 OWN_NODE = "@{node}"
 #: Bytes. The plan is passed in the environment, where Linux takes at most 128 KiB for a variable.
 LONGEST_PLAN = 128 * 1024 - len("PLAN=") - 1

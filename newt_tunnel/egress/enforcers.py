@@ -46,8 +46,8 @@ TAKEN_OFF = EnforcerLimit(
 LIMITS: tuple[EnforcerLimit, ...] = (
     EnforcerLimit(
         NO_ENFORCER,
-        "Policies are accepted and do nothing (flannel alone, k3s with --disable-network-policy); "
-        "only a probe can tell.",
+        "Policies are accepted and do nothing (flannel alone, k3s with "
+        "--disable-network-policy); only a probe shows it.",
     ),
     EnforcerLimit(
         KUBE_ROUTER,

@@ -1,6 +1,6 @@
 """Renders a policy as the spec of a NetworkPolicy, with the annotations that name its rules.
 
-Pure: a policy in, plain dicts out; metadata is the component's. Egress rules stand in the order of
+Pure: a policy in, plain dicts out; metadata is the component's. Egress rules are in the order of
 the stack file, one per target: Pulumi's provider compares lists by index, so an added target is one
 added rule in the diff.
 """
@@ -16,7 +16,7 @@ from newt_tunnel.egress.model import HostName, Pods, Protocol, WideBlock, destin
 from newt_tunnel.egress.policy_statements import NAMESPACE_LABEL, statements
 from newt_tunnel.egress.rules import Policy, Rule
 
-Spec = dict[str, Any]
+RenderedSpec = dict[str, Any]
 
 #: The label by which the chart marks the pods of one newt instance.
 INSTANCE_LABEL = "newt.instance"
@@ -30,7 +30,7 @@ _DIGEST_LENGTH = 16
 _BOTH = ["Ingress", "Egress"]
 
 
-def newt_policy(policy: Policy, instance: str) -> Spec:
+def newt_policy(policy: Policy, instance: str) -> RenderedSpec:
     """Return the spec for newt's pods: no ingress, and egress as ``policy`` allows."""
     return {
         "podSelector": {"matchLabels": {INSTANCE_LABEL: instance}},
@@ -39,12 +39,12 @@ def newt_policy(policy: Policy, instance: str) -> Spec:
     }
 
 
-def deny_all() -> Spec:
+def deny_all() -> RenderedSpec:
     """Return the spec that closes a whole namespace. Policies add up, so it widens nothing."""
     return {"podSelector": {}, "policyTypes": _BOTH}
 
 
-def deny_in_words() -> Spec:
+def deny_in_words() -> RenderedSpec:
     """Return ``deny_all`` with a rule for each direction: an apply takes a field from another
     client only with a value, and Pulumi's plugin leaves out an empty list. The loopback address
     exists only inside a pod, and a packet to it leaves no pod.
@@ -85,7 +85,7 @@ def digest_of(spec: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:_DIGEST_LENGTH]
 
 
-def _egress(policy: Policy) -> Iterator[Spec]:
+def _egress(policy: Policy) -> Iterator[RenderedSpec]:
     by_name: dict[str, list[Rule]] = {}
     for rule in policy.allowed:
         by_name.setdefault(rule.name, []).append(rule)
@@ -93,16 +93,16 @@ def _egress(policy: Policy) -> Iterator[Spec]:
         yield from _rules(rules)
 
 
-def _rules(rules: Iterable[Rule]) -> Iterator[Spec]:
+def _rules(rules: Iterable[Rule]) -> Iterator[RenderedSpec]:
     """One egress rule for what one name allows; more only where destinations differ in ports."""
-    ports: dict[str, list[Spec]] = {}
-    peers: dict[str, Spec] = {}
+    ports: dict[str, list[RenderedSpec]] = {}
+    peers: dict[str, RenderedSpec] = {}
     for rule in rules:
         peer = _peer(rule)
         key = json.dumps(peer, sort_keys=True)
         peers[key] = peer
         ports.setdefault(key, []).extend(_ports(rule))
-    together: dict[str, Spec] = {}
+    together: dict[str, RenderedSpec] = {}
     for key, peer in peers.items():
         found = ports[key]
         # Without ports the rule is one for all protocols, and it contains the others.
@@ -115,33 +115,33 @@ def _rules(rules: Iterable[Rule]) -> Iterator[Spec]:
     yield from together.values()
 
 
-def _peer(rule: Rule) -> Spec:
+def _peer(rule: Rule) -> RenderedSpec:
     destination = rule.destination
     if isinstance(destination, str):
         raise ValueError(f"{rule.origin}: {HostName(destination)} has not been resolved")
     if isinstance(destination, Pods):
         # Both in one peer: in two they would be alternatives. No labels: every pod there.
-        peer: Spec = {
+        peer: RenderedSpec = {
             "namespaceSelector": {"matchLabels": {NAMESPACE_LABEL: destination.namespace}}
         }
         if destination.labels:
             peer["podSelector"] = {"matchLabels": dict(destination.labels)}
         return peer
     if isinstance(destination, WideBlock):
-        block: Spec = {"cidr": str(destination.network)}
+        block: RenderedSpec = {"cidr": str(destination.network)}
         if destination.excluded:
             block["except"] = [str(hole) for hole in destination.excluded]
         return {"ipBlock": block}
     return {"ipBlock": {"cidr": str(destination)}}
 
 
-def _ports(rule: Rule) -> Iterator[Spec]:
+def _ports(rule: Rule) -> Iterator[RenderedSpec]:
     if rule.protocol is Protocol.ANY:
         yield {}
         return
     protocol = rule.protocol.value.upper()
     for ports in rule.ports:
-        single: Spec = {"protocol": protocol, "port": ports.first}
+        single: RenderedSpec = {"protocol": protocol, "port": ports.first}
         yield single if ports.is_single else single | {"endPort": ports.last}
     for named in rule.port_names:
         # By number if one is known. An enforcer may look a name up in all pods of the cluster, and

@@ -23,8 +23,8 @@ _PEERS = {"ingress": "from", "egress": "to"}
 
 @dataclass(frozen=True)
 class Statement:
-    """Which pods a spec is for, or one peer and one port that it opens. ``fingerprint`` stands for
-    the content, whatever the wording.
+    """Which pods a spec is for, or one peer and one port that it opens. ``fingerprint`` identifies
+    the content, independent of the wording.
     """
 
     text: str

@@ -1,6 +1,6 @@
 """Which addresses can be a target at all, and which are private. Both families.
 
-Leaves out what only a cluster can tell (that an address is a Service's, a pod's or the API's).
+Leaves out what only a cluster knows (that an address is a Service's, a pod's or the API's).
 """
 
 from __future__ import annotations

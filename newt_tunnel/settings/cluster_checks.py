@@ -1,7 +1,7 @@
 """What must hold between the sections of a stack in a cluster alone.
 
-Leaves out what only the cluster can tell: which pods are behind a Service, and so most
-contradictions between entries.
+Leaves out what only the cluster knows: which pods are behind a Service, and so most contradictions
+between entries.
 """
 
 from __future__ import annotations

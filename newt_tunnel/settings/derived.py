@@ -1,7 +1,7 @@
 """Entries of the allow-list that come from the blueprint, merged with those of ``egress``.
 
-A derived entry passes the same checks as a written one. Afterwards only the key that it is reported
-under tells the two apart.
+A derived entry passes the same checks as a written one. Afterwards they only differ in the key that
+they are reported under.
 """
 
 from __future__ import annotations

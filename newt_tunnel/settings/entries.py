@@ -39,7 +39,7 @@ _FOR_KUBERNETES = (
 class NamedEntry(Section):
     """What entries of all platforms have in common: a name, and something they mean."""
 
-    #: The keys that say what is meant, one of which must be there.
+    #: The keys that name the target, one of which must be written.
     means: ClassVar[tuple[str, ...]]
     #: The long forms, as an error shows them.
     forms: ClassVar[str]

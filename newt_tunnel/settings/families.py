@@ -37,7 +37,7 @@ class Families:
     in_cluster: bool
     #: The longest prefix length.
     digits: int
-    #: A host with one of these characters is meant as an address.
+    #: A host with one of these characters is read as an address.
     marks: str
     # words of the remedies
     one: str

@@ -85,7 +85,7 @@ def _read_endpoint(value: object, families: Families) -> Endpoint:
         )
     if path or re.search(r"[?#]", authority):
         raise refuse("has a path; newt adds its own, write host and port only")
-    # The colons of an IPv6 address stand in brackets.
+    # The colons of an IPv6 address are in brackets.
     host, colon, port = authority.partition(":")
     if found := re.fullmatch(r"(\[[^\]]*\])(?:(:)(.*))?", authority):
         host, colon, port = found[1], found[2] or "", found[3] or ""

@@ -107,8 +107,7 @@ class Git:
     def _ambiguous(self, name: str, meanings: Sequence[str]) -> str:
         raise RevisionError(
             f"{sanitized(name)}: is ambiguous here, it can mean "
-            f"{sanitized(', '.join(meanings))}; write "
-            "the one that is meant, or a full hash"
+            f"{sanitized(', '.join(meanings))}; write one of these, or a full hash"
         )
 
     def line(self, words: Sequence[str], remedy: str) -> str:

@@ -39,7 +39,7 @@ from newt_tunnel.stackfile.reach_sets import Box, Place, boxes
 
 
 @dataclass(frozen=True, order=True)
-class Ports:
+class EntryPorts:
     """Ports of one protocol; ``Protocol.ANY`` has none and means all ports of all protocols."""
 
     protocol: Protocol
@@ -61,7 +61,7 @@ class ReachEntry:
 
     name: str
     place: Place
-    ports: tuple[Ports, ...]
+    ports: tuple[EntryPorts, ...]
     origin: str
     reason: str | None = None
     wide: bool = False
@@ -135,7 +135,7 @@ def _of_rule(rule: Rule) -> ReachEntry:
     return ReachEntry(
         name=rule.name,
         place=place,
-        ports=(Ports(rule.protocol, rule.ports),),
+        ports=(EntryPorts(rule.protocol, rule.ports),),
         origin=_without_place(rule.origin),
         reason=rule.reason,
     )
@@ -145,7 +145,7 @@ def _of_target(origin: str, target: Target) -> ReachEntry:
     return ReachEntry(
         name=target.name,
         place=target.meaning,
-        ports=(Ports(target.protocol, target.ranges, target.port_names),),
+        ports=(EntryPorts(target.protocol, target.ranges, target.port_names),),
         origin=_without_place(origin),
         reason=target.reason,
         wide=target.wide,
@@ -170,7 +170,7 @@ def _cluster_dns(settings: KubernetesSettings) -> Iterator[ReachEntry]:
             yield ReachEntry(
                 name=DNS_RULE,
                 place=place,
-                ports=(Ports(protocol, (PortRange.single(port),)),),
+                ports=(EntryPorts(protocol, (PortRange.single(port),)),),
                 origin="dns",
             )
 

@@ -29,8 +29,8 @@ def _findings(
     if not destination.labels:
         yield warning(
             f"{entry.key}.labels",
-            f"without labels every pod of namespace {destination.namespace} is meant; write "
-            "those of the one you mean",
+            f"without labels the entry selects every pod of namespace {destination.namespace}; "
+            "write the labels of the target",
         )
     if snapshot.has_namespace(destination.namespace):
         yield from selection.findings

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import yaml
 
-from newt_tunnel.cluster.reading.objects import Object
+from newt_tunnel.cluster.reading.installed import Object
 
 _CONNECT_SECONDS = 3.0
 _READ_SECONDS = 20.0

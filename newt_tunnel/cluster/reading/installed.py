@@ -12,6 +12,7 @@ from typing import Any
 
 from newt_tunnel.egress.model import Labels
 
+#: An object as the API server sends it.
 Object = Mapping[str, Any]
 
 JOB_LABEL = "batch.kubernetes.io/job-name"

@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_address, ip_interface, ip_network
-from typing import Any
 
+from newt_tunnel.cluster.reading.installed import Object
 from newt_tunnel.cluster.reading.snapshot import (
     ContainerPort,
     EndpointPort,
@@ -23,8 +23,6 @@ from newt_tunnel.cluster.reading.snapshot import (
 )
 from newt_tunnel.egress.model import Address, Labels, Network
 from newt_tunnel.settings.cluster_types import ServiceRef
-
-Object = Mapping[str, Any]
 
 _SERVICE_OF_SLICE = "kubernetes.io/service-name"
 _FINISHED = ("Succeeded", "Failed")

@@ -11,8 +11,7 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 from newt_tunnel.cluster.reading.client import ClusterError
-from newt_tunnel.cluster.reading.installed import JOB_LABEL, Installed, NewtPod
-from newt_tunnel.cluster.reading.objects import Object
+from newt_tunnel.cluster.reading.installed import JOB_LABEL, Installed, NewtPod, Object
 from newt_tunnel.cluster.reading.reader import connect, installed_in
 from newt_tunnel.settings.stack import KubernetesSettings
 

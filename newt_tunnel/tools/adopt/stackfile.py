@@ -110,7 +110,7 @@ def _egress(suggested: list[SuggestedEntry | ServiceRemark], address: str) -> It
         yield "  # Services of the compose file that are published on the Docker host:"
         yield from (f"  #  - {_entry(one, address)}" for one in wanted)
     if inside := [one for one in entries if one.is_inside]:
-        yield "  # Published as well, and better kept from newt; the proof tries them in vain:"
+        yield "  # Published as well, and better blocked for newt; the proof tries them:"
         yield f"  # {_PREFIX}mustNotReach:"
         yield from (f"  #  - {_entry(one, address)}" for one in inside)
     for one in suggested:

@@ -101,8 +101,8 @@ def _reviewed(base: str, head: str, environment: Mapping[str, str]) -> tuple[int
 def _previewed(pull: event.PullRequest, environment: Mapping[str, str]) -> tuple[bool, str]:
     found = stacks.changed(stacks.merge_base(pull.base, pull.head), pull.head)
     gone = [
-        f"**Preview:** the stack file of {code(name)} is gone. What is deployed stays until "
-        "somebody runs `pulumi destroy`."
+        f"**Preview:** the stack file of {code(name)} is gone. The deployment stays until "
+        "`pulumi destroy`."
         for name in found.gone
     ]
     if not found.stacks:

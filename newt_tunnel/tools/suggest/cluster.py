@@ -28,16 +28,14 @@ _SYSTEM = "kube-system"
 #: The output without flows, because no API offers them.
 EXPLANATION = """\
 # A NetworkPolicy has no counters and no log, and the Kubernetes API offers nothing to read: how
-# often an entry was used, and what was refused, only the enforcer can tell.
-#   Cilium with Hubble switched on: its flows, which this program reads:
-#     kubectl -n kube-system exec ds/cilium -c cilium-agent -- hubble observe \\
-#       --type drop --type policy-verdict --from-namespace {namespace} --last 1000 \\
-#       --output json >flows.json
-#     (an agent knows the flows of its own node: ask the one on newt's)
-#     make suggest STACK={stack} FLOWS=flows.json
-#   kube-router (k3s): the node's kernel hands dropped packets to NFLOG group 100, for
-#     tcpdump -n -i nflog:100   on newt's node. Nothing keeps them; this program does not read them.
-#   Another: its own documentation. Where it says nothing, nothing can be told.
+# often an entry was used, and what was refused, only the enforcer knows. Cilium with Hubble
+# switched on: its flows, which this program reads: kubectl -n kube-system exec ds/cilium -c
+# cilium-agent -- hubble observe \\ --type drop --type policy-verdict --from-namespace {namespace}
+# --last 1000 \\ --output json >flows.json (an agent knows the flows of its own node: ask the one on
+# newt's) make suggest STACK={stack} FLOWS=flows.json kube-router (k3s): the node's kernel hands
+# dropped packets to NFLOG group 100, for tcpdump -n -i nflog:100 on newt's node. Nothing keeps
+# them; this program does not read them. Another: its own documentation. Where it says nothing,
+# nothing can be told.
 """
 
 

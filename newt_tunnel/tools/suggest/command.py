@@ -36,7 +36,7 @@ from newt_tunnel.tools.suggest.naming import Names
 
 LISTED, NOTHING_TO_READ = 0, 2
 
-Look = Callable[[SshHost, str], str]
+HostLook = Callable[[SshHost, str], str]
 
 _NOT_EXPANDED = "not-expanded"
 
@@ -71,7 +71,7 @@ def main(
     arguments: Sequence[str],
     folder: Path | None = None,
     say: Say = print,
-    look: Look = SshHost.look,
+    look: HostLook = SshHost.look,
     complain: Say = complain,
 ) -> int:
     """``folder`` is the one of Pulumi.yaml; the current one by default."""
@@ -94,7 +94,7 @@ def main(
             flows = [*_read(options.flows)]
             targets = grouped(hubble.attempts(flows, namespace, now), Cluster(settings).verdict_on)
             use = [*used.lines(settings, hubble.connections(flows, namespace, now))]
-            names, since = Names(settings, exposures=exposures), ", as far as the flows tell"
+            names, since = Names(settings, exposures=exposures), ", as far as the flows show"
         else:
             namespace = settings.kubernetes.namespace
             complain(EXPLANATION.format(stack=options.stack, namespace=namespace).rstrip())
@@ -146,7 +146,7 @@ def _read(path: str) -> Iterable[str]:
 
 
 def _of_host(
-    settings: Settings, owner: str, exposures: Sequence[Exposure], look: Look
+    settings: Settings, owner: str, exposures: Sequence[Exposure], look: HostLook
 ) -> tuple[list[RefusedTarget], Names]:
     docker = settings.docker
     if not docker.log_drops:
@@ -175,7 +175,7 @@ def _of_host(
     return grouped(of_host(refused), judge.verdict_on), names
 
 
-def _asked(docker: Docker, look: Look, names: Iterable[HostName]) -> str:
+def _asked(docker: Docker, look: HostLook, names: Iterable[HostName]) -> str:
     host = SshHost.of(docker)
     try:
         return look(host, command(names))

@@ -18,7 +18,7 @@ from newt_tunnel.tools.suggest.entries import ago
 
 _NONE = """\
 # How often an entry was used is not in these flows; observe them with --type policy-verdict."""
-_SOME = "# Connections that were allowed, as far as the flows tell:"
+_SOME = "# Connections that were allowed, as far as the flows show:"
 
 
 def lines(settings: KubernetesSettings, allowed: Iterable[Attempt]) -> Iterator[str]:

@@ -34,7 +34,7 @@ def test_a_resource_of_targets_only_is_http_where_they_have_a_method() -> None:
     document = {"public-resources": {"web": {"targets": [{**TARGET, "method": "https"}]}}}
     assert exposed(document) == ["10.0.1.77 80/tcp"]
     del document["public-resources"]["web"]["targets"][0]["method"]
-    assert "TCP cannot be told from UDP" in fault(document)
+    assert "TCP and UDP cannot be distinguished" in fault(document)
 
 
 def test_a_health_check_has_a_host_and_port_of_its_own() -> None:

@@ -77,7 +77,9 @@ def test_a_whole_namespace_is_allowed_with_a_warning() -> None:
     found = looked_up([pods(labels=None)], of=SHOP)
     assert rules(found) == ["web (shop/* 3000/tcp)"]
     (line,) = warnings(found)
-    assert line.startswith("egress[0].labels: without labels every pod of namespace shop is meant")
+    assert line.startswith(
+        "egress[0].labels: without labels the entry selects every pod of namespace shop"
+    )
 
 
 def test_pods_are_tried_through_their_service() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newt_tunnel.egress.model import Protocol
-from newt_tunnel.stackfile.reach_entries import Ports, ReachEntry
+from newt_tunnel.stackfile.reach_entries import EntryPorts, ReachEntry
 from newt_tunnel.stackfile.untrusted_text import code, mermaid, prose, sanitized
 from newt_tunnel.tools.review.markdown import markdown
 from newt_tunnel.tools.review.picture import picture
@@ -76,7 +76,7 @@ def test_a_picture_of_hostile_text_is_one_line_per_target() -> None:
     one = ReachEntry(
         name=_NASTY,
         place=_NASTY,  # type: ignore[arg-type]
-        ports=(Ports(Protocol.TCP, (), (_NASTY,)),),
+        ports=(EntryPorts(Protocol.TCP, (), (_NASTY,)),),
         origin="egress",
     )
     lines = list(picture(_NASTY, (one,), {one}))

@@ -425,7 +425,7 @@ def test_flows_tell_how_often_each_entry_was_used(folder: Path) -> None:
     )
     used, _, refused = said.partition("# What newt of")
     assert [line.removeprefix("#   ").partition(", the last")[0] for line in used.splitlines()] == [
-        "# Connections that were allowed, as far as the flows tell:",
+        "# Connections that were allowed, as far as the flows show:",
         "dns: 1",
         "pangolin: 1",
         "gitea: 2",
