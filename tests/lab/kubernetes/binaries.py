@@ -99,13 +99,19 @@ def storage() -> Path:
 
 
 def helm() -> Path:
+    variables = {
+        "helm.sh/helm/v3/internal/version.version": f"v{HELM}",
+        # What Helm takes for the cluster's version where it has none to ask (`helm template`).
+        "helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor": KUBERNETES.split(".")[0],
+        "helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor": KUBERNETES.split(".")[1],
+    }
     package = "helm.sh/helm/v3/cmd/helm"
 
     def build(out: Path) -> None:
         """compiles Helm from its Go module: two to four minutes on two cores, once"""
         go(["build", *flags, "-o", str(out / "helm"), package], HERE / "helm", {})
 
-    flags = _flags({"helm.sh/helm/v3/internal/version.version": f"v{HELM}"})
+    flags = _flags(variables)
     return _cached("helm", "helm", flags, build) / "helm"
 
 
