@@ -17,7 +17,7 @@ from pathlib import Path
 
 import yaml
 
-from tests import cache, readme
+from tests import readme
 from tests.deployment import REPOSITORY
 from tests.lab import Lab
 from tests.lab.server import Target
@@ -109,7 +109,6 @@ class Reader:
             "PIP_NO_INDEX": "1",
             "PIP_FIND_LINKS": str(wheels()),
             "PIP_NO_COMPILE": "0",  # pip's way to say yes: most of what is installed never runs
-            "NEWT_TUNNEL_CACHE": str(cache.root()),
         }
 
     @contextmanager
