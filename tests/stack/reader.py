@@ -17,7 +17,7 @@ from pathlib import Path
 
 import yaml
 
-from tests import cache, readme
+from tests import readme
 from tests.deployment import REPOSITORY
 from tests.lab import Lab
 from tests.lab.server import Target
@@ -31,7 +31,6 @@ from tests.stack.wheels import wheels
 PASSPHRASE = "of the reader"
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 LISTENER = 7200
-LISTED = ("--cached", "--others", "--exclude-standard")
 _KNOCK = re.compile(r"\bnc -w \d+ (\S+) (\d+)")
 
 
@@ -109,7 +108,6 @@ class Reader:
             "PIP_NO_INDEX": "1",
             "PIP_FIND_LINKS": str(wheels()),
             "PIP_NO_COMPILE": "0",  # pip's way to say yes: most of what is installed never runs
-            "NEWT_TUNNEL_CACHE": str(cache.root()),
         }
 
     @contextmanager
@@ -215,9 +213,9 @@ class Reader:
 
 
 def published(folder: Path) -> Path:
-    """This tree as a repository to clone: what is committed or would be, as it is now."""
+    """This tree as a repository to clone: the files that git tracks, as they are now."""
     listed = subprocess.run(
-        [*("git", "-C", str(REPOSITORY), "ls-files", "-z"), *LISTED],
+        ["git", "-C", str(REPOSITORY), "ls-files", "-z"],
         capture_output=True,
         text=True,
         check=True,
