@@ -26,6 +26,7 @@ export PYTHONDONTWRITEBYTECODE :=
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "  variables: STACK=nas|k3s-home  PLUGINS=auto|official|standin (make demo)  JOBS=5 AGAIN=yes (make test)"
+	@echo "  ENGINE=29|29-nftables|28|26: the lab's Docker engine, else this machine's or Debian's (demo, test, attack, faults)"
 	@echo "  make demo STACK=k3s-home in a cluster of yours: KUBECONFIG=FILE [ADDRESS=this machine's,"
 	@echo "  as pods reach it] [ACCEPT_NODE_ACCESS=yes, for an enforcer that exempts its own node]"
 

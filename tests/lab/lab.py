@@ -4,7 +4,8 @@
         lab["workstation"].run(["ssh", "root@10.0.1.10", "hostname"])
 
 A `Lab` is only a view on a folder and on namespaces: one made in another process finds the same
-running lab. Several labs run side by side under different prefixes (NEWT_LAB).
+running lab. Several labs run side by side under different prefixes (NEWT_LAB). The NAS runs the
+Docker engine that ENGINE names (docker_engines.py).
 """
 
 import fcntl
@@ -20,7 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from . import artifacts, packages
+from . import artifacts, docker_engines, packages
 from .certificates import Authority
 from .commands import LabError
 from .evidence import EventLog
@@ -75,7 +76,8 @@ class Lab:
         self.processes = Processes(self.folder / "processes", self.folder / "logs")
         self.authority = Authority(self.folder / "authority")
         self.agent = Agent(self.folder / "agent", self.processes)
-        self.nas = Nas(Disk(self.folder / "nas"), self.network, self.processes)
+        self.docker_engine = docker_engines.chosen()
+        self.nas = Nas(Disk(self.folder / "nas"), self.network, self.processes, self.docker_engine)
         # Off until a `kubernetes.Cluster` comes up; what is called lab["kube"] is its network.
         self.kubernetes = {
             name: KubernetesNode(name, self.folder / name, self.network, self.processes)
@@ -171,6 +173,7 @@ class Lab:
             artifacts.pangolin()
             artifacts.newt_layer()
             artifacts.jellyfin_layer()
+            self.docker_engine.programs()
         with self.step("network, keys and images"), ThreadPoolExecutor() as pool:
             jobs = [pool.submit(self._build_network), pool.submit(self._write_files, init)]
             for job in jobs:
@@ -201,7 +204,7 @@ class Lab:
         for node in self._views.values():
             node.prepare(RESOLVER_ADDRESS)
         self.agent.create_key()
-        self.nas.disk.create(self.agent.public_key, hidden=self._labs)
+        self.nas.disk.create(self.agent.public_key, self._labs, self.docker_engine)
         install(init, self.nas.disk)
         for workstation in (self.workstation, self.workstation2):
             workstation.trust(NAS_ADDRESS, self.nas.host_key)

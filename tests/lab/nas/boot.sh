@@ -3,8 +3,8 @@
 #
 # Runs as process 1 of new mount, pid, UTS, IPC and cgroup namespaces, inside the NAS's network
 # namespace; makes its file system and becomes its init. OVERLAYS in the environment holds a line
-# `WHERE OPTIONS` per overlay to mount, the root first. Everything mounted here is gone with the
-# mount namespace, that is, with the NAS.
+# `WHERE OPTIONS` per overlay to mount, the root first; with FORWARDING=yes the kernel forwards packets
+# from the start. Everything mounted here is gone with the mount namespace, that is, with the NAS.
 set -eu
 
 disk=$1
@@ -21,6 +21,11 @@ mount -t proc proc proc
 mount --bind proc/sys proc/sys
 mount --bind proc/sys/net proc/sys/net
 mount -o remount,bind,ro proc/sys
+# As the host's sysctl.conf may have it.
+if [ -n "${FORWARDING:-}" ]; then
+    echo 1 >proc/sys/net/ipv4/ip_forward
+    echo 1 >proc/sys/net/ipv6/conf/all/forwarding
+fi
 mount -t sysfs sysfs sys # shows this network namespace
 mount -t tmpfs -o mode=755,nosuid tmpfs dev
 mount -t tmpfs -o mode=755,nosuid,nodev tmpfs run

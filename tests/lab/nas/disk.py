@@ -7,11 +7,13 @@ own files are never changed.
 
 import json
 import os
+import shutil
 import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..commands import LabError, check
+from ..docker_engines import DockerEngine
 from ..packages import foreign_clients
 from ..topology import NAS_ADDRESS, REGISTRY_ADDRESS, REGISTRY_PORT, RESOLVER_ADDRESS
 
@@ -98,7 +100,7 @@ class Disk:
             for root in self.roots
         ]
 
-    def create(self, authorized_key: str, hidden: Path) -> None:
+    def create(self, authorized_key: str, hidden: Path, engine: DockerEngine) -> None:
         """Makes the file system; `hidden`, the labs' folder, does not show through."""
         self.folder.mkdir(parents=True)
         where = ["--noheadings", "--output=FSTYPE", f"--target={self.folder}"]
@@ -112,7 +114,8 @@ class Disk:
             (self.folder / name).mkdir()
         self._hide(hidden)
         self._write_accounts(authorized_key)
-        self._write_settings()
+        self._write_settings(engine)
+        self._install(engine)
 
     def release(self) -> None:
         """Before the folder is removed: unmounts what `create` may have mounted there."""
@@ -193,17 +196,30 @@ class Disk:
         for path in (file, file.parent, self.path(home)):
             os.chown(path, user_id, user_id)
 
-    def _write_settings(self) -> None:
+    def _write_settings(self, engine: DockerEngine) -> None:
         self.write("etc/hostname", f"{HOSTNAME}\n")
         self.write("etc/hosts", f"127.0.0.1 localhost\n::1 localhost\n{NAS_ADDRESS} {HOSTNAME}\n")
         # The machine's may be a link into /run.
         self.write("etc/resolv.conf", f"nameserver {RESOLVER_ADDRESS}\n")
         self.write("etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n")
         self.write("etc/crontab", "")
-        self.write("etc/docker/daemon.json", json.dumps(DOCKER))
+        self.write("etc/docker/daemon.json", json.dumps({**DOCKER, **engine.settings}))
         self.write("etc/ssh/sshd_config", SSHD)
         key = str(self.path(HOST_KEY))
         check(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", HOSTNAME, "-f", key])
+
+    def _install(self, engine: DockerEngine) -> None:
+        """The engine's programs, over those of the machine's own engine."""
+        programs = engine.programs()
+        for program in programs.iterdir() if programs else ():
+            # Where Debian's units and its docker.io have them; a foreign client is elsewhere.
+            places = (Path(folder, program.name) for folder in ("/usr/sbin", "/usr/bin"))
+            here = next(
+                (place for place in places if place.exists()), Path("/usr/bin", program.name)
+            )
+            target = self._fresh(str(here.resolve())[1:])
+            shutil.copyfile(program, target)
+            target.chmod(0o755)
 
 
 def _system_entries(name: str) -> list[str]:

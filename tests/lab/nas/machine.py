@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..commands import LabError
+from ..docker_engines import DockerEngine
 from ..machine import MOUNT_GROUPS, Machine
 from ..network import Network
 from ..processes import Processes
@@ -22,9 +23,12 @@ POLL = 0.05
 
 
 class Nas(Machine):
-    def __init__(self, disk: Disk, network: Network, processes: Processes) -> None:
+    def __init__(
+        self, disk: Disk, network: Network, processes: Processes, engine: DockerEngine
+    ) -> None:
         super().__init__(HOSTNAME, network, processes, disk.folder)
         self.disk = disk
+        self.docker_engine = engine
 
     @property
     def host_key(self) -> str:
@@ -33,7 +37,8 @@ class Nas(Machine):
     def boot(self) -> tuple[list[str], Mapping[str, str]]:
         overlays = "\n".join(f"{where} {options}" for where, options in self.disk.mounts())
         command = [str(BOOT), str(self.disk.folder), HOSTNAME, str(MOUNT_GROUPS)]
-        return command, {"OVERLAYS": overlays}
+        forwarding = {"FORWARDING": "yes"} if self.docker_engine.forwarding else {}
+        return command, {"OVERLAYS": overlays, **forwarding}
 
     def has_booted(self, root: Path) -> bool:
         return root.stat().st_dev != Path("/").stat().st_dev
