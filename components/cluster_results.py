@@ -51,9 +51,10 @@ def results(
 
     def rows(names: Sequence[str]) -> list[dict[str, str]]:
         try:
-            own, control = cluster.job_logs(
+            logs = cluster.job_logs(
                 settings, kubeconfig(), tuple(zip(namespaces, names, strict=True))
             )
+            own, control = (log or "" for log in logs)
             table = proof_table.with_control(proof_table.parse(own), proof_table.parse(control))
         except (cluster.ClusterError, ValueError) as error:
             text = f"the table of the proof cannot be read: {error}"
@@ -61,7 +62,9 @@ def results(
                 raise pulumi.RunError(text) from None
             # The earlier look has warned already; the table is not known.
             return []
-        if not table:
+        # A preview knows the name of a Job that the update will make.
+        to_be_made = None in logs and pulumi.runtime.is_dry_run()
+        if not table and not to_be_made:
             pulumi.log.warn(
                 f"proof: the log of Job {names[0]} in {namespaces[0]} is gone, and the measured "
                 "table with it; newt is confined as it was",

@@ -26,11 +26,18 @@ class Unconfined(ClusterError):
 
 def job_logs(
     settings: KubernetesSettings, kubeconfig: str | None, jobs: Sequence[tuple[str, str]]
-) -> list[str]:
-    """Return the log of each Job, given as ``(namespace, name)``; empty if its pod is gone."""
+) -> list[str | None]:
+    """Return the log of each Job, given as ``(namespace, name)``: empty if its pod is gone, None if
+    there is no such Job.
+    """
     client = connect(settings, kubeconfig)
-    logs = []
+    logs: list[str | None] = []
     for namespace, job in jobs:
+        existing = f"/apis/batch/v1/namespaces/{namespace}/jobs"
+        there = client.known(existing, lambda job: [_name(job)], metadata_only=True)
+        if there is not None and job not in there:
+            logs.append(None)
+            continue
         pods = f"/api/v1/namespaces/{namespace}/pods"
         found = client.each(f"{pods}?labelSelector={quote(f'{JOB_LABEL}={job}')}", _name)
         logs.append(client.text(f"{pods}/{found[-1]}/log") if found else "")

@@ -75,7 +75,7 @@ class Cluster:
     """
 
     snapshot: Snapshot | Exception = HOME
-    logs: Sequence[str] | Exception = (table(*MEASURED), table(*CONTROLLED))
+    logs: Sequence[str | None] | Exception = (table(*MEASURED), table(*CONTROLLED))
     unconfined: Exception | None = None
     unready: tuple[str, ...] = ()
     #: Outputs of the update before, as the engine's state holds them.
@@ -88,7 +88,7 @@ class Cluster:
             raise self.snapshot
         return self.snapshot
 
-    def job_logs(self, _settings: object, _kubeconfig: object, jobs: Any) -> list[str]:
+    def job_logs(self, _settings: object, _kubeconfig: object, jobs: Any) -> list[str | None]:
         self.asked_for.append(tuple(jobs))
         if isinstance(self.logs, Exception):
             raise self.logs

@@ -181,6 +181,15 @@ def test_a_proof_whose_log_is_gone_is_told() -> None:
     assert "is gone, and the measured table with it" in warning
 
 
+def test_a_preview_does_not_miss_the_log_of_a_job_that_the_update_will_make() -> None:
+    yet_to_come = Cluster(logs=(None, None))
+    preview = deploy(cluster=yet_to_come, preview=True)
+    assert preview.messages("warning") == []
+    assert preview.stack_outputs["proof"] == []
+    (warning,) = deploy(cluster=yet_to_come).messages("warning")
+    assert "is gone, and the measured table with it" in warning
+
+
 def test_the_table_says_when_and_of_which_generation_it_was_measured() -> None:
     line = "measured 2026-12-01T04:00:00Z, generation first, rules 0123456789abcdef\n"
     logs = (line + table(*MEASURED), table(*CONTROLLED))
