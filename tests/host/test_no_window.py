@@ -76,12 +76,12 @@ def test_what_the_hosts_kernel_sends_to_a_target_is_not_taken_for_newts(host: Ho
     host.start_newt()
     unrefused = f"PREROUTING -i {BRIDGE} -p tcp --tcp-flags RST RST -j DROP"
     host.sh(f"iptables -t mangle -I {unrefused}")
-    with host.newt_meanwhile("flood", POSTGRES, "5432", "1", "20"):
-        time.sleep(0.3)
+    with host.newt_meanwhile("flood", POSTGRES, "5432", "1", "20") as flood:
+        flood.wait(timeout=30)
     host.sh(f"iptables -t mangle -D {unrefused}; docker rm --force {CONTAINER}")
 
     with host.tapped() as wire:
-        time.sleep(5)
+        time.sleep(9)  # TCP tries again after 1, 3 and 7 s
 
     assert wire.targets.get(POSTGRES, 0) > 0, "the kernel says that newt is unreachable"
     assert wire.carried == {}
