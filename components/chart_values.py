@@ -10,7 +10,7 @@ from typing import Any
 
 import pulumi
 
-from components.pods import (
+from components.pod_defaults import (
     CONTAINER_SECURITY,
     POD_SECURITY,
     TMP_MOUNT,

@@ -15,7 +15,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from components.egress_policy import RESTRICTED
-from components.pods import POD_SECURITY, TMP_VOLUME, shell_container
+from components.pod_defaults import POD_SECURITY, TMP_VOLUME, shell_container
 from components.repair import Repair
 from newt_tunnel.cluster import OWNER
 from newt_tunnel.cluster.pod import PROBE

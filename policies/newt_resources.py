@@ -41,7 +41,7 @@ _IN_SHELL = re.compile(
     rf"(?:--\s+)?(?:[^\s;&|]*/)?(?:{'|'.join(PROGRAMS)})(?![\w.-])"
 )
 _CONTAINERS = ("containers", "initContainers", "ephemeralContainers")
-#: Scripts of ours that run in newt's image; see components/pods.py.
+#: Scripts of ours that run in newt's image; see components/pod_defaults.py.
 _OURS = tuple(["/bin/sh", "-c", script] for script in (GATE, PROBE))
 
 

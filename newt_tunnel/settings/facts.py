@@ -23,7 +23,6 @@ from newt_tunnel.settings.blueprint import Blueprint
 from newt_tunnel.settings.dns import Dns
 from newt_tunnel.settings.docker import Docker
 from newt_tunnel.settings.entries import Entry
-from newt_tunnel.settings.findings import problems_of, section_in
 from newt_tunnel.settings.kubernetes import Kubernetes
 from newt_tunnel.settings.newt import LogLevel
 from newt_tunnel.settings.pangolin import Endpoint
@@ -37,6 +36,7 @@ from newt_tunnel.settings.policy import (
 from newt_tunnel.settings.section import Section, ValidParts
 from newt_tunnel.settings.stack import AnySettings
 from newt_tunnel.settings.targets import AnyEntry, Keyed, Target
+from newt_tunnel.settings.validation_errors import problems_of, section_in
 
 
 @dataclass(frozen=True, kw_only=True)

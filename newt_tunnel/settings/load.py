@@ -19,9 +19,9 @@ from newt_tunnel.settings.derived import derive
 from newt_tunnel.settings.errors import SettingsError
 from newt_tunnel.settings.facts import Facts, validated
 from newt_tunnel.settings.files import Files, OnDisk
-from newt_tunnel.settings.findings import keys_of
 from newt_tunnel.settings.secrets import Secrets
 from newt_tunnel.settings.stack import MODELS, AnySettings, KubernetesSettings, Settings
+from newt_tunnel.settings.validation_errors import keys_of
 
 
 def load() -> tuple[AnySettings, Secrets]:

@@ -17,9 +17,9 @@ from newt_tunnel.findings import Finding, info
 from newt_tunnel.settings.cluster_types import ServiceRef
 from newt_tunnel.settings.entries import candidates
 from newt_tunnel.settings.facts import Facts
-from newt_tunnel.settings.findings import problems_of
 from newt_tunnel.settings.host_names import CLUSTER_NAME
 from newt_tunnel.settings.targets import AnyEntry, Meaning, Target
+from newt_tunnel.settings.validation_errors import problems_of
 
 KEY = "blueprint"
 _PLACES = ("host", "cidr", "service")

@@ -16,10 +16,10 @@ from pydantic import TypeAdapter
 
 from newt_tunnel.settings import secrets
 from newt_tunnel.settings.entries import NamedEntry
-from newt_tunnel.settings.findings import section_in
 from newt_tunnel.settings.section import Section
 from newt_tunnel.settings.shapes import SHORT_ANY_ENTRY, SHORT_ENTRY, Shape
 from newt_tunnel.settings.stack import MODELS, AnySettings, KubernetesSettings, Platform, Settings
+from newt_tunnel.settings.validation_errors import section_in
 
 PROJECT = "newt-tunnel"
 FILE = Path(__file__).parents[2] / "stacks" / "schema.json"

@@ -10,10 +10,10 @@ from pydantic import TypeAdapter
 from pydantic.fields import FieldInfo
 
 from newt_tunnel.settings import secrets
-from newt_tunnel.settings.findings import section_in
 from newt_tunnel.settings.section import Section
 from newt_tunnel.settings.stack import AnySettings, KubernetesSettings, Platform, Settings
 from newt_tunnel.settings.types import Kind
+from newt_tunnel.settings.validation_errors import section_in
 
 REQUIRED = "required"
 NO_DEFAULT = "-"

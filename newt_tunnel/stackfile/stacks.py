@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from newt_tunnel.findings import MISSING, Finding
 from newt_tunnel.settings import cluster_checks, hostkey, load, secrets
 from newt_tunnel.settings.files import Files
-from newt_tunnel.settings.findings import keys_of
 from newt_tunnel.settings.stack import AnySettings, KubernetesSettings
+from newt_tunnel.settings.validation_errors import keys_of
 from newt_tunnel.stackfile import layout, untrusted_text, yaml_document
 from newt_tunnel.stackfile.layout import PROJECT_FILE, LayoutError, Project, StackFiles
 from newt_tunnel.stackfile.revisions import State

@@ -14,7 +14,7 @@ from typing import Any
 
 from urllib3.exceptions import HTTPError
 
-from components.pods import CONTAINER_SECURITY, SMALL, resources
+from components.pod_defaults import CONTAINER_SECURITY, SMALL, resources
 from newt_tunnel.cluster import OWNER
 from tests.demo.image import SERVER
 from tests.lab.commands import LabError

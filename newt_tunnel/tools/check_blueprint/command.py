@@ -17,9 +17,9 @@ from newt_tunnel.settings.blueprint import Blueprint
 from newt_tunnel.settings.derived import derive
 from newt_tunnel.settings.facts import validated
 from newt_tunnel.settings.files import within
-from newt_tunnel.settings.findings import problems_of
 from newt_tunnel.settings.merging import KEY, Derived
 from newt_tunnel.settings.stack import AnySettings
+from newt_tunnel.settings.validation_errors import problems_of
 from newt_tunnel.stackfile import reach_entries, revisions, stacks
 from newt_tunnel.tools.check_blueprint.compare import Comparison, compare
 from newt_tunnel.tools.output import Say, complain

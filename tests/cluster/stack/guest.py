@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from components.pods import CONTAINER_SECURITY
+from components.pod_defaults import CONTAINER_SECURITY
 from tests.lab.kubernetes.cluster import Cluster
 from tests.lab.kubernetes.neighbours import IMAGE
 
