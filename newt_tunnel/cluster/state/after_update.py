@@ -33,14 +33,14 @@ def job_logs(
     client = connect(settings, kubeconfig)
     logs: list[str | None] = []
     for namespace, job in jobs:
-        existing = f"/apis/batch/v1/namespaces/{namespace}/jobs"
-        there = client.known(existing, lambda job: [_name(job)], metadata_only=True)
-        if there is not None and job not in there:
-            logs.append(None)
-            continue
         pods = f"/api/v1/namespaces/{namespace}/pods"
         found = client.each(f"{pods}?labelSelector={quote(f'{JOB_LABEL}={job}')}", _name)
-        logs.append(client.text(f"{pods}/{found[-1]}/log") if found else "")
+        if found:
+            logs.append(client.text(f"{pods}/{found[-1]}/log"))
+            continue
+        jobs_there = f"/apis/batch/v1/namespaces/{namespace}/jobs"
+        there = client.known(jobs_there, lambda job: [_name(job)], metadata_only=True)
+        logs.append("" if there is None or job in there else None)
     return logs
 
 
