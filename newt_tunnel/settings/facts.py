@@ -90,7 +90,7 @@ class Facts:
 
 @dataclass(frozen=True, kw_only=True)
 class Validated:
-    """``settings`` is None where there are problems; ``facts`` are the valid parts in any case."""
+    """``settings`` is None where there are problems; ``facts`` are the valid parts, always."""
 
     settings: AnySettings | None
     problems: tuple[Finding, ...]

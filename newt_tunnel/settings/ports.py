@@ -95,7 +95,7 @@ def ports(value: object) -> tuple[PortRange, ...]:
 
 
 def protocol(value: object) -> Protocol:
-    """TCP or UDP, in any case."""
+    """TCP or UDP, case-insensitive."""
     if isinstance(value, Protocol):
         return value
     if isinstance(value, str):

@@ -1,8 +1,8 @@
 """Building blocks of the stack file's JSON schema: what an editor accepts as the value of a key.
 
 Accepts everything that the validators accept, which includes quoted values as `pulumi config set`
-writes them, and words in any case; otherwise as narrow as a pattern can be. Only the validators
-check what is reserved, overlaps or does not fit another key.
+writes them; words are case-insensitive. Otherwise as narrow as a pattern can be. Only the
+validators check what is reserved, overlaps or does not fit another key.
 """
 
 from __future__ import annotations
