@@ -47,7 +47,7 @@ class Part:
 
 class Reader:
     """``values``: what this reader writes for the example's; ``answers``: what they type when asked
-    something, beside what every reader is asked."""
+    something, in addition to what every reader is asked."""
 
     def __init__(
         self,
@@ -90,7 +90,7 @@ class Reader:
         }
 
     def environment(self) -> dict[str, str]:
-        """What a login gives, and what stands for the uplink that the lab does not have."""
+        """What a login gives, and what replaces the uplink that the lab does not have."""
         toolchain = self._engine["PATH"].partition(":")[0]
         python = Path(sys.base_prefix) / "bin"
         environment = self.clone / ".venv"
@@ -121,6 +121,16 @@ class Reader:
         except BaseException:
             self._clean_up(env)
             raise
+
+    def follow(self, terminal: Terminal) -> None:
+        """The README to its end: newt runs, is verified, and is removed."""
+        self.quick_start(terminal)
+        self.assert_newt_exposes_the_listed_target_alone()
+        self.verify(terminal)
+        self.remove(terminal)
+        terminal.assert_answered()
+        self.substitutions.assert_used()
+        assert self.lab.pangolin.newt_secret not in terminal.transcript
 
     def quick_start(self, terminal: Terminal) -> None:
         """From the clone to a newt that runs."""

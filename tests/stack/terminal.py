@@ -89,7 +89,7 @@ class Terminal:
         return said
 
     def assert_answered(self) -> None:
-        """Nothing is expected to be asked that nobody asks."""
+        """Every expected question was asked."""
         never = [asked.pattern for asked in self._answers if asked not in self._used]
         assert not never, f"never asked: {never}"
 
