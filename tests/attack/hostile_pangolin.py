@@ -49,8 +49,11 @@ def orders(host: Host) -> Iterator[tuple[Attack, bool]]:
         f"--env NEWT_SECRET={lab.pangolin.newt_secret} {IMAGE}"
     )
     _wait(lambda: bool(lab.pangolin.status()["tunnel"]["up"]), CONNECT_SECONDS, "newt's tunnel")
-    taps = host.tapped(), host.nas_tapped(), host.container_tapped(JELLYFIN)
-    with taps[0] as wire, taps[1] as local, taps[2] as published:
+    with (
+        host.tapped() as wire,
+        host.nas_tapped() as local,
+        host.container_tapped(JELLYFIN) as published,
+    ):
         _have_checked([each for each in ORDERED if each.kind == "tcp"], host)
         _have_exposed([each for each in ORDERED if each.kind == "udp"], host)
     # A process of Docker's answers at a published port, which counts as the host's own; from 29 on

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 
 import pytest
@@ -18,15 +19,16 @@ OFF = "; ".join(f"sysctl -qw {setting}=0" for setting in HOSTS)
 ON = "; ".join(f"sysctl -qw {setting}=1" for setting in HOSTS)
 
 
-@pytest.fixture
-def joined(host: Host) -> Iterator[Host]:
-    """newt's network, on a host that shows the rules no frame between ports of a bridge."""
-    host.create_network()
-    host.start_newt()
+@contextlib.contextmanager
+def attached(host: Host) -> Iterator[None]:
+    """Another container on newt's network, on a host that shows the rules no frame between ports of
+    a bridge."""
     run = f"docker run --detach --name {OTHER} --network {NETWORK} --ip {ADDRESS} {JELLYFIN}"
     host.sh(f"{OFF}; {run}")
-    yield host
-    host.sh(f"docker rm --force {OTHER}; {ON}")
+    try:
+        yield
+    finally:
+        host.sh(f"docker rm --force {OTHER}; {ON}")
 
 
 def switches(host: Host) -> str:
@@ -34,14 +36,17 @@ def switches(host: Host) -> str:
 
 
 def reached(host: Host) -> bool:
-    """Whether newt's frames come in at the other container, though nobody there asked."""
+    """Whether newt's frames come in at the other container."""
     with host.container_tapped(OTHER) as wire:
         host.dial((ADDRESS, PORT))
     return bool(wire.ports.get(f"{ADDRESS}:{PORT}"))
 
 
-def test_without_a_cage_newt_reaches_a_container_on_its_network(joined: Host) -> None:
-    assert reached(joined), "else the next test shows nothing"
+def test_without_a_cage_newt_reaches_a_container_on_its_network(host: Host) -> None:
+    host.create_network()
+    host.start_newt()
+    with attached(host):
+        assert reached(host), "else the next test shows nothing"
 
 
 @pytest.mark.parametrize("arrangement", ARRANGEMENTS)
@@ -50,14 +55,10 @@ def test_a_container_that_is_attached_later_is_not_reached(host: Host, arrangeme
     host.create_network()
     host.start_newt()
     host.egress("refresh")
-    run = f"docker run --detach --name {OTHER} --network {NETWORK} --ip {ADDRESS} {JELLYFIN}"
-    host.sh(f"{OFF}; {run}")
-    try:
+    with attached(host):
         assert switches(host) == "1\n1\n"
         assert host.check()["state"] == "ok"
         assert not reached(host)
-    finally:
-        host.sh(f"docker rm --force {OTHER}; {ON}")
 
 
 def test_a_switch_that_was_turned_off_is_drift_and_turned_on_again(host: Host) -> None:

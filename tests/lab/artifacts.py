@@ -112,6 +112,16 @@ def go(arguments: Sequence[str], folder: Path, environment: Mapping[str, str]) -
     )
 
 
+def copy_module(original: Path, target: Path, *unused: str) -> None:
+    """Copies a module out of Go's cache, where folders are read-only; ``unused`` are patterns of
+    names to leave out."""
+    ignored = shutil.ignore_patterns(*unused)
+    shutil.copytree(original, target, ignore=ignored, copy_function=shutil.copyfile)
+    for path in (target, *target.rglob("*")):
+        if path.is_dir():
+            path.chmod(0o755)
+
+
 def go_version() -> str:
     """The tool chain, as an input of the cache."""
     if shutil.which("go") is None:

@@ -1,7 +1,7 @@
 """The Docker engines that the lab's NAS can run: one row each, with where its programs come from.
 
 Owns names, versions, sources and what an engine needs in `daemon.json`. Engines are compiled from
-their Go modules, each pinned by its hash (its own go.sum or vendor.sum pins what it stands on), or
+their Go modules, each pinned by its hash (its own go.sum or vendor.sum pins its dependencies), or
 are the packages of a Debian release, unpacked. containerd and runc are this machine's unless an
 engine brings its own. How programs get onto the NAS is `nas/disk.py`.
 """
@@ -19,7 +19,7 @@ from typing import Any
 
 from tests.cache import cached
 
-from .artifacts import go, go_version
+from .artifacts import copy_module, go, go_version
 from .commands import LabError, check
 
 #: In the environment: which engine a lab's NAS runs.
@@ -166,11 +166,7 @@ def _source(module: Module, scratch: Path) -> Path:
     if found["Sum"] != module.sum:
         raise LabError(f"{name} has the hash {found['Sum']} instead of {module.sum}")
     source = scratch / "source"
-    shutil.copytree(
-        found["Dir"], source, ignore=shutil.ignore_patterns("vendor"), copy_function=shutil.copyfile
-    )
-    for folder in (source, *(each for each in source.rglob("*") if each.is_dir())):
-        folder.chmod(0o755)
+    copy_module(Path(found["Dir"]), source, "vendor")
     for own, vendored in (("go.mod", "vendor.mod"), ("go.sum", "vendor.sum")):
         if (source / vendored).exists():
             (source / vendored).rename(source / own)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.cache import cached
 
-from ..artifacts import go, go_version
+from ..artifacts import copy_module, go, go_version
 from ..commands import check
 
 HERE = Path(__file__).parent
@@ -125,9 +125,7 @@ def cilium() -> Path:
         go(["mod", "download", CILIUM_MODULE], module, {})
         list_folder = ["go", "-C", str(module), "list", "-m", "-f", "{{.Dir}}", CILIUM_MODULE]
         original, sources = Path(check(list_folder).strip()), out / "sources"
-        ignored = shutil.ignore_patterns(*CILIUM_UNUSED)
-        shutil.copytree(original, sources, ignore=ignored, copy_function=shutil.copyfile)
-        _make_writable(sources)
+        copy_module(original, sources, *CILIUM_UNUSED)
         for file in (module / "modules").iterdir():
             shutil.copy(file, sources / CILIUM_MODULES_PACKAGE)
         for name in ("go.mod", "go.sum"):
@@ -143,13 +141,6 @@ def cilium() -> Path:
         (out / "go.sum").unlink()
 
     return _cached("cilium", "cilium", [*flags, repr(CILIUM_PROGRAMS)], build)
-
-
-def _make_writable(folder: Path) -> None:
-    """A copy from Go's module cache has its folders read-only."""
-    for path in (folder, *folder.rglob("*")):
-        if path.is_dir():
-            path.chmod(0o755)
 
 
 def _flags(variables: Mapping[str, str]) -> list[str]:
