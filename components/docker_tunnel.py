@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pulumi
 
+from components import host_look
 from components.egress_firewall import EgressFirewall, EgressFirewallArgs
 from components.egress_proof import EgressProof, EgressProofArgs
 from components.newt_container import CONTAINER, NETWORK, NewtContainer, NewtContainerArgs
@@ -41,8 +44,9 @@ class DockerTunnel(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("newt-tunnel:docker:DockerTunnel", name, None, opts)
-        policy, cage = settings_policy.policy(settings), settings_policy.cage(settings)
-        host = SshHost.of(settings.docker)
+        policy, host = settings_policy.policy(settings), SshHost.of(settings.docker)
+        looked = host_look.look(host, settings.docker, policy.target_count, self)
+        cage = replace(settings_policy.cage(settings), firewall=looked.firewall)
         owner = f"{pulumi.get_project()}/{pulumi.get_stack()}"
         persistence = settings.docker.persistence
         if cage.hook is Hook.DOCKER_USER:
@@ -62,6 +66,7 @@ class DockerTunnel(pulumi.ComponentResource):
             EgressFirewallArgs(
                 host=host,
                 declaration=declaration,
+                found=looked.found,
                 private_key=secrets.ssh_private_key,
             ),
             opts=pulumi.ResourceOptions(parent=self),

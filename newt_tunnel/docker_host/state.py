@@ -17,8 +17,26 @@ from newt_tunnel.docker_host.payload import PROGRAM_PATH, Declaration
 
 #: A jump of the blog post's script, on a host that has no program of ours yet.
 _FORMER = r"s/^-A DOCKER-USER -s \([0-9./]*\) -j NEWT-EGRESS$/\1/p"
+#: Which firewall the host's record declares. The program there may be of a version that does not
+#: print it. Between two renames the record is ``previous``.
+_RECORDED = (
+    "sed -n '/^firewall=/{p;q;}' /var/lib/newt-egress/current/declaration "
+    "/var/lib/newt-egress/previous/declaration 2>/dev/null | head -n 1"
+)
+#: What the rendered table needs of nft and the kernel; `nft -c` changes nothing.
+_NEEDED = (
+    "table inet newt_guard_check { "
+    "set targets { type ipv4_addr . inet_proto . inet_service; counter; }; "
+    "chain egress { ip daddr . meta l4proto . th dport @targets return; "
+    "counter reject with icmpx admin-prohibited; }; }"
+)
+_NFT = (
+    f'refusal=$(PATH="$PATH:/usr/sbin:/sbin"; echo "{_NEEDED}" | nft -c -f - 2>&1) || '
+    'echo "without_nft=$(echo "${refusal:-no reason given}" | head -n 1)"'
+)
 #: The command for the host; prints ``key=value`` lines and changes nothing.
 CHECK_COMMAND = "sh -c " + shlex.quote(
+    f"{_RECORDED}; {_NFT}; "
     f"if [ -x {PROGRAM_PATH} ]; then {PROGRAM_PATH} check; else echo state=absent; "
     f'PATH="$PATH:/usr/sbin:/sbin"; iptables -w 5 -S DOCKER-USER 2>/dev/null | sed -n "{_FORMER}" '
     "| while read -r source; do echo \"former=the rules of the blog post's script confine $source; "
@@ -56,6 +74,10 @@ class HostState:
     generation: str = ""
     confirmed: str = ""
     faults: str = ""
+    #: The firewall of the declaration in force; empty if there is none, or none can be read.
+    firewall: str = ""
+    #: Why nft cannot hold the rules there.
+    without_nft: str = ""
     #: ``yes`` when the proof has stopped newt.
     held: str = ""
     #: Docker's word for the state of newt's container, or ``absent``; empty while it runs.

@@ -119,6 +119,6 @@ _CHECKS: dict[type[AnySettings], tuple[Callable[[Facts], Iterator[Finding]], ...
 
 
 def check(found: Facts) -> Iterator[Finding]:
-    """Yield every contradiction between sections once."""
+    """Yield every contradiction between sections once, and warnings about what is valid."""
     for rule in _CHECKS[found.model]:
         yield from rule(found)

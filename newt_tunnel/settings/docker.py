@@ -15,7 +15,12 @@ from pydantic import (
     field_validator,
 )
 
-from newt_tunnel.egress.cage import Firewall, Hook
+from newt_tunnel.egress.cage import (
+    IPTABLES_CHEAP_TARGETS,
+    IPTABLES_MAX_TARGETS,
+    Firewall,
+    Hook,
+)
 from newt_tunnel.egress.model import SSH_PORT
 from newt_tunnel.egress.networks import is_inside
 from newt_tunnel.settings import hostkey, shapes
@@ -25,6 +30,8 @@ from newt_tunnel.settings.families import ON_DOCKER_HOST
 from newt_tunnel.settings.section import Section
 from newt_tunnel.settings.types import BridgeName, Kind, Port, Switch, UserName, V4Address, choice
 
+#: Its cost does not depend on the number of targets.
+USUAL_FIREWALL = Firewall.NFTABLES
 DEFAULT_SUBNET = IPv4Network("172.30.0.0/24")
 #: newt's number in its subnet when no address is written.
 _USUAL_PLACE = 10
@@ -107,9 +114,12 @@ class Docker(Section):
     )
 
     # firewall
-    firewall: Annotated[Firewall, *choice(Firewall)] = Field(
-        default=Firewall.IPTABLES,
-        description="Firewall that holds the rules. More than 500 targets need nftables.",
+    firewall: Annotated[Firewall, *choice(Firewall)] | None = Field(
+        default=None,
+        description=f"Firewall that holds the rules. Omitted: `{USUAL_FIREWALL.value}`, or "
+        "`iptables` with `hook: docker-user`; a host that has this stack's rules in iptables keeps "
+        "them there. iptables is for hosts without nft: it slows newt down from "
+        f"{IPTABLES_CHEAP_TARGETS} targets and takes at most {IPTABLES_MAX_TARGETS}.",
     )
     hook: Annotated[Hook, *choice(Hook)] = Field(
         default=Hook.PREROUTING,
@@ -161,9 +171,18 @@ class Docker(Section):
         return value
 
     @property
+    def firewall_in_file(self) -> Firewall | None:
+        """The firewall that follows from the stack file; None leaves it to the host's record."""
+        return implied_firewall(self.firewall, self.hook)
+
+    @property
     def gateway(self) -> IPv4Address:
         """The bridge's own address, the first of the subnet."""
         return gateway(self.subnet)
+
+
+def implied_firewall(written: Firewall | None, hook: Hook | None) -> Firewall | None:
+    return Firewall.IPTABLES if written is None and hook is Hook.DOCKER_USER else written
 
 
 def gateway(subnet: IPv4Network) -> IPv4Address:

@@ -21,7 +21,7 @@ from newt_tunnel.findings import Finding
 from newt_tunnel.settings import ports
 from newt_tunnel.settings.blueprint import Blueprint
 from newt_tunnel.settings.dns import Dns
-from newt_tunnel.settings.docker import Docker
+from newt_tunnel.settings.docker import Docker, implied_firewall
 from newt_tunnel.settings.entries import Entry
 from newt_tunnel.settings.kubernetes import Kubernetes
 from newt_tunnel.settings.newt import LogLevel
@@ -60,6 +60,7 @@ class Facts:
     # on a Docker host
     subnet: IPv4Network | None
     host: IPv4Address | None
+    #: None also where the host's record decides.
     firewall: Firewall | None
     # in a cluster
     namespace: str | None
@@ -141,9 +142,16 @@ def _facts(model: type[AnySettings], tree: Mapping[str, object], parts: ValidPar
         must_not_reach=_entries("mustNotReach", tree, parts),
         subnet=_valid(Docker, "subnet", docker, parts),
         host=_valid(Docker, "address", docker, parts),
-        firewall=_valid(Docker, "firewall", docker, parts),
+        firewall=_firewall(docker, parts),
         namespace=_valid(Kubernetes, "namespace", tree.get("kubernetes", {}), parts),
     )
+
+
+def _firewall(docker: object, parts: ValidParts) -> Firewall | None:
+    written = _valid(Docker, "firewall", docker, parts)
+    if written is None and is_written(docker, "firewall"):
+        return None
+    return implied_firewall(written, _valid(Docker, "hook", docker, parts))
 
 
 def _section(model: type[AnySettings], name: str) -> type[Section]:

@@ -100,8 +100,11 @@ def examine(tree: Mapping[str, object], files: Files | None = None) -> Judgement
     # Without a valid list there is no allow-list to add to.
     if derived.entries and isinstance(tree.get("egress", []), list):
         found = found.with_entries(derived.entries)
-    problems = [*derived.problems, *found.problems, *checks.check(found.facts)]
-    return Judgement(None if problems else found.settings, problems, derived.remarks, found.facts)
+    checked = list(checks.check(found.facts))
+    remarks = [*derived.remarks, *(one for one in checked if one.is_warning)]
+    checked = [one for one in checked if not one.is_warning]
+    problems = [*derived.problems, *found.problems, *checked]
+    return Judgement(None if problems else found.settings, problems, remarks, found.facts)
 
 
 def model_of(tree: Mapping[str, object]) -> type[AnySettings]:

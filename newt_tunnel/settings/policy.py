@@ -29,6 +29,7 @@ from newt_tunnel.findings import Finding
 from newt_tunnel.settings import ports
 from newt_tunnel.settings.cluster_types import ServiceRef
 from newt_tunnel.settings.dns import Dns
+from newt_tunnel.settings.docker import USUAL_FIREWALL
 from newt_tunnel.settings.pangolin import CLIENTS, TUNNEL, ClusterPangolin, Endpoint, Pangolin
 from newt_tunnel.settings.stack import AnySettings, Settings
 from newt_tunnel.settings.targets import AnyEntry, Keyed
@@ -51,7 +52,7 @@ def policy(settings: Settings) -> Policy:
 
 
 def cage(settings: Settings) -> Cage:
-    """Where the policy is enforced."""
+    """Where the policy is enforced, on a host without a record of another firewall."""
     docker = settings.docker
     return Cage(
         bridge=docker.bridge,
@@ -59,7 +60,7 @@ def cage(settings: Settings) -> Cage:
         gateway=docker.gateway,
         newt=docker.newt_address,
         host=docker.address,
-        firewall=docker.firewall,
+        firewall=docker.firewall_in_file or USUAL_FIREWALL,
         hook=docker.hook,
         log_drops=docker.log_drops,
     )

@@ -118,6 +118,7 @@ def declare(
         gateway=IPv4Address(GATEWAY),
         newt=IPv4Address(NEWT),
         host=IPv4Address(NAS),
+        firewall=Firewall.IPTABLES,
     )
     return Declaration(
         policy=policy,

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.lab
 
 CONTAINER_ID = "docker container inspect -f '{{.Id}}' newt-tunnel"
 RUNNING = "docker container inspect -f '{{.State.Running}}' newt-tunnel"
-FLUSH = "iptables -t mangle -F"
+FLUSH = "nft delete table inet newt_guard"
 OUTSIDER = {"name": "outsider", "host": "198.51.100.66", "port": 8000}
 
 
@@ -50,7 +50,7 @@ def test_a_newt_stopped_by_hand_is_told_at_preview_and_started_by_up(deployed: D
 
 
 def test_a_rule_added_by_hand_is_told_and_removed(deployed: Deployment) -> None:
-    on_nas(deployed.lab, "iptables -t mangle -I NEWT-EGRESS -d 10.0.1.60 -j RETURN")
+    on_nas(deployed.lab, "nft insert rule inet newt_guard egress ip daddr 10.0.1.60 return")
     assert knock(deployed.lab, "10.0.1.60", 5432), "the hole must be there for this test"
     assert "differs from what was deployed" in deployed.preview()
     deployed.up()

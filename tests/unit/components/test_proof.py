@@ -80,7 +80,7 @@ def test_without_a_change_nothing_is_proved_anew(nas: Recording) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"docker": {"firewall": "nftables"}},
+        {"docker": {"firewall": "iptables"}},
         {"docker": {"hook": "docker-user"}},
         {"docker": {"persistence": "netfilter-persistent"}},
     ],

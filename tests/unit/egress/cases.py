@@ -12,7 +12,7 @@ from ipaddress import AddressValueError, IPv4Address, IPv4Network
 from pathlib import Path
 
 from newt_tunnel.docker_host.payload import Declaration
-from newt_tunnel.egress.cage import Cage
+from newt_tunnel.egress.cage import Cage, Firewall
 from newt_tunnel.egress.model import (
     DNS_RULE,
     PANGOLIN_RULE,
@@ -25,13 +25,14 @@ from newt_tunnel.egress.rules import Policy, Rule
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 
-#: newt's place on the NAS of the blog post.
+#: newt's place on the NAS of the blog post, in iptables; tests of nftables replace that.
 CAGE = Cage(
     bridge="br-newt",
     subnet=IPv4Network("172.30.0.0/24"),
     gateway=IPv4Address("172.30.0.1"),
     newt=IPv4Address("172.30.0.10"),
     host=IPv4Address("10.0.1.10"),
+    firewall=Firewall.IPTABLES,
 )
 
 

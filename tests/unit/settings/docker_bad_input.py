@@ -243,7 +243,13 @@ BETWEEN_ENTRIES: list[Case] = [
         "with dns: none newt cannot look pangolin.example.com up",
     ),
     (
-        {"egress": [entry(port=list(range(1000, 1497)))]},
+        {"egress": [entry(port=list(range(1000, 1497)))], "docker.firewall": "iptables"},
+        "docker.firewall",
+        "iptables",
+        "501 targets are more than the 500 that it takes; write nftables",
+    ),
+    (
+        {"egress": [entry(port=list(range(1000, 1497)))], "docker.hook": "docker-user"},
         "docker.firewall",
         "iptables",
         "501 targets are more than the 500",

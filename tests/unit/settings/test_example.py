@@ -63,7 +63,7 @@ def test_the_example_becomes_exactly_this_cage() -> None:
         gateway=IPv4Address("172.30.0.1"),
         newt=IPv4Address("172.30.0.10"),
         host=IPv4Address("10.0.1.10"),
-        firewall=Firewall.IPTABLES,
+        firewall=Firewall.NFTABLES,
         hook=Hook.PREROUTING,
     )
 
