@@ -101,7 +101,8 @@ def examine(tree: Mapping[str, object], files: Files | None = None) -> Judgement
     if derived.entries and isinstance(tree.get("egress", []), list):
         found = found.with_entries(derived.entries)
     problems = [*derived.problems, *found.problems, *checks.check(found.facts)]
-    return Judgement(None if problems else found.settings, problems, derived.remarks, found.facts)
+    remarks = [*derived.remarks, *checks.remarks(found.facts)]
+    return Judgement(None if problems else found.settings, problems, remarks, found.facts)
 
 
 def model_of(tree: Mapping[str, object]) -> type[AnySettings]:
