@@ -78,6 +78,8 @@ class DockerTunnel(pulumi.ComponentResource):
                 cage=cage,
                 owner=owner,
                 endpoint=str(settings.pangolin.endpoint),
+                agent=settings.agent.kind,
+                image=settings.image,
                 newt=settings.newt,
                 credentials=Credentials.of(settings, secrets),
                 firewall=firewall,

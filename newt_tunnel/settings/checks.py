@@ -8,7 +8,7 @@ from newt_tunnel.egress.model import destination_text
 from newt_tunnel.egress.registry import not_public
 from newt_tunnel.egress.rules import Rule
 from newt_tunnel.findings import MISSING, Finding
-from newt_tunnel.settings import cluster_checks, docker_checks
+from newt_tunnel.settings import agent_checks, cluster_checks, docker_checks
 from newt_tunnel.settings.dns import NONE
 from newt_tunnel.settings.facts import Facts
 from newt_tunnel.settings.policy import contradictions, entry_rules
@@ -97,6 +97,8 @@ def overlaps(found: Facts) -> Iterator[Finding]:
 #: The checks of each platform, in the order in which problems are reported.
 _CHECKS: dict[type[AnySettings], tuple[Callable[[Facts], Iterator[Finding]], ...]] = {
     Settings: (
+        agent_checks.image,
+        agent_checks.unchecked_image,
         names,
         endpoint_addresses,
         names_without_dns,
@@ -106,6 +108,8 @@ _CHECKS: dict[type[AnySettings], tuple[Callable[[Facts], Iterator[Finding]], ...
         docker_checks.size,
     ),
     KubernetesSettings: (
+        agent_checks.image,
+        agent_checks.unchecked_image,
         names,
         endpoint_addresses,
         names_without_dns,
@@ -119,6 +123,6 @@ _CHECKS: dict[type[AnySettings], tuple[Callable[[Facts], Iterator[Finding]], ...
 
 
 def check(found: Facts) -> Iterator[Finding]:
-    """Yield every contradiction between sections once, and warnings about what is valid."""
+    """Yield every contradiction between sections once, and remarks on what is valid."""
     for rule in _CHECKS[found.model]:
         yield from rule(found)

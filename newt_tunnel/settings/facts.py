@@ -19,6 +19,7 @@ from newt_tunnel.egress.model import Address, Destination
 from newt_tunnel.egress.rules import Rule
 from newt_tunnel.findings import Finding
 from newt_tunnel.settings import ports
+from newt_tunnel.settings.agent import Agent
 from newt_tunnel.settings.blueprint import Blueprint
 from newt_tunnel.settings.dns import Dns
 from newt_tunnel.settings.docker import Docker, implied_firewall
@@ -52,6 +53,9 @@ class Facts:
     addresses: tuple[Address, ...] | None
     addresses_written: bool
     server_ports: tuple[ports.ProtocolPorts, ...] | None
+    agent: Agent | None
+    #: ``newt.image``, the former ``agent.image``.
+    former_image: str | None
     clients: bool | None
     log_level: LogLevel | None
     blueprint: Blueprint | None
@@ -136,6 +140,8 @@ def _facts(model: type[AnySettings], tree: Mapping[str, object], parts: ValidPar
         addresses=_valid(server, "addresses", pangolin, parts),
         addresses_written=is_written(pangolin, "addresses"),
         server_ports=ports,
+        agent=_valid(model, "agent", tree, parts),
+        former_image=_valid(program, "image", newt, parts),
         clients=clients,
         log_level=_valid(program, "log_level", newt, parts),
         egress=_entries("egress", tree, parts),

@@ -101,8 +101,8 @@ def examine(tree: Mapping[str, object], files: Files | None = None) -> Judgement
     if derived.entries and isinstance(tree.get("egress", []), list):
         found = found.with_entries(derived.entries)
     checked = list(checks.check(found.facts))
-    remarks = [*derived.remarks, *(one for one in checked if one.is_warning)]
-    checked = [one for one in checked if not one.is_warning]
+    remarks = [*derived.remarks, *(one for one in checked if not one.is_error)]
+    checked = [one for one in checked if one.is_error]
     problems = [*derived.problems, *found.problems, *checked]
     return Judgement(None if problems else found.settings, problems, remarks, found.facts)
 

@@ -12,6 +12,7 @@ from typing import Annotated, ClassVar
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from newt_tunnel.settings import secrets, shapes
+from newt_tunnel.settings.agent import Agent, AgentOrName, ClusterAgent, ClusterAgentOrName
 from newt_tunnel.settings.blueprint import Blueprint, BlueprintOrPath
 from newt_tunnel.settings.dns import ClusterResolvers, Dns, Resolvers
 from newt_tunnel.settings.docker import Docker
@@ -60,6 +61,7 @@ class Shared(Section):
     ] = Field(description="Where newt runs.")
     pangolin: Annotated[Server, _PANGOLIN_MISSING] = Field(description="The Pangolin server.")
     newt_id: NewtId | None = Field(description="The site's id, with `newtSecret`.")
+    agent: Agent = Field(description="The program that holds the tunnel.")
     newt: Program = Field(description="How newt runs.")
     blueprint: BlueprintOrPath = Field(
         default=Blueprint(), description="Pangolin's blueprint, as a source of allowed targets."
@@ -79,6 +81,11 @@ class Shared(Section):
         default=Reasons(), description="Reasons for settings that the policy pack warns about."
     )
 
+    @property
+    def image(self) -> str:
+        """The agent's image; ``newt.image`` is its former key."""
+        return self.agent.image or self.newt.image or self.agent.kind.image
+
 
 class Settings(Shared):
     """A stack on a Docker host."""
@@ -96,6 +103,7 @@ class Settings(Shared):
         default=None,
         description="The site's id, with `newtSecret`. `newtProvisioningKey` replaces both.",
     )
+    agent: AgentOrName = Field(default=Agent(), description="The program that holds the tunnel.")
     newt: Newt = Field(default=Newt(), description="How newt runs.")
     dns: Annotated[
         Resolvers,
@@ -138,6 +146,9 @@ class KubernetesSettings(Shared):
     )
     newt_id: Annotated[NewtId, WhenMissing("write the site's id from Pangolin")] = Field(
         description="The site's id, with `newtSecret`."
+    )
+    agent: ClusterAgentOrName = Field(
+        default=ClusterAgent(), description="The program that holds the tunnel."
     )
     newt: ClusterNewt = Field(default=ClusterNewt(), description="How newt runs.")
     dns: ClusterResolvers = Field(

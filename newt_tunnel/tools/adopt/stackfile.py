@@ -9,14 +9,14 @@ from collections.abc import Iterable, Iterator
 import yaml
 
 from newt_tunnel.findings import shown
-from newt_tunnel.settings.newt import DEFAULT_IMAGE
+from newt_tunnel.settings.agent_table import AGENTS, AgentName
 from newt_tunnel.settings.schema import MODELINE
 from newt_tunnel.tools.adopt.compose import mapping
 from newt_tunnel.tools.adopt.compose_newt import ADDRESS, ComposeNewt, tree
 from newt_tunnel.tools.adopt.suggestions import ServiceRemark, SuggestedEntry
 
 _PREFIX = "newt-tunnel:"
-_ORDER = ("platform", "pangolin", "newtId", "newt", "dns", "egress", "docker")
+_ORDER = ("platform", "pangolin", "newtId", "agent", "newt", "dns", "egress", "docker")
 _WIDTH = 100
 #: A compose file does not name the user who logs in. The section of the Docker host comes last.
 _USER = (
@@ -93,8 +93,9 @@ def _note(key: str, found: ComposeNewt) -> Iterator[str]:
         case "newtId" if key not in keys and found.secret_key != "newtProvisioningKey":
             yield "  # Missing: the site's id."
             yield f"  # {_PREFIX}newtId: 2ix2t8xk22ubpfy"
-        case "newt" if "newt.image" not in keys:
-            yield f"  # The image is this program's own choice, {DEFAULT_IMAGE}."
+        case "agent" if "agent.image" not in keys:
+            kind = AGENTS[AgentName(keys.get("agent.name", AgentName.NEWT))]
+            yield f"  # The image is this program's own choice, {kind.image}."
         case "dns" if key not in keys:
             yield "  # Missing: the resolvers that newt may ask, by address."
             yield f"  # {_PREFIX}dns: [10.0.1.53]"

@@ -322,6 +322,47 @@ DOCKER: list[Case] = [
     at("docker.sshPrivateKey", "x", "unknown key", shown=None),
 ]
 
+AGENT: list[Case] = [
+    ({"agent": "olm"}, "agent.name", "olm", "write one of newt, pangolin-cli"),
+    at("agent", ["newt"], "is not a section; write the keys name, image"),
+    ({"agent": {"name": "pangolin-cli", "imag": "x"}}, "agent.imag", None, "did you mean image?"),
+    ({"agent": {"image": "fosrl/newt"}}, "agent.image", "fosrl/newt", "has no tag; pin one"),
+    (
+        {"agent": {"image": "fosrl/pangolin-cli:0.23.0"}},
+        "agent.image",
+        "fosrl/pangolin-cli:0.23.0",
+        "is an image of pangolin-cli, and agent.name is newt; write an image like "
+        "fosrl/newt:1.16.0, or agent.name: pangolin-cli",
+    ),
+    (
+        {"agent": {"name": "pangolin-cli", "image": "lan:5000/mirror/fosrl-newt:1.16.0"}},
+        "agent.image",
+        "lan:5000/mirror/fosrl-newt:1.16.0",
+        "is an image of newt, and agent.name is pangolin-cli",
+    ),
+    (
+        {"agent": "pangolin-cli", "newt.image": "fosrl/newt:1.16.0"},
+        "newt.image",
+        "fosrl/newt:1.16.0",
+        "is an image of newt, and agent.name is pangolin-cli",
+    ),
+    at("newt.image", "fosrl/newt:1.11.0", "is older than 1.12.0, the oldest that is tested"),
+    at("newt.image", "fosrl/newt:v1.5", "is older than 1.12.0"),
+    (
+        {"agent": {"name": "pangolin-cli", "image": "fosrl/pangolin-cli:0.16.0-alpine"}},
+        "agent.image",
+        "fosrl/pangolin-cli:0.16.0-alpine",
+        "is older than 0.17.0, the first with `up site`; write a later one, like "
+        "fosrl/pangolin-cli:0.23.0",
+    ),
+    (
+        {"agent": {"image": "fosrl/newt:1.17.0"}, "newt.image": "fosrl/newt:1.16.0"},
+        "newt.image",
+        "fosrl/newt:1.16.0",
+        "is the former name of agent.image, which is written too; remove it",
+    ),
+]
+
 NEWT: list[Case] = [
     at("newt.image", "fosrl/newt", "has no tag; pin one"),
     at("newt.image", "fosrl/newt:latest", "pin a version"),
@@ -341,4 +382,4 @@ NEWT: list[Case] = [
 ]
 
 
-CASES = [*TOP_LEVEL, *DNS, *PANGOLIN, *ENTRIES, *BETWEEN_ENTRIES, *DOCKER, *NEWT]
+CASES = [*TOP_LEVEL, *DNS, *PANGOLIN, *ENTRIES, *BETWEEN_ENTRIES, *DOCKER, *AGENT, *NEWT]

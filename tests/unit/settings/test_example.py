@@ -98,7 +98,7 @@ def test_everything_that_may_be_omitted_has_its_documented_default() -> None:
     assert docker.newt_address == IPv4Address("172.30.0.10")
     assert docker.persistence is Persistence.SYSTEMD
     newt = found.newt
-    assert (newt.image, newt.log_level) == ("fosrl/newt:1.16.0", LogLevel.INFO)
+    assert (found.image, newt.log_level) == ("fosrl/newt:1.16.0", LogLevel.INFO)
     assert (newt.health, newt.clients, newt.ssh) == (True, False, False)
     assert (newt.resources.memory, newt.resources.cpus) == (128, None)
     assert (newt.environment, newt.capabilities) == ({}, ())
@@ -261,7 +261,7 @@ def test_an_image_may_name_its_registry_and_its_digest() -> None:
         "registry.lan:5000/fosrl/newt:1.16.0",
         f"ghcr.io/fosrl/newt:1.16.0@sha256:{'0a' * 32}",
     ):
-        assert settings({"newt": {"image": image}}).newt.image == image
+        assert settings({"agent": {"image": image}}).image == image
 
 
 def test_five_hundred_targets_still_fit_iptables() -> None:

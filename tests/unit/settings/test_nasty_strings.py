@@ -70,6 +70,8 @@ ON_DOCKER: dict[str, Any] = {
     "pangolin.addresses": lambda text: {"pangolin.addresses": [text]},
     "pangolin.ports": lambda text: {"pangolin.ports": ["443/tcp", text]},
     "newtId": lambda text: {"newtId": text},
+    "agent.name": lambda text: {"agent": text},
+    "agent.image": lambda text: {"agent": {"image": f"fosrl/newt:{text}"}},
     "newt.image": lambda text: {"newt.image": f"fosrl/newt:{text}"},
     "newt.logLevel": lambda text: {"newt.logLevel": text},
     "newt.health": lambda text: {"newt.health": text},
