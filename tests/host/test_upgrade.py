@@ -14,7 +14,7 @@ from tests.faults.host.flood import flooded, start_flooding_newt
 from tests.faults.host.trial import control
 from tests.host.labs import Labs
 from tests.host.rig import COMPLETE, GITEA, Host, declare
-from tests.lab.docker_engines import ENGINES, HERE, NEWEST
+from tests.lab.docker_engines import ENGINES, HERE, NEWEST, DockerEngine
 
 pytestmark = pytest.mark.lab
 
@@ -23,10 +23,30 @@ pytestmark = pytest.mark.lab
 
 @pytest.fixture
 def old(labs: Labs) -> Iterator[Host]:
-    """A NAS with the old engine, which nobody has after the test."""
+    """A NAS with the old engine, which is gone after the test."""
     labs.close()
     yield labs.host(HERE)
     labs.close()
+
+
+def flooding_in_a_cage(host: Host, arrangement: str) -> None:
+    host.apply(declare(arrangement=arrangement, persistence="systemd"))
+    host.create_network()
+    start_flooding_newt(host, "--restart", "unless-stopped")
+
+
+def nothing_arrives_of(host: Host, engine: DockerEngine | None) -> None:
+    """While the engine takes the place of the one that runs; None: while the host loses power."""
+    with flooded(host, rebooted=engine is None) as flood:
+        flood.goes_on()
+        if engine is None:
+            host.lab.reboot_nas()
+        else:
+            host.lab.nas.upgrade(engine)
+        flood.goes_on()
+    when = engine.what if engine else "the boot"
+    assert flood.arrived.total() == 0, f"with {when}: {flood.arrived}"
+    assert flood.rate > ENOUGH, f"the flood had {flood.rate:.0f} packets a second"
 
 
 def reaches_gitea(host: Host) -> bool:
@@ -38,25 +58,29 @@ def test_an_engine_that_is_upgraded_in_place_keeps_newt_in_its_cage(
     old: Host, arrangement: str
 ) -> None:
     assert {finding.verdict for finding in control(old)} == {Verdict.ARRIVED}
-    old.apply(declare(arrangement=arrangement, persistence="systemd"))
-    old.create_network()
-    start_flooding_newt(old, "--restart", "unless-stopped")
+    flooding_in_a_cage(old, arrangement)
 
-    for engine in (NEWEST, OWN_BACKEND):
-        with flooded(old) as flood:
-            flood.goes_on()
-            old.lab.nas.upgrade(engine)
-            flood.goes_on()
-        assert flood.arrived.total() == 0, f"{flood.arrived} with {engine.what}"
-        assert flood.rate > ENOUGH
-        assert old.check()["state"] == "ok", engine.what
-        if engine is NEWEST:
-            assert reaches_gitea(old)
-
-    # The old engine's FORWARD lets nothing pass that only the new one's tables allow.
-    with flooded(old, rebooted=True) as flood:
-        old.lab.reboot_nas()
-        flood.goes_on()
-    assert flood.arrived.total() == 0, flood.arrived
+    nothing_arrives_of(old, NEWEST)
     assert old.check()["state"] == "ok"
     assert reaches_gitea(old)
+
+    nothing_arrives_of(old, OWN_BACKEND)
+    assert old.check()["state"] == "ok"
+    assert not reaches_gitea(old), "FORWARD is as the former backend left it"
+
+    nothing_arrives_of(old, None)
+    assert old.check()["state"] == "ok"
+    assert reaches_gitea(old)
+
+
+def test_an_engine_without_docker_user_closes_the_cage_that_was_there(old: Host) -> None:
+    flooding_in_a_cage(old, "docker-user")
+
+    nothing_arrives_of(old, NEWEST)
+    assert old.check()["state"] == "ok"
+    assert reaches_gitea(old)
+
+    nothing_arrives_of(old, OWN_BACKEND)
+    nothing_arrives_of(old, None)
+    assert old.check()["state"] != "ok"
+    assert not reaches_gitea(old)
