@@ -26,7 +26,8 @@ export PYTHONDONTWRITEBYTECODE :=
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "  variables: STACK=nas|k3s-home  PLUGINS=auto|official|standin (make demo)  JOBS=5 AGAIN=yes (make test)"
-	@echo "  ENGINE=29|29-nftables|28|26: the lab's Docker engine, else this machine's or Debian's (demo, test, attack, faults)"
+	@echo "  ENGINE=29|29-nftables|28|26|here: the lab's Docker engine (here: this machine's, or Debian's)"
+	@echo "  without ENGINE: 29 (test, attack, faults), here (demo, lab-up); attack and faults ALL=yes: all of them"
 	@echo "  make demo STACK=k3s-home in a cluster of yours: KUBECONFIG=FILE [ADDRESS=this machine's,"
 	@echo "  as pods reach it] [ACCEPT_NODE_ACCESS=yes, for an enforcer that exempts its own node]"
 
@@ -63,7 +64,8 @@ test: lint ## everything: lint, types, unit tests, and (as root on Linux) the la
 		cd tests/lab/kubernetes/pod && go vet ./...; \
 	else echo "skipped: the tests of the lab's Go programs, because there is no Go on this machine" >&2; fi
 	@# Built before the lab shares the machine: linking the Kubernetes plugin takes 4 GB.
-	@if [ "$$(id -u)" = 0 ]; then $(PYTHON) -m tests.engine env >/dev/null; fi
+	@if [ "$$(id -u)" = 0 ]; then \
+		$(PYTHON) -m tests.engine env >/dev/null && $(PYTHON) -m tests.lab engines; fi
 	@$(PYTHON) -m pytest -q --durations=15 -n $(JOBS) $(if $(AGAIN),--again)
 
 .PHONY: unit
@@ -81,7 +83,7 @@ lint: $(VENV)/.ready ## ruff, mypy, shellcheck
 
 .PHONY: attack
 attack: $(VENV)/.ready ## try everything that could break the cage, here with real packets; SEED=N draws the same
-	@$(PYTHON) -m tests.attack $(if $(SEED),--seed $(SEED))
+	@$(PYTHON) -m tests.attack $(if $(SEED),--seed $(SEED)) $(if $(ALL),--all)
 
 .PHONY: bench
 bench: $(VENV)/.ready ## what the cage costs, beside no cage and the post's script; writes bench.json
@@ -89,12 +91,12 @@ bench: $(VENV)/.ready ## what the cage costs, beside no cage and the post's scri
 
 .PHONY: faults
 faults: $(VENV)/.ready ## newt floods forbidden targets while all kinds of things happen to the Docker host, and in a cluster
-	@$(PYTHON) -m tests.faults
+	@$(PYTHON) -m tests.faults $(if $(ALL),--all)
 
 .PHONY: evidence
 evidence: $(VENV)/.ready ## attack and faults, and write what was found into docs/evidence.md; read the diff
-	@$(PYTHON) -m tests.attack --evidence
-	@$(PYTHON) -m tests.faults --evidence
+	@$(PYTHON) -m tests.attack --evidence $(if $(ALL),--all)
+	@$(PYTHON) -m tests.faults --evidence $(if $(ALL),--all)
 
 .PHONY: golden
 golden: $(VENV)/.ready ## rewrite the golden files from what is rendered and declared now; read the diff

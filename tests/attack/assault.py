@@ -19,17 +19,22 @@ from tests.attack.attacks import (
     NEIGHBOUR_PORT,
     NEWT_V6,
     SERVICE,
+    THROUGH_PORT,
     WIRE,
+    WORKSTATION,
     Attack,
 )
-from tests.host.rig import BRIDGE, NAS, NEEDLE, PYTHON, Host, Wire
+from tests.attack.machines import docker_accepts
+from tests.host.rig import BRIDGE, NAS, NEEDLE, PANGOLIN, PYTHON, Host, Wire
 from tests.lab.registry import JELLYFIN as JELLYFIN_IMAGE
 from tests.lab.registry import JELLYFIN_PORT
 
+WEB_PORT = 5000
 WATCHED = ("router", "gitea", "homeassistant", "printer", "postgres", "nas", "outsider")
 CLIENT = """
 import socket, sys
-with socket.create_connection((sys.argv[1], 5000)) as connection:
+address, port, own = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+with socket.create_connection((address, port), source_address=("", own)) as connection:
     print(connection.getsockname()[1], flush=True)
     sys.stdin.read()
 """
@@ -140,7 +145,27 @@ def _give_newt_addresses(host: Host) -> None:
 @contextlib.contextmanager
 def _somebody_elses_connection(host: Host) -> Iterator[str]:
     """The workstation talks to the NAS; gives its port."""
-    command = [*PYTHON, "-c", CLIENT, NAS]
+    with _talking(host, NAS, WEB_PORT) as port:
+        yield port
+
+
+@contextlib.contextmanager
+def connected_through(host: Host) -> Iterator[None]:
+    """The workstation talks to Pangolin, by way of the NAS."""
+    route = f"{PANGOLIN} via {NAS}".split()
+    host.lab.workstation.run(["ip", "route", "add", *route])
+    host.sh(f"iptables -I FORWARD -s {WORKSTATION} -j ACCEPT")
+    try:
+        with docker_accepts(host), _talking(host, PANGOLIN, 443, THROUGH_PORT):
+            yield
+    finally:
+        host.sh(f"iptables -D FORWARD -s {WORKSTATION} -j ACCEPT")
+        host.lab.workstation.run(["ip", "route", "delete", *route])
+
+
+@contextlib.contextmanager
+def _talking(host: Host, address: str, port: int, own: int = 0) -> Iterator[str]:
+    command = [*PYTHON, "-c", CLIENT, address, str(port), str(own)]
     with host.lab.workstation.popen(command, stdin=subprocess.PIPE) as client:
         assert client.stdout
         assert client.stdin

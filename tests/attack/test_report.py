@@ -6,7 +6,7 @@ from collections import Counter
 
 from newt_tunnel.egress.limits import AHEAD
 from tests.attack.differential import Tally
-from tests.attack.report import Compared, conclusion, held_and_broken, limits_shown, markdown, rows
+from tests.attack.report import Compared, conclusion, held_and_broken, markdown, rows
 from tests.attack.siege import (
     ARRANGEMENTS,
     AS_DEPLOYED,
@@ -79,17 +79,6 @@ def test_circumstances_share_a_row_until_their_verdicts_differ() -> None:
 def test_an_arrangement_that_was_not_tried_under_a_circumstance_needs_no_row_of_its_own() -> None:
     found = [finding(True, arrangement=FREE.name), finding(False), finding(False, where="bridged")]
     assert list(rows(found, [FREE.name, "nftables"])) == [["a LAN service", "arrived", "held"]]
-
-
-def test_a_limit_that_an_attack_showed_is_marked_in_the_list_of_its_arrangement() -> None:
-    found = [finding(True, arrangement=POSTS.name, limit=AHEAD)]
-    told = limits_shown(found, [POSTS])[POSTS.name].splitlines()
-    assert [line for line in told if line.endswith("(shown here)")] == [f"  - {AHEAD} (shown here)"]
-
-
-def test_an_arrangement_without_limits_says_so() -> None:
-    (whole,) = (each for each in ARRANGEMENTS if each.name == "nftables")
-    assert limits_shown([], [whole]) == {"nftables": "  - none"}
 
 
 def test_every_arrangement_knows_its_limits() -> None:

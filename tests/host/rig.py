@@ -25,6 +25,7 @@ from newt_tunnel.docker_host.payload import Declaration
 from newt_tunnel.docker_host.programs import PROOF
 from newt_tunnel.docker_host.state import CHECK_COMMAND
 from newt_tunnel.egress.cage import Cage, Firewall, Hook
+from newt_tunnel.egress.limits import HostLimit
 from newt_tunnel.egress.model import HostName, PortRange, Protocol
 from newt_tunnel.egress.proof_plan import Probe, render
 from newt_tunnel.egress.rules import Policy, Rule
@@ -52,6 +53,7 @@ FOLDER = Path(__file__).parent
 ATTACKER = (FOLDER / "attacker.py").read_text()
 TAP = (FOLDER / "tap.py").read_text()
 NEEDLE = "attack-"
+DOCKER_USER_JUMP = "FORWARD -j DOCKER-USER"
 #: As Docker makes it: engines before 28 at every `docker network create`, later ones only when
 #: they start.
 DOCKER_USER_BACK = (
@@ -165,10 +167,20 @@ class Host:
         return done.stdout
 
     @functools.cached_property
-    def engine(self) -> int:
-        """The major version of its Docker."""
-        version = self.sh("docker version --format '{{.Server.Version}}'").strip()
-        return int(version.removeprefix("v").split(".")[0])
+    def version(self) -> str:
+        """That of its Docker."""
+        said = self.sh("docker version --format '{{.Server.Version}}'")
+        return said.strip().removeprefix("v")
+
+    def has(self, limit: HostLimit) -> bool:
+        """Whether the limit is one of its Docker."""
+        nftables = limit.backend is Firewall.NFTABLES
+        major = int(self.version.split(".")[0])
+        return major in limit.engines and self.lab.docker_engine.nftables is nftables
+
+    def offers(self, arrangement: str | None) -> bool:
+        """Whether its Docker has a place for the rules of the arrangement."""
+        return arrangement != "docker-user" or not self.lab.docker_engine.nftables
 
     # --- the programs -----------------------------------------------------------------------------
 
@@ -341,6 +353,20 @@ class Host:
             self.sh(
                 f"for path in {' '.join(paths)}; do [ -e $path ] || mv $path.hidden $path; done"
             )
+
+    @contextlib.contextmanager
+    def bridged_unseen(self) -> Iterator[None]:
+        """The host has its bridges pass frames past the rules; newt's has switches of its own."""
+        self.show_bridged(0)
+        try:
+            yield
+        finally:
+            self.show_bridged(1)
+
+    def show_bridged(self, switch: int) -> None:
+        """The host's own switches."""
+        for family in ("iptables", "ip6tables"):
+            self.sh(f"sysctl -qw net.bridge.bridge-nf-call-{family}={switch}")
 
     @contextlib.contextmanager
     def small_disk(self) -> Iterator[Callable[[int], None]]:

@@ -27,7 +27,7 @@ from tests.host.rig import (
     rule,
 )
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.docker_user]
 
 PRINTING = rule("printer", PRINTER, 631)
 JUMP = f"-A DOCKER-USER -s {NEWT}/32 -j NEWT-EGRESS"

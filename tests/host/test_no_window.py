@@ -87,6 +87,7 @@ def test_what_the_hosts_kernel_sends_to_a_target_is_not_taken_for_newts(host: Ho
     assert wire.carried == {}
 
 
+@pytest.mark.engines
 @pytest.mark.parametrize("arrangement", COMPLETE)
 def test_no_packet_passes_while_rules_are_swapped_and_networks_created(
     host: Host, arrangement: str
@@ -106,6 +107,7 @@ def test_no_packet_passes_while_rules_are_swapped_and_networks_created(
     assert wire.carried.get(POSTGRES, 0) == 0
 
 
+@pytest.mark.docker_user
 def test_no_packet_passes_while_the_arrangement_changes(host: Host) -> None:
     host.apply(declare())
     host.create_network()
