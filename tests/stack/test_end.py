@@ -67,6 +67,6 @@ def test_root_deploys_and_destroys_the_same_as_the_examples_user_with_sudo(
         assert not knock(lab, "10.0.1.60", 5432)
         deployment.preview("--expect-no-changes")
         deployment.destroy()
-        assert "NEWT" not in firewall_of(lab)
+        assert "newt_guard" not in firewall_of(lab)
     finally:
         deployment.stack_file.write_text(before)

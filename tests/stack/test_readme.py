@@ -46,5 +46,5 @@ def test_a_reader_of_the_readme_alone_deploys_verifies_and_removes_newt_on_a_doc
     )
     with reader.terminal() as terminal:
         reader.follow(terminal)
-    assert "NEWT" not in firewall_of(lab)
+    assert "newt_guard" not in firewall_of(lab)
     assert on_nas(lab, "docker ps -aq -f name=newt-tunnel; docker volume ls -q").strip() == ""
