@@ -8,6 +8,7 @@ rule here is already validated, named and free of defaults.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from newt_tunnel.egress.model import (
     ALL_PORTS,
@@ -118,7 +119,7 @@ class Policy:
                         "narrow the one or remove the other",
                     )
 
-    @property
+    @cached_property
     def sorted_rules(self) -> tuple[Rule, ...]:
         return tuple(sorted(self.allowed, key=lambda rule: rule.sort_key))
 
