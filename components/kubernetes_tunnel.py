@@ -19,6 +19,7 @@ from newt_tunnel.egress.model import PANGOLIN_RULE, Protocol
 from newt_tunnel.egress.network_policy import DIGEST_ANNOTATION
 from newt_tunnel.egress.rules import Policy
 from newt_tunnel.settings.secrets import Secrets
+from newt_tunnel.settings.servers import NODES_KEY
 from newt_tunnel.settings.stack import KubernetesSettings, Proof
 
 
@@ -145,7 +146,9 @@ def _servers(policy: Policy | None, settings: KubernetesSettings) -> list[str]:
     addresses = {
         str(getattr(rule.destination, "network_address", rule.destination))
         for rule in policy.allowed
-        if rule.name == PANGOLIN_RULE and rule.protocol is not Protocol.UDP
+        if rule.name == PANGOLIN_RULE
+        and rule.origin != NODES_KEY  # where nothing may listen on that port
+        and rule.protocol is not Protocol.UDP
     }
     return [f"{address},{port}" for address in sorted(addresses)]
 

@@ -66,6 +66,10 @@ def _reachable(found: Facts) -> Iterator[tuple[str, Network]]:
         and isinstance(found.endpoint.host, IPv4Address)
     ):
         yield "pangolin.endpoint", IPv4Network(found.endpoint.host)
+    nodes = found.servers.nodes if found.servers else None
+    for host in nodes.listed if nodes else ():
+        if isinstance(host, IPv4Address):
+            yield "pangolin.nodes", IPv4Network(host)
     for key, entry in found.egress:
         if isinstance(entry.meaning, IPv4Network):
             yield f"{key}.{'host' if entry.cidr is None else 'cidr'}", entry.meaning
@@ -73,7 +77,9 @@ def _reachable(found: Facts) -> Iterator[tuple[str, Network]]:
 
 def size(found: Facts) -> Iterator[Finding]:
     """Check the number of targets where the file says that they are rules of iptables."""
-    targets = Policy(allowed=found.allowed, forbidden=(), resolvers=(), endpoint=None).target_count
+    targets = Policy(
+        allowed=found.allowed, forbidden=(), resolvers=(), server_names=()
+    ).target_count
     if found.firewall is Firewall.IPTABLES:
         yield from iptables_size(targets)
 

@@ -21,7 +21,7 @@ from newt_tunnel.settings.errors import WhenMissing
 from newt_tunnel.settings.families import IN_CLUSTER, ON_DOCKER_HOST, Families
 from newt_tunnel.settings.kubernetes import Kubernetes
 from newt_tunnel.settings.newt import ClusterNewt, Newt, Program
-from newt_tunnel.settings.pangolin import ClusterPangolin, Pangolin, Server
+from newt_tunnel.settings.pangolin import SHORT_FORM, ClusterPangolin, Pangolin, Server
 from newt_tunnel.settings.reasons import HostReasons, Reasons
 from newt_tunnel.settings.section import Section
 from newt_tunnel.settings.targets import Target
@@ -98,7 +98,9 @@ class Settings(Shared):
         secrets.KUBECONFIG: _OTHER_PLATFORM.format("kubernetes", "docker"),
     }
 
-    pangolin: Annotated[Pangolin, _PANGOLIN_MISSING] = Field(description="The Pangolin server.")
+    pangolin: Annotated[Pangolin, _PANGOLIN_MISSING, SHORT_FORM] = Field(
+        description="The Pangolin server."
+    )
     newt_id: NewtId | None = Field(
         default=None,
         description="The site's id, with `newtSecret`. `newtProvisioningKey` replaces both.",
@@ -141,7 +143,7 @@ class KubernetesSettings(Shared):
         f"take it out, create the site in Pangolin, and give newtId and {secrets.NEWT_SECRET}",
     }
 
-    pangolin: Annotated[ClusterPangolin, _PANGOLIN_MISSING] = Field(
+    pangolin: Annotated[ClusterPangolin, _PANGOLIN_MISSING, SHORT_FORM] = Field(
         description="The Pangolin server."
     )
     newt_id: Annotated[NewtId, WhenMissing("write the site's id from Pangolin")] = Field(

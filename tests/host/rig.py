@@ -112,7 +112,7 @@ def declare(
         allowed=(*(each for each in BASE if each.name != without), *more),
         forbidden=forbidden,
         resolvers=tuple(IPv4Address(resolver) for resolver in resolvers),
-        endpoint=HostName(endpoint) if endpoint else None,
+        server_names=(HostName(endpoint),) if endpoint else (),
     )
     place = Cage(
         bridge=BRIDGE,

@@ -17,11 +17,14 @@ from newt_tunnel.settings.agent_table import AgentName
 from newt_tunnel.settings.image import agent_of
 from newt_tunnel.settings.load import examine
 from newt_tunnel.settings.newt import LogLevel
+from newt_tunnel.settings.nodes import CLOUD_NODES
+from newt_tunnel.settings.pangolin_cloud import CLOUD
 from newt_tunnel.tools.adopt import AdoptError, flags
 from newt_tunnel.tools.adopt.compose import ComposeProject, ComposeService
 from newt_tunnel.tools.adopt.refusals import CARRIED, IDENTITY, Refusal, refusals
 
 ADDRESS = "docker.address"
+_ON = ("true", "1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +123,9 @@ def _keys(
         yield "pangolin.endpoint", endpoint.rstrip("/")
         if addresses := _extra_hosts(service, endpoint):
             yield "pangolin.addresses", addresses
+        # Of a site without the cloud's nodes, the compose file does not say which are left.
+        if _host(endpoint) == CLOUD.endpoint and said.get("NO_CLOUD", "").lower() not in _ON:
+            yield "pangolin.nodes", CLOUD_NODES
     if newt_id := said.get("NEWT_ID"):
         yield "newtId", newt_id
     agent = _agent(service)
@@ -151,8 +157,11 @@ def _place(service: ComposeService, project: ComposeProject) -> Iterator[tuple[s
             return
 
 
+def _host(endpoint: str) -> str:
+    return endpoint.partition("://")[2].partition("/")[0].partition(":")[0].lower()
+
+
 def _extra_hosts(service: ComposeService, endpoint: str) -> list[str]:
-    host = endpoint.partition("://")[2].partition("/")[0].partition(":")[0]
     written = service.tree.get("extra_hosts")
     pairs = (
         [(str(name), str(address)) for name, address in written.items()]
@@ -163,7 +172,7 @@ def _extra_hosts(service: ComposeService, endpoint: str) -> list[str]:
             if (parts := re.split("[:=]", str(one), maxsplit=1))
         ]
     )
-    return [address for name, address in pairs if name == host]
+    return [address for name, address in pairs if name == _host(endpoint)]
 
 
 def _validated(

@@ -10,6 +10,8 @@ import yaml
 
 from newt_tunnel.findings import shown
 from newt_tunnel.settings.agent_table import AGENTS, AgentName
+from newt_tunnel.settings.nodes import CLOUD_NODES
+from newt_tunnel.settings.pangolin_cloud import CLOUD
 from newt_tunnel.settings.schema import MODELINE
 from newt_tunnel.tools.adopt.compose import mapping
 from newt_tunnel.tools.adopt.compose_newt import ADDRESS, ComposeNewt, tree
@@ -90,6 +92,13 @@ def _note(key: str, found: ComposeNewt) -> Iterator[str]:
         case "pangolin" if "pangolin.endpoint" not in keys:
             yield "  # Missing: the server's URL."
             yield f"  # {_PREFIX}pangolin: {{endpoint: https://pangolin.example.com}}"
+        case "pangolin" if str(keys["pangolin.endpoint"]).endswith(f"//{CLOUD.endpoint}"):
+            yield "  # A newt of Pangolin Cloud gets no tunnel at the endpoint, but at nodes;"
+            if "pangolin.nodes" in keys:
+                yield f"  # {CLOUD_NODES}: {CLOUD}."
+            else:
+                yield "  # Missing in the section, because of NO_CLOUD: those of your own."
+                yield "  #   nodes: [node.example.com]"
         case "newtId" if key not in keys and found.secret_key != "newtProvisioningKey":
             yield "  # Missing: the site's id."
             yield f"  # {_PREFIX}newtId: 2ix2t8xk22ubpfy"

@@ -17,7 +17,8 @@ from newt_tunnel.tools.review.safeguards import NOT_THERE, Effect, SafeguardChan
 
 #: Compared as reach, not as text.
 REACH = (
-    *("egress", "mustNotReach", "dns", "pangolin.addresses", "pangolin.ports"),
+    *("egress", "mustNotReach", "dns"),
+    *("pangolin.addresses", "pangolin.nodes", "pangolin.ports"),
     *("blueprint.file", "blueprint.site", "blueprint.allPorts"),
 )
 #: Changes that are not reported, and why.

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from newt_tunnel.settings import pangolin_cloud
 from newt_tunnel.settings.variables import BY_FLAG
 from newt_tunnel.tools.adopt.command import main
 from tests.unit.adopt.files import (
@@ -322,6 +323,28 @@ def test_what_has_a_key_is_carried_over(folder: Folder) -> None:
     assert "ssh" not in found["newt"]
     assert found["dns"] == ["10.0.1.53"]
     assert found["pangolin"]["addresses"] == ["203.0.113.10"]
+
+
+CLOUD = "https://app.pangolin.net"
+
+
+def test_a_newt_of_pangolin_cloud_gets_its_nodes_and_is_told_why(folder: Folder) -> None:
+    folder.service(environment={**IDENTITY, "PANGOLIN_ENDPOINT": CLOUD}, dns=["10.0.1.53"])
+    text = folder.adopted("--address", ADDRESS)
+    assert problems(text) == []
+    assert keys(text)["pangolin"] == {"endpoint": CLOUD, "nodes": "cloud"}
+    assert "# A newt of Pangolin Cloud gets no tunnel at the endpoint, but at nodes;" in text
+    assert f"# cloud: {pangolin_cloud.CLOUD}." in text
+
+
+def test_a_newt_that_may_not_use_the_clouds_nodes_needs_its_own(folder: Folder) -> None:
+    told = {**IDENTITY, "PANGOLIN_ENDPOINT": CLOUD, "NO_CLOUD": "true"}
+    folder.service(environment=told, dns=["10.0.1.53"])
+    text = folder.adopted("--address", ADDRESS)
+    assert keys(text)["pangolin"] == {"endpoint": CLOUD}
+    assert "because of NO_CLOUD" in text
+    (missing,) = problems(text)
+    assert missing.startswith("pangolin.nodes: (missing): ")
 
 
 SWITCHES = {

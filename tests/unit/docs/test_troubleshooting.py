@@ -24,6 +24,7 @@ OTHERS = {
     "Init:0/1": "Kubernetes",
     "network newt not found": "Docker",
     "cannot restrict inter-container communication": "Docker",
+    "Failed to ping exit node": "newt",
     "Permission denied (publickey": "OpenSSH",
     "newt-tunnel-proof-proving": "a resource of the stack, put together from two names",
 }

@@ -45,7 +45,7 @@ def policy(text: str) -> Policy:
     allowed: list[Rule] = []
     forbidden: list[Rule] = []
     resolvers: list[IPv4Address] = []
-    endpoint: HostName | None = None
+    servers: list[HostName] = []
     for line in text.splitlines():
         match line.partition("#")[0].split():
             case []:
@@ -58,14 +58,14 @@ def policy(text: str) -> Policy:
             case ["resolver", address]:
                 resolvers.append(IPv4Address(address))
             case ["endpoint", host]:
-                endpoint = HostName(host)
+                servers.append(HostName(host))
             case _:
                 raise ValueError(f"not a line of a policy: {line!r}")
     return Policy(
         allowed=tuple(allowed),
         forbidden=tuple(forbidden),
         resolvers=tuple(resolvers),
-        endpoint=endpoint,
+        server_names=tuple(servers),
     )
 
 

@@ -46,6 +46,7 @@ _WITH_BLUEPRINT = {"blueprint": {"file": _BLUEPRINT, "site": "nas"}}
 _SHARED: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
     "pangolin.endpoint": ({}, {"pangolin.endpoint": "https://other.example.com"}),
     "pangolin.addresses": ({}, {"pangolin.addresses": ["203.0.113.11"]}),
+    "pangolin.nodes": ({}, {"pangolin.nodes": ["node.example.com"]}),
     "pangolin.ports": ({}, {"pangolin.ports": ["443/tcp"]}),
     "newtId": ({}, {"newtId": "another2ix2t8xk"}),
     "agent.image": ({}, {"agent": {"image": "evil/newt:1.16.0"}}),

@@ -80,6 +80,33 @@ PANGOLIN: list[Case] = [
         "203.0.113.300",
         "four numbers from 0 to 255",
     ),
+    at("pangolin", "clouds", "is not a section; write the keys endpoint"),
+    at("pangolin.nodes", [], "is empty; leave the key out"),
+    at("pangolin.nodes", "earth", "is neither `cloud` nor a list"),
+    at("pangolin.nodes", ["203.0.113.20", "203.0.113.20"], "has duplicates"),
+    at("pangolin.nodes", ["a.example.com", "A.example.com"], "has duplicates"),
+    at("pangolin.nodes", "cloud", "stands for the nodes of https://app.pangolin.net"),
+    (
+        {"pangolin.nodes": ["cloud", "203.0.113.20"]},
+        "pangolin.nodes",
+        "cloud",
+        "stands for the nodes of https://app.pangolin.net",
+    ),
+    (
+        {
+            "pangolin": {
+                "endpoint": "https://app.pangolin.net",
+                "nodes": ["cloud", "earth.pop.pangolin.net"],
+            }
+        },
+        "pangolin.nodes",
+        "[cloud, earth.pop.pangolin.net]",
+        "has earth.pop.pangolin.net, which is one of `cloud`",
+    ),
+    ({"pangolin.nodes": ["earth"]}, "pangolin.nodes[0]", "earth", "is not a full name"),
+    ({"pangolin.nodes": ["127.0.0.1"]}, "pangolin.nodes[0]", "127.0.0.1", "is loopback"),
+    ({"pangolin.nodes": ["fd00::1"]}, "pangolin.nodes[0]", "fd00::1", "drops all IPv6"),
+    ({"pangolin.nodes": ["10.0.0.0/8"]}, "pangolin.nodes[0]", "10.0.0.0/8", "is a block"),
     at("pangolin.ports", "443/tcp", "write it like [443/tcp, "),
     ({"pangolin.ports": ["443/tcp", 80]}, "pangolin.ports[1]", "80", "write 80/tcp or 80/udp"),
     ({"pangolin.ports": ["443/sctp"]}, "pangolin.ports[0]", "443/sctp", "write TCP or UDP"),

@@ -53,7 +53,7 @@ def test_the_example_becomes_exactly_these_rules() -> None:
         rule("postgres", "10.0.1.60", "5432/tcp", "mustNotReach[1]"),
     }
     assert found.resolvers == (IPv4Address("10.0.1.53"),)
-    assert found.endpoint is None, "its addresses are written, so nothing is left to resolution"
+    assert not found.server_names, "its addresses are written, so nothing is left to resolution"
 
 
 def test_the_example_becomes_exactly_this_cage() -> None:
@@ -122,13 +122,13 @@ def test_settings_survive_being_written_and_read_again() -> None:
 
 def test_omitted_addresses_leave_the_endpoint_to_resolution() -> None:
     found = policy(settings({"pangolin": {"endpoint": "https://Pangolin.Example.com/"}}))
-    assert found.endpoint == HostName("pangolin.example.com")
+    assert found.server_names == (HostName("pangolin.example.com"),)
     assert HostName("pangolin.example.com") in found.host_names
 
 
 def test_an_endpoint_that_is_a_public_address_needs_no_addresses() -> None:
     found = policy(settings({"pangolin": {"endpoint": "https://203.0.113.10"}}))
-    assert found.endpoint is None
+    assert not found.server_names
     assert rule("pangolin", "203.0.113.10", "443/tcp", "pangolin.ports") in found.allowed
 
 

@@ -68,6 +68,7 @@ ON_DOCKER: dict[str, Any] = {
     "platform": lambda text: {"platform": text},
     "pangolin.endpoint": lambda text: {"pangolin.endpoint": f"https://{text}"},
     "pangolin.addresses": lambda text: {"pangolin.addresses": [text]},
+    "pangolin.nodes": lambda text: {"pangolin.nodes": [text]},
     "pangolin.ports": lambda text: {"pangolin.ports": ["443/tcp", text]},
     "newtId": lambda text: {"newtId": text},
     "agent.name": lambda text: {"agent": text},
@@ -135,6 +136,7 @@ GOOD = {
     "docker": {
         "pangolin.endpoint": "pangolin.example.com",
         "pangolin.addresses": "203.0.113.10",
+        "pangolin.nodes": "node.example.com",
         "pangolin.ports": "444/tcp",
         "newt.image": "1.16.0",
         "dns": "10.0.1.53",

@@ -33,8 +33,10 @@ BEYOND_A_SCHEMA = (
     *("has host bits", "10.0.1.0/24 for the bl", "fd00:1::/64 for the b", "narrower blocks"),
     *('write "8000-8010"', "which overlap", "N from 0 to 128", "`wide: true` if it is intended"),
     *("is damaged", "holds a key of another type"),
+    # names that mean the same
+    *("has duplicates", "which is one of `cloud`"),
     # two keys together
-    *("lacks ", "is the name of", "repeats ", "overlaps with"),
+    *("lacks ", "is the name of", "repeats ", "overlaps with", "stands for the nodes of"),
     *("newt cannot look", "newt's pod cannot look it up", "targets are more than"),
     *(
         "is outside docker.subnet",
