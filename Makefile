@@ -12,7 +12,7 @@ JOBS ?= 5
 CACHE := $(or $(NEWT_TUNNEL_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/newt-tunnel)
 # Each `pulumi up` lists what is installed; the pip that comes with Python 3.11 takes twice as long.
 PIP := pip==26.3
-SHELL_SCRIPTS = newt_tunnel/tools/forge/install newt_tunnel/cluster/pod/newt-gate newt_tunnel/cluster/pod/newt-probe $(shell find tests .ci -name '*.sh') .ci/run
+SHELL_SCRIPTS = newt_tunnel/tools/forge/install newt_tunnel/cluster/pod/newt-gate newt_tunnel/cluster/pod/newt-probe newt_tunnel/tools/new/look.sh newt_tunnel/tools/new/secret.sh $(shell find tests .ci -name '*.sh') .ci/run
 
 # A value as one word of the shell.
 quoted = '$(subst ','\'',$(1))'

@@ -11,6 +11,10 @@ from importlib import import_module
 
 #: Name, module, and the question that the command answers.
 COMMANDS = {
+    "new": (
+        "newt_tunnel.tools.new.command",
+        "what is the stack file for a host or a cluster that has no stack yet?",
+    ),
     "check": (
         "newt_tunnel.tools.check.command",
         "is a stack file valid, and what would it allow?",

@@ -6,8 +6,6 @@ import json
 import textwrap
 from collections.abc import Iterable, Iterator
 
-import yaml
-
 from newt_tunnel.findings import shown
 from newt_tunnel.settings.agent_table import AGENTS, AgentName
 from newt_tunnel.settings.nodes import CLOUD_NODES
@@ -16,6 +14,7 @@ from newt_tunnel.settings.schema import MODELINE
 from newt_tunnel.tools.adopt.compose import mapping
 from newt_tunnel.tools.adopt.compose_newt import ADDRESS, ComposeNewt, tree
 from newt_tunnel.tools.adopt.suggestions import ServiceRemark, SuggestedEntry
+from newt_tunnel.tools.yaml_lines import lines_of, scalar
 
 _PREFIX = "newt-tunnel:"
 _ORDER = ("platform", "pangolin", "newtId", "agent", "newt", "dns", "egress", "docker")
@@ -55,7 +54,7 @@ def render(
         if key == "egress":
             lines += _egress([*suggested], str(found.keys.get(ADDRESS, UNKNOWN_ADDRESS)))
         elif key in sections:
-            lines += _key(f"{_PREFIX}{key}", sections[key], 1)
+            lines += lines_of(f"{_PREFIX}{key}", sections[key], 1)
     lines.append(_USER)
     return "\n".join(lines) + "\n"
 
@@ -130,32 +129,5 @@ def _egress(suggested: list[SuggestedEntry | ServiceRemark], address: str) -> It
 
 def _entry(entry: SuggestedEntry, address: str) -> str:
     port = entry.port if entry.port.isdigit() else json.dumps(entry.port)
-    protocol = "" if entry.protocol == "tcp" else f", protocol: {_scalar(entry.protocol)}"
-    return f"{{name: {_scalar(entry.name)}, host: {_scalar(address)}, port: {port}{protocol}}}"
-
-
-def _key(key: str, value: object, depth: int) -> Iterator[str]:
-    indent = "  " * depth
-    if isinstance(value, dict):
-        yield f"{indent}{key}:"
-        for inner, item in value.items():
-            yield from _key(str(inner), item, depth + 1)
-    elif isinstance(value, list):
-        yield f"{indent}{key}: [{', '.join(_scalar(item) for item in value)}]"
-    elif value is None:
-        yield f"{indent}# {key}: still to be written"
-    else:
-        yield f"{indent}{key}: {_scalar(value)}"
-
-
-def _scalar(value: object) -> str:
-    """Return YAML that reads back as ``value``, in quotes if needed."""
-    if not isinstance(value, str):
-        return json.dumps(value)
-    plain = all(character.isalnum() or character in "._/:-" for character in value)
-    try:
-        if plain and value.isascii() and yaml.safe_load(f"[{value}]") == [value]:
-            return value
-    except yaml.YAMLError:
-        pass
-    return json.dumps(value)
+    protocol = "" if entry.protocol == "tcp" else f", protocol: {scalar(entry.protocol)}"
+    return f"{{name: {scalar(entry.name)}, host: {scalar(address)}, port: {port}{protocol}}}"

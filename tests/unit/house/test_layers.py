@@ -25,6 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "settings",
         "stackfile",
         "docker_host",
+        "cluster",
     },
     "components": {"findings", "egress", "settings", "docker_host", "cluster"},
     "policies": {"egress", "settings", "cluster"},
