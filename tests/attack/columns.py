@@ -86,7 +86,7 @@ def table(what: str, columns: Sequence[Column]) -> Table:
 def versions(columns: Iterable[Column], others: str) -> str:
     """What was measured, an engine a line; ``others`` are the versions of everything else."""
     lines = [
-        f"- **{column.title}**: Docker {column.version}: {column.said[-1]}" for column in columns
+        f"- **{each.title}**: Docker {each.version}: {'; '.join(each.said)}" for each in columns
     ]
     return "\n".join([f"Measured with {others}, and these engines:", "", *lines])
 

@@ -74,9 +74,10 @@ def ways_that_lead_in(host: Host) -> set[str]:
 
 def _open_every_other_door(host: Host) -> None:
     enter = " ".join(host.inside_newt())
+    first = 1 if host.lab.docker_engine.nftables else 2  # behind the jump to DOCKER-USER
     host.sh(
         f"""set -e
-        iptables -I FORWARD 2 -o {BRIDGE} -j ACCEPT # behind the jump to DOCKER-USER
+        iptables -I FORWARD {first} -o {BRIDGE} -j ACCEPT
         # Docker 28 and later drops there what comes to a container from elsewhere.
         iptables -t raw -F PREROUTING
         for chain in PREROUTING OUTPUT; do
