@@ -62,7 +62,7 @@ def test_the_proof_is_run_again_alone_and_leaves_nothing_to_update(deployed: Dep
     assert status == 0, said
     assert "nas: as deployed, and the proof holds" in said
     assert "postgres" in said
-    assert "newt: silent, host: connected" in said, "the table of this run is in the summary"
+    assert "newt: unreachable, host: connected" in said, "the table of this run is in the summary"
     assert "+-1 replaced" in said, "the proof, and nothing else"
     assert inspect(deployed.lab)["Id"] == newt
     deployed.preview("--expect-no-changes")

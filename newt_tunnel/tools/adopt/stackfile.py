@@ -19,11 +19,14 @@ from newt_tunnel.tools.yaml_lines import lines_of, scalar
 _PREFIX = "newt-tunnel:"
 _ORDER = ("platform", "pangolin", "newtId", "agent", "newt", "dns", "egress", "docker")
 _WIDTH = 100
-#: A compose file does not name the user who logs in. The section of the Docker host comes last.
-_USER = (
+#: A compose file does not name the user who logs in, nor what the host has. The section of the
+#: Docker host comes last.
+_ON_HOST = (
     "    # root logs in. Another user in the group docker, root through sudo without a password:\n"
     "    # user: admin\n"
-    "    # sudo: true"
+    "    # sudo: true\n"
+    "    # A host without nft:\n"
+    "    # firewall: iptables"
 )
 #: A placeholder for an unknown address; no host has this name.
 UNKNOWN_ADDRESS = "<docker.address>"
@@ -55,7 +58,7 @@ def render(
             lines += _egress([*suggested], str(found.keys.get(ADDRESS, UNKNOWN_ADDRESS)))
         elif key in sections:
             lines += lines_of(f"{_PREFIX}{key}", sections[key], 1)
-    lines.append(_USER)
+    lines.append(_ON_HOST)
     return "\n".join(lines) + "\n"
 
 
