@@ -102,7 +102,7 @@ class EgressFirewall(pulumi.ComponentResource):
             pulumi.log.warn(
                 f"{address}: on newt's network, where newt must be alone: {answer.neighbours}; "
                 "they may talk with newt past the rules, and changed rules are refused: "
-                f"docker network disconnect {args.declaration.network} NAME",
+                f"docker network disconnect {args.declaration.names.network} NAME",
                 resource=self,
             )
         return generation.text

@@ -11,8 +11,9 @@ import pulumi
 from components.stack_state import last_firewall
 from newt_tunnel.docker_host import firewall_choice
 from newt_tunnel.docker_host.ssh import HostKeyError, SshHost, UnreachableError
-from newt_tunnel.docker_host.state import CHECK_COMMAND, HostState
+from newt_tunnel.docker_host.state import HostState, check_command
 from newt_tunnel.egress.cage import Firewall
+from newt_tunnel.egress.instance import Instance
 from newt_tunnel.findings import Level
 from newt_tunnel.settings.docker import Docker
 
@@ -24,9 +25,11 @@ class DockerLook:
     firewall: Firewall
 
 
-def look(host: SshHost, docker: Docker, targets: int, resource: pulumi.Resource) -> DockerLook:
+def look(
+    host: SshHost, docker: Docker, instance: Instance, targets: int, resource: pulumi.Resource
+) -> DockerLook:
     """Look, and report what the firewall of a list of ``targets`` is and costs."""
-    found = _ask(host, resource)
+    found = _ask(host, instance, resource)
     choice = firewall_choice.choose(docker, found, last_firewall)
     findings = [*firewall_choice.judge(docker, choice.firewall, targets, found)]
     if errors := [str(finding) for finding in findings if finding.level is Level.ERROR]:
@@ -37,11 +40,11 @@ def look(host: SshHost, docker: Docker, targets: int, resource: pulumi.Resource)
     return DockerLook(found=found, firewall=choice.firewall)
 
 
-def _ask(host: SshHost, resource: pulumi.Resource) -> HostState | None:
+def _ask(host: SshHost, instance: Instance, resource: pulumi.Resource) -> HostState | None:
     """Return the host's state; None if a preview cannot reach it. An update must reach it."""
     address = host.address
     try:
-        return HostState.parse(host.look(CHECK_COMMAND))
+        return HostState.parse(host.look(check_command(instance.name)))
     except UnreachableError as error:
         if not pulumi.runtime.is_dry_run():
             raise pulumi.RunError(

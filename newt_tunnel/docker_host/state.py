@@ -13,16 +13,11 @@ import shlex
 from dataclasses import dataclass
 from datetime import datetime
 
+from newt_tunnel.docker_host.docker_names import STATE_FOLDER
 from newt_tunnel.docker_host.payload import PROGRAM_PATH, Declaration
 
 #: A jump of the blog post's script, on a host that has no program of ours yet.
 _FORMER = r"s/^-A DOCKER-USER -s \([0-9./]*\) -j NEWT-EGRESS$/\1/p"
-#: Which firewall the host's record declares. The program there may be of a version that does not
-#: print it. Between two renames the record is ``previous``.
-_RECORDED = (
-    "sed -n '/^firewall=/{p;q;}' /var/lib/newt-egress/current/declaration "
-    "/var/lib/newt-egress/previous/declaration 2>/dev/null | head -n 1"
-)
 #: What the rendered table needs of nft and the kernel; `nft -c` changes nothing.
 _NEEDED = (
     "table inet newt_guard_check { "
@@ -34,14 +29,34 @@ _NFT = (
     f'refusal=$(PATH="$PATH:/usr/sbin:/sbin"; echo "{_NEEDED}" | nft -c -f - 2>&1) || '
     'echo "without_nft=$(echo "${refusal:-no reason given}" | head -n 1)"'
 )
-#: The command for the host; prints ``key=value`` lines and changes nothing.
-CHECK_COMMAND = "sh -c " + shlex.quote(
-    f"{_RECORDED}; {_NFT}; "
-    f"if [ -x {PROGRAM_PATH} ]; then {PROGRAM_PATH} check; else echo state=absent; "
-    f'PATH="$PATH:/usr/sbin:/sbin"; iptables -w 5 -S DOCKER-USER 2>/dev/null | sed -n "{_FORMER}" '
-    "| while read -r source; do echo \"former=the rules of the blog post's script confine $source; "
-    'if that is newt, they are removed once the declared rules are in force"; done; fi'
-)
+
+
+def check_command(instance: str) -> str:
+    """The command for the host; prints ``key=value`` lines and changes nothing.
+
+    A program of a former release knows one newt, and no instance.
+    """
+    return "sh -c " + shlex.quote(
+        f"{_recorded(instance)}; {_NFT}; "
+        f"if [ ! -x {PROGRAM_PATH} ]; then echo state=absent; "
+        'PATH="$PATH:/usr/sbin:/sbin"; iptables -w 5 -S DOCKER-USER 2>/dev/null '
+        f'| sed -n "{_FORMER}" | while read -r source; do '
+        "echo \"former=the rules of the blog post's script confine $source; "
+        'if that is newt, they are removed once the declared rules are in force"; done; '
+        f"elif grep -q ^VERSION= {PROGRAM_PATH}; then "
+        f"{PROGRAM_PATH} --instance {instance} check; else {PROGRAM_PATH} check; fi"
+    )
+
+
+def _recorded(instance: str) -> str:
+    """Print which firewall the host's record declares, also that of a former release, whose program
+    does not print it. Between two renames the record is ``previous``.
+    """
+    folders = (f"{STATE_FOLDER}/instances/{instance}", STATE_FOLDER)
+    records = " ".join(
+        f"{folder}/{record}/declaration" for folder in folders for record in ("current", "previous")
+    )
+    return f"sed -n '/^firewall=/{{p;q;}}' {records} 2>/dev/null | head -n 1"
 
 
 #: Docker's states of a container that was stopped, or never started.
@@ -50,15 +65,15 @@ _STOPPED = ("created", "exited")
 _NOT_RUNNING = {
     "absent": "has no container of newt; where this update does not create it, "
     "pulumi up --refresh does",
-    "dead": "has a newt that Docker could not remove: docker rm --force newt-tunnel, "
+    "dead": "has a newt that Docker could not remove: docker rm --force {container}, "
     "then pulumi up --refresh",
-    "paused": "has a newt that is paused: docker unpause newt-tunnel",
-    "restarting": "has a newt that does not stay up: see docker logs newt-tunnel",
+    "paused": "has a newt that is paused: docker unpause {container}",
+    "restarting": "has a newt that does not stay up: see docker logs {container}",
 }
 
 
 class ForeignOwnerError(Exception):
-    """The host carries the cage of another stack."""
+    """What this stack needs on the host is another stack's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +84,8 @@ class HostState:
     """
 
     state: str
+    #: Empty for the one newt of a host that a former release has set up.
+    instance: str = ""
     owner: str = ""
     hash: str = ""
     generation: str = ""
@@ -95,7 +112,7 @@ class HostState:
 
     @classmethod
     def parse(cls, output: str) -> HostState:
-        """Read the output of ``CHECK_COMMAND``; ``ValueError`` when it is something else."""
+        """Read the output of ``check_command``; ``ValueError`` when it is something else."""
         values = dict(line.split("=", 1) for line in output.splitlines() if "=" in line)
         if values.get("state") not in {"absent", "ok", "drifted"}:
             raise ValueError(f"not an answer of newt-egress: {output[:200]!r}")
@@ -122,8 +139,11 @@ def generation(state: HostState, declaration: Declaration, now: datetime) -> Gen
     # refused.
     if state.owner and state.owner != declaration.owner:
         raise ForeignOwnerError(
-            f"is guarded by stack {state.owner}: destroy that stack first, "
-            "or choose another docker.address"
+            f"has docker.instance {state.instance} already, of stack {state.owner}: write another "
+            "docker.instance, or choose another docker.address"
+            if state.instance
+            else f"is guarded by stack {state.owner} as a former release did it, which allows no "
+            f"other newt: run pulumi up of {state.owner} with this release first"
         )
     fresh = now.strftime("%Y-%m-%dT%H:%M:%SZ")
     if state.state == "absent":
@@ -152,4 +172,8 @@ def generation(state: HostState, declaration: Declaration, now: datetime) -> Gen
             "carries rules of an update that did not finish; the declared rules will be loaded",
         )
     # Rules that were loaded by hand carry none.
-    return Generation(state.generation or fresh, _NOT_RUNNING.get(state.newt, ""))
+    return Generation(state.generation or fresh, _not_running(state, declaration))
+
+
+def _not_running(state: HostState, declaration: Declaration) -> str:
+    return _NOT_RUNNING.get(state.newt, "").format(container=declaration.names.container)

@@ -14,7 +14,6 @@ from newt_tunnel.egress.model import EVERYWHERE, REPLIES_RULE, PortRange, Protoc
 from newt_tunnel.egress.placeholders import address_text
 from newt_tunnel.egress.rules import Policy, Rule
 
-TABLE = "newt_guard"
 _REPLIES = "ct state established,related ct direction reply"
 
 
@@ -28,13 +27,14 @@ def render(policy: Policy, cage: Cage) -> str:
                 elements.append(_element(rule, ports))
             else:
                 rules.append(f"\t\t{_match(rule, ports)} counter return {_comment(rule.name)}")
+    table = cage.instance.table
     remembered = (Protocol.TCP.value, Protocol.UDP.value) if cage.log_drops else ()
     return "\n".join(
         (
             # Naming the table first makes `delete` succeed on a host that has none.
-            f"table inet {TABLE}",
-            f"delete table inet {TABLE}",
-            f"table inet {TABLE} {{",
+            f"table inet {table}",
+            f"delete table inet {table}",
+            f"table inet {table} {{",
             *_target_set(elements),
             *(line for protocol in remembered for line in _drop_set(protocol)),
             "\tchain prerouting {",

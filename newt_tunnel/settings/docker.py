@@ -21,6 +21,7 @@ from newt_tunnel.egress.cage import (
     Firewall,
     Hook,
 )
+from newt_tunnel.egress.instance import LONGEST, SHAPE
 from newt_tunnel.egress.model import SSH_PORT
 from newt_tunnel.egress.networks import is_inside
 from newt_tunnel.settings import hostkey, shapes
@@ -28,10 +29,29 @@ from newt_tunnel.settings.addresses import PRIVATE
 from newt_tunnel.settings.errors import WhenMissing, refuse
 from newt_tunnel.settings.families import ON_DOCKER_HOST
 from newt_tunnel.settings.section import Section
-from newt_tunnel.settings.types import BridgeName, Kind, Port, Switch, UserName, V4Address, choice
+from newt_tunnel.settings.types import (
+    LONGEST_BRIDGE,
+    BridgeName,
+    Kind,
+    Port,
+    Switch,
+    UserName,
+    V4Address,
+    choice,
+    pattern,
+)
 
 #: Its cost does not depend on the number of targets.
 USUAL_FIREWALL = Firewall.NFTABLES
+InstanceName = Annotated[
+    str,
+    *pattern(
+        SHAPE,
+        f"is not the name of an instance; use up to {LONGEST} lower-case letters, digits and `-`, "
+        "a letter first, like home",
+        "name",
+    ),
+]
 DEFAULT_SUBNET = IPv4Network("172.30.0.0/24")
 #: newt's number in its subnet when no address is written.
 _USUAL_PLACE = 10
@@ -70,6 +90,10 @@ def _newt_in(data: dict[str, Any]) -> IPv4Address:
     return subnet[_USUAL_PLACE] if subnet.num_addresses > _USUAL_PLACE + 1 else subnet[-2]
 
 
+def _bridge_of(data: dict[str, Any]) -> str:
+    return f"br-{data.get('instance') or 'newt'}"[:LONGEST_BRIDGE]
+
+
 class Docker(Section):
     """A Docker host, reached over SSH."""
 
@@ -94,6 +118,15 @@ class Docker(Section):
         description="Load the firewall with `sudo`, which must not ask for a password.",
     )
 
+    # several newts on one host
+    instance: InstanceName | None = Field(
+        default=None,
+        description="What tells this newt from others on the same host, in the names of its rules, "
+        "bridge, network, container and units; up to 15 characters. Omitted: the stack's name for "
+        "the rules and units, and `br-newt`, `newt` and `newt-tunnel`, which one newt of a host "
+        "can have.",
+    )
+
     # newt's network
     subnet: Annotated[
         IPv4Network,
@@ -110,7 +143,9 @@ class Docker(Section):
         "(172.30.0.10).",
     )
     bridge: BridgeName = Field(
-        default="br-newt", description="Name of newt's bridge, up to 15 characters."
+        default_factory=_bridge_of,
+        description="Name of newt's bridge, up to 15 characters. Omitted: `br-newt`, or `br-` and "
+        "`instance`.",
     )
 
     # firewall

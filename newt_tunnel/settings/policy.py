@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from ipaddress import ip_network
 
 from newt_tunnel.egress.cage import Cage
+from newt_tunnel.egress.instance import Instance
 from newt_tunnel.egress.model import (
     DNS_PORT,
     DNS_RULE,
@@ -45,10 +46,11 @@ def policy(settings: Settings) -> Policy:
     )
 
 
-def cage(settings: Settings) -> Cage:
-    """Where the policy is enforced, on a host without a record of another firewall."""
+def cage(settings: Settings, stack: str) -> Cage:
+    """Where the policy of ``stack`` is enforced, on a host without a record of another firewall."""
     docker = settings.docker
     return Cage(
+        instance=Instance.of(docker.instance, stack),
         bridge=docker.bridge,
         subnet=docker.subnet,
         gateway=docker.gateway,

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.lab
 
 CONTAINER_ID = "docker container inspect -f '{{.Id}}' newt-tunnel"
 RUNNING = "docker container inspect -f '{{.State.Running}}' newt-tunnel"
-FLUSH = "nft delete table inet newt_guard"
+FLUSH = "nft delete table inet newt_guard_nas"
 OUTSIDER = {"name": "outsider", "host": "198.51.100.66", "port": 8000}
 
 
@@ -50,7 +50,7 @@ def test_a_newt_stopped_by_hand_is_told_at_preview_and_started_by_up(deployed: D
 
 
 def test_a_rule_added_by_hand_is_told_and_removed(deployed: Deployment) -> None:
-    on_nas(deployed.lab, "nft insert rule inet newt_guard egress ip daddr 10.0.1.60 return")
+    on_nas(deployed.lab, "nft insert rule inet newt_guard_nas egress ip daddr 10.0.1.60 return")
     assert knock(deployed.lab, "10.0.1.60", 5432), "the hole must be there for this test"
     assert "differs from what was deployed" in deployed.preview()
     deployed.up()
@@ -87,7 +87,7 @@ def test_rules_of_an_update_that_lost_its_connection_are_narrowed_by_the_reverte
         printed, _ = update.communicate(timeout=120)
         assert update.returncode != 0, f"the update must notice the lost connection:\n{printed}"
         # The program on the host finishes what it began.
-        free = "flock -n /run/newt-egress.lock echo free || :"
+        free = "flock -n /run/newt-egress@nas.lock echo free || :"
         wait_until(lambda: "free" in on_nas(lab, free), "newt-egress ends", 60)
     finally:
         on_nas(lab, "rm -f /usr/local/sbin/mv /run/loaded")

@@ -14,7 +14,7 @@ from tests.stack.observe import firewall_of, knock, wait_for_tunnel
 pytestmark = pytest.mark.lab
 
 KEPT = "docker.firewall: keeps iptables, as the host's record says"
-TABLE = "table inet newt_guard {"
+TABLE = "table inet newt_guard_nas {"
 
 
 def test_a_fresh_host_gets_nftables_and_nothing_is_said_of_it(

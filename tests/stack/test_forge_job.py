@@ -71,7 +71,7 @@ def test_the_proof_is_run_again_alone_and_leaves_nothing_to_update(deployed: Dep
 
 
 def test_a_cage_that_was_opened_by_hand_is_found_and_not_measured(deployed: Deployment) -> None:
-    on_nas(deployed.lab, "nft insert rule inet newt_guard egress return")
+    on_nas(deployed.lab, "nft insert rule inet newt_guard_nas egress return")
     try:
         status, said = drift(deployed)
     finally:

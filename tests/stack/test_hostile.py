@@ -14,7 +14,7 @@ from tests.stack.observe import on_nas
 pytestmark = pytest.mark.lab
 
 #: What is in force, without the counters.
-RULES = "nft -s list table inet newt_guard"
+RULES = "nft -s list table inet newt_guard_nas"
 
 FORBIDDEN = {
     "postgres": ("10.0.1.60", 5432),

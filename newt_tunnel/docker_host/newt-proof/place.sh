@@ -13,8 +13,8 @@ stand_in_for_newt() {
         sleep 0.1
     done
     _subnet=$(declared subnet)
-    ip link add newt-probe type veth peer name eth0 netns "$guest" &&
-        ip link set newt-probe master "$(declared bridge)" up &&
+    ip link add "newt-p$$" type veth peer name eth0 netns "$guest" &&
+        ip link set "newt-p$$" master "$(declared bridge)" up &&
         $_inside ip addr add "$(declared newt)/${_subnet#*/}" dev eth0 &&
         $_inside ip link set eth0 up &&
         $_inside ip route add default via "$(declared gateway)" ||
@@ -59,7 +59,7 @@ settled() {
 # measure_newt PID HEADING
 measure_newt() {
     [ "$(docker container inspect -f '{{len .NetworkSettings.Networks}}' "$CONTAINER")" = 1 ] || {
-        [ "$MODE" != enforce ] || newt-egress hold >&2
+        [ "$MODE" != enforce ] || newt_egress hold >&2
         fail "newt is on more than one network, and only one is guarded: docker network disconnect the other"
     }
     measure "nsenter -t $1 -n" "$2" "$1"
@@ -76,11 +76,11 @@ open_rows() { awk -F "$CELL_END" '$5 == "OPEN" { print; found = 1 } END { exit !
 if [ "$MODE" = off ]; then
     # Without a proof it is not known whether the cage is still open.
     [ ! -e "$STATE/held" ] || fail "newt is held: a proof found its cage open. Set proof to enforce or warn to try again, or release newt without a proof: newt-egress release"
-    [ -n "$(newt_pid)" ] || newt-egress start || exit 1
+    [ -n "$(newt_pid)" ] || newt_egress start || exit 1
     echo "the proof is off: nothing was tried"
     exit 0
 fi
-checked=$(newt-egress check)
+checked=$(newt_egress check)
 # field CHECKED KEY
 field() { printf '%s\n' "$1" | sed -n "s/^$2=//p"; }
 # Where others broke the way to the rules, which newt-egress may not mend, packets show what it means.
@@ -90,7 +90,7 @@ generation=$(field "$checked" generation)
 heading="generation ${generation:-none}, rules $(field "$checked" hash)"
 have nsenter || fail "nsenter is not on this host: install util-linux"
 plan | sort -s -k 1,1 >"$WORK/lines" # "block" before "reach"
-newt-egress expand "$WORK/lines" >"$WORK/expanded" || fail "cannot look up the addresses of host names"
+newt_egress expand "$WORK/lines" >"$WORK/expanded" || fail "cannot look up the addresses of host names"
 # Every planned row is in the table. A name that the rules in force do not know has no address to try.
 awk 'FILENAME == ARGV[1] { known["@{" $1 "}"]; next } $3 ~ /^@/ && !($3 in known)' \
     "$STATE/current/resolved" "$WORK/lines" >>"$WORK/expanded"
@@ -109,7 +109,7 @@ awk 'function is_allowed(i, ends) {
 
 if [ -e "$STATE/held" ]; then
     # It may have been started without newt-egress.
-    [ -z "$(newt_pid)" ] || newt-egress hold >&2 || fail "newt is held, runs, and could not be stopped"
+    [ -z "$(newt_pid)" ] || newt_egress hold >&2 || fail "newt is held, runs, and could not be stopped"
     stand_in_for_newt
     measure "nsenter -t $guest -n" "$heading"
     keep_table
@@ -120,9 +120,9 @@ if [ -e "$STATE/held" ]; then
     [ -z "$way" ] || stay_stopped "$way"
     kill "$guest"
     guest=
-    newt-egress release || exit 1
+    newt_egress release || exit 1
 fi
-[ -n "$(newt_pid)" ] || newt-egress start || exit 1
+[ -n "$(newt_pid)" ] || newt_egress start || exit 1
 newt=$(settled) || exit 1
 measure_newt "$newt" "$heading"
 cat "$WORK/table"
@@ -131,7 +131,7 @@ remarks
 if open_rows >/dev/null; then
     open_rows >&2
     [ "$MODE" = enforce ] || { stays "$newt" || not_up; echo "warning: the cage is open, and newt keeps running: proof is $MODE"; exit 0; }
-    newt-egress hold >&2 || fail "the cage is open, and newt could not be stopped"
+    newt_egress hold >&2 || fail "the cage is open, and newt could not be stopped"
     fail "the cage is open: newt was stopped; correct the rules and run pulumi up again"
 fi
 stays "$newt" || not_up

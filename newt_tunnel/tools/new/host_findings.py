@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import IPv4Network
 
-from newt_tunnel.settings.docker import DEFAULT_SUBNET, Docker
+from newt_tunnel.settings.docker import DEFAULT_SUBNET, USUAL_FIREWALL, Docker
 from newt_tunnel.tools.new import NewError
 from newt_tunnel.tools.new.free_subnet import free_subnet
 from newt_tunnel.tools.new.host_facts import HostFacts
@@ -16,6 +16,10 @@ from newt_tunnel.tools.new.outcome import fact
 
 _AS_ROOT = "or log in as root: --user root"
 _FIREWALL, _PERSISTENCE = "docker.firewall", "docker.persistence"
+_DEFAULT = {
+    _FIREWALL: USUAL_FIREWALL.value,
+    _PERSISTENCE: str(Docker.model_fields["persistence"].default.value),
+}
 
 
 def refuse_unfit(found: HostFacts, address: str) -> None:
@@ -45,9 +49,9 @@ def refuse_unfit(found: HostFacts, address: str) -> None:
 
 def keys(found: HostFacts) -> Iterator[tuple[str, object]]:
     """Yield the keys that the host decides; a default that it can do is not written."""
-    if _default(_FIREWALL) not in found.firewalls:
+    if _DEFAULT[_FIREWALL] not in found.firewalls:
         yield _FIREWALL, found.firewalls[0]
-    if _default(_PERSISTENCE) not in found.boot:
+    if _DEFAULT[_PERSISTENCE] not in found.boot:
         yield _PERSISTENCE, found.boot[0]
 
 
@@ -68,9 +72,9 @@ def summary(found: HostFacts) -> Iterator[str]:
     decided = dict(keys(found))
     yield fact("system", found.system)
     yield fact("Docker", str(found.docker))
-    used = decided.get(_FIREWALL, _default(_FIREWALL))
+    used = decided.get(_FIREWALL, _DEFAULT[_FIREWALL])
     yield fact("firewall", f"{' and '.join(found.firewalls)}; {used} is used")
-    loaded = decided.get(_PERSISTENCE, _default(_PERSISTENCE))
+    loaded = decided.get(_PERSISTENCE, _DEFAULT[_PERSISTENCE])
     yield fact("at boot", f"{loaded} loads the rules")
     yield fact("resolver", ", ".join(map(str, found.resolvers)) or "none that a container reaches")
     yield fact("subnet", f"{free_subnet(found.networks) or 'none'} is free")
@@ -82,8 +86,3 @@ def summary(found: HostFacts) -> Iterator[str]:
             yield fact("", f"{', '.join(unshown)} (values not shown)")
     if not found.newts:
         yield fact("newt", "none runs")
-
-
-def _default(key: str) -> str:
-    name = key.rpartition(".")[2]
-    return str(Docker.model_fields[name].default.value)

@@ -149,8 +149,8 @@ GENERATION = "2026-08-01T12:00:00Z"
 def as_left(by: Recording, *, state: str = "ok", owner: str = OWNER, **differing: str) -> str:
     """What the host says after the update ``by``, but for what is ``differing``."""
     digest = declared_digest(by)
-    said = {"owner": owner, "hash": digest, "generation": GENERATION, "confirmed": digest}
-    said["firewall"] = declared_firewall(by)
+    said = {"instance": "nas", "owner": owner, "hash": digest, "confirmed": digest}
+    said |= {"generation": GENERATION, "firewall": declared_firewall(by)}
     answer = {"state": state} | said | differing
     return "".join(f"{key}={value}\n" for key, value in answer.items())
 

@@ -29,7 +29,7 @@ IPTABLES = {"docker": {"firewall": "iptables"}}
         ("nftables", '10.0.1.50 . tcp . 3000 comment "newt: gitea",\n'),
         (
             "iptables",
-            "-A NEWT-EGRESS -d 10.0.1.50 -p tcp -m tcp --dport 3000 -m comment "
+            "-A NEWT-EGRESS-nas -d 10.0.1.50 -p tcp -m tcp --dport 3000 -m comment "
             '--comment "newt: gitea" -j RETURN\n',
         ),
     ],
@@ -63,7 +63,7 @@ def test_what_is_declared_names_owner_bridge_network_container_and_persistence()
         "container=newt-tunnel",
         "persistence=systemd",
         "resolver=10.0.1.53",
-        "jump4=PREROUTING -i br-newt -j NEWT-EGRESS",
+        "jump4=PREROUTING -i br-newt -j NEWT-EGRESS-nas",
     } <= set(lines)
 
 
@@ -77,7 +77,7 @@ def test_nftables_is_one_file_of_rules_and_no_jumps() -> None:
     recording = deploy({"docker": {"firewall": "nftables"}})
     files = declared_files(recording)
     assert list(files) == ["rules.nft", "declaration", "newt-egress"]
-    assert "table inet newt_guard" in files["rules.nft"]
+    assert "table inet newt_guard_nas" in files["rules.nft"]
     assert "jump" not in files["declaration"]
 
 
@@ -189,5 +189,5 @@ def test_the_complete_arrangement_warns_of_nothing(nas: Recording) -> None:
 
 def test_docker_user_also_guards_the_host_itself() -> None:
     declaration = declared_files(deploy({"docker": {"hook": "docker-user"}}))["declaration"]
-    assert "jump4=DOCKER-USER -i br-newt -j NEWT-EGRESS\n" in declaration
-    assert "jump4=INPUT -i br-newt -j NEWT-EGRESS\n" in declaration
+    assert "jump4=DOCKER-USER -i br-newt -j NEWT-EGRESS-nas\n" in declaration
+    assert "jump4=INPUT -i br-newt -j NEWT-EGRESS-nas\n" in declaration

@@ -12,10 +12,10 @@ import pytest
 
 from newt_tunnel.docker_host.payload import PROGRAM_PATH
 from newt_tunnel.docker_host.state import (
-    CHECK_COMMAND,
     ForeignOwnerError,
     Generation,
     HostState,
+    check_command,
     generation,
 )
 from tests.unit.egress.cases import declaration, golden
@@ -91,10 +91,16 @@ def test_a_newt_that_the_proof_has_stopped_is_proved_again_by_the_next_update() 
 
 @pytest.mark.parametrize("state", ["ok", "drifted"])
 def test_the_cage_of_another_stack_is_left_alone(state: str) -> None:
-    foreign = host(state, owner="newt-tunnel/other")
+    foreign = replace(host(state, owner="newt-tunnel/other"), instance="nas")
     with pytest.raises(ForeignOwnerError, match="newt-tunnel/other") as error:
         generation(foreign, DECLARED, NOW)
-    assert "destroy that stack first" in str(error.value), "what to do is missing"
+    assert "write another docker.instance" in str(error.value), "what to do is missing"
+
+
+def test_beside_the_one_newt_of_a_former_release_there_is_no_room_for_another_stacks() -> None:
+    with pytest.raises(ForeignOwnerError, match="newt-tunnel/other") as error:
+        generation(host("ok", owner="newt-tunnel/other"), DECLARED, NOW)
+    assert "run pulumi up of newt-tunnel/other with this release first" in str(error.value)
 
 
 def test_the_answer_of_the_host_is_read() -> None:
@@ -147,7 +153,7 @@ def test_the_command_asks_the_program_where_there_is_one(
     if program is not None:
         path.write_text(program)
         path.chmod(0o755)
-    command = CHECK_COMMAND.replace(PROGRAM_PATH, str(path))
+    command = check_command("nas").replace(PROGRAM_PATH, str(path))
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
     assert done.stdout.endswith(answer)
 
@@ -157,7 +163,7 @@ def look(folder: Path, nft: str) -> HostState:
     tool = folder / "nft"
     tool.write_text(f"#!/bin/sh\ncat >/dev/null\n{nft}\n")
     tool.chmod(0o755)
-    command = CHECK_COMMAND.replace(PROGRAM_PATH, str(folder / "newt-egress"))
+    command = check_command("nas").replace(PROGRAM_PATH, str(folder / "newt-egress"))
     done = subprocess.run(
         ["sh", "-c", command.replace("/var/lib/newt-egress", str(folder))],
         env={"PATH": f"{folder}:{os.environ['PATH']}"},
@@ -171,11 +177,17 @@ def look(folder: Path, nft: str) -> HostState:
 
 def test_the_command_reads_the_recorded_firewall_also_between_two_renames(tmp_path: Path) -> None:
     assert look(tmp_path, "").firewall == ""
-    for record, firewall in (("previous", "nftables"), ("current", "iptables")):
-        (tmp_path / record).mkdir()
+    # A former release keeps the record of its one newt above the instances.
+    for record, firewall in (
+        ("previous", "nftables"),
+        ("current", "iptables"),
+        ("instances/nas/previous", "nftables"),
+        ("instances/nas/current", "iptables"),
+    ):
+        (tmp_path / record).mkdir(parents=True)
         (tmp_path / record / "declaration").write_text(f"owner=x\nfirewall={firewall}\nnewt=y\n")
         assert look(tmp_path, "").firewall == firewall
-    (tmp_path / "current" / "declaration").write_text("owner=x\n")
+    (tmp_path / "instances/nas/current/declaration").write_text("owner=x\n")
     assert look(tmp_path, "").firewall == "nftables", "a damaged record is no record"
 
 

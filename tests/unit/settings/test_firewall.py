@@ -28,7 +28,7 @@ def test_nothing_written_leaves_it_to_the_host_and_docker_user_implies_iptables(
 ) -> None:
     found = settings(keys)
     assert found.docker.firewall_in_file is said
-    assert cage(found).firewall is on_a_fresh_host
+    assert cage(found, "nas").firewall is on_a_fresh_host
 
 
 def _remarks(targets: int, **docker: str) -> list[str]:
