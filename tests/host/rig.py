@@ -113,7 +113,10 @@ def declare(
     names: DockerNames = DOCKER_NAMES,
     **cage: Any,
 ) -> Declaration:
-    """What a stack declares: the base policy and `more`; fields of the cage as keywords."""
+    """What a stack declares: the base policy and `more`; fields of the cage as keywords. iptables
+    where a test names no arrangement: its rules are of two families, with jumps and two backends,
+    so more can go wrong than with the one table of nftables.
+    """
     policy = Policy(
         allowed=(*(each for each in BASE if each.name != without), *more),
         forbidden=forbidden,
