@@ -23,6 +23,7 @@ OTHERS = {
     "containers with unready status": "Kubernetes, printed by its plugin",
     "Init:0/1": "Kubernetes",
     "network newt not found": "Docker",
+    "cannot restrict inter-container communication": "Docker",
     "Permission denied (publickey": "OpenSSH",
     "newt-tunnel-proof-proving": "a resource of the stack, put together from two names",
 }
