@@ -56,20 +56,30 @@ class Scope:
 def attack(scope: Scope, *, write: bool) -> int:
     """The whole suite; returns the exit status."""
     prefix = os.environ.get("NEWT_LAB") or DEFAULT_PREFIX
-    broken = 0
+    held = broken = 0
+    measured: list[columns.Column] = []
     if scope.with_host and scope.pairs:
         broken += _compare_on_bench(scope, prefix, write=write)
     for engine in scope.engines if scope.with_host else ():
         with Lab(prefix, engine=engine) as lab:
-            broken += _attack_host(Host(lab), write=write)
+            column, findings = _attack_host(Host(lab), write=write)
+        measured.append(column)
+        held, broken = _added((held, broken), report.held_and_broken(findings))
+    if len(measured) > 1:
+        _show(measured)
     if scope.with_cluster:
         with Lab(prefix, engine=scope.engines[0]) as lab:
-            broken += _attack_cluster(lab, scope, write=write)
+            held, broken = _added((held, broken), _attack_cluster(lab, scope, write=write))
+    print(f"all in all: {held} held, {broken} broken")
     return int(broken > 0)
 
 
+def _added(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
+    return one[0] + other[0], one[1] + other[1]
+
+
 def _compare_on_bench(scope: Scope, prefix: str, *, write: bool) -> int:
-    """Of a Docker host, and without one: the kernel judges, whatever engine made the packets."""
+    """Without Docker, because the kernel judges; returns 1 where it differs from the model."""
     on_bench = partial(differential.compare, scope.pairs, scope.seed, prefix)
     compared = _compared("on a Docker host", scope, on_bench)
     print("\n".join(compared.lines), flush=True)
@@ -78,21 +88,25 @@ def _compare_on_bench(scope: Scope, prefix: str, *, write: bool) -> int:
     return int(compared.mismatch != "")
 
 
-def _attack_host(host: Host, *, write: bool) -> int:
-    """Prints what became of the attacks on one engine; returns how many broke the cage."""
+def _attack_host(host: Host, *, write: bool) -> tuple[columns.Column, list[Finding]]:
     findings = list(_told(_on_host(host)))
     column = report.column(host, findings)
-    print(f"\n{report.text(columns.table('attack', [column]))}\n")
-    print(columns.limits(DOCKER_USER, [column]))
+    _show([column])
     print(f"measured with Docker {column.version}, {evidence.others(host)}")
     print("\n".join(column.said), flush=True)
     if write:
         kept = columns.keep(columns.ATTACKS, [column])
         evidence.write(evidence.HOST, evidence.of_hosts("attack", kept, evidence.others(host)))
-    return report.held_and_broken(findings)[1]
+    return column, findings
 
 
-def _attack_cluster(lab: Lab, scope: Scope, *, write: bool) -> int:
+def _show(measured: Sequence[columns.Column]) -> None:
+    print(f"\n{report.text(columns.table('attack', measured))}\n")
+    print(columns.limits(DOCKER_USER, measured), flush=True)
+
+
+def _attack_cluster(lab: Lab, scope: Scope, *, write: bool) -> tuple[int, int]:
+    """Returns how many attacks held, and how many broke the cage."""
     compared = []
     with Cluster(lab) as enforced, cluster.Place(lab, enforced).prepared() as place:
         if scope.pairs:
@@ -105,7 +119,7 @@ def _attack_cluster(lab: Lab, scope: Scope, *, write: bool) -> int:
     print(report.conclusion(found, *compared), flush=True)
     if write:
         evidence.write(evidence.CLUSTER, evidence.of_cluster(found, compared, table))
-    return report.held_and_broken(found, *compared)[1]
+    return report.held_and_broken(found, *compared)
 
 
 def _compared(where: str, scope: Scope, compare: Callable[..., Tally]) -> report.Compared:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tests.attack.columns import Column, Table, collapsed, title
@@ -11,6 +11,7 @@ from tests.attack.siege import AS_DEPLOYED, FREE, Finding, Verdict
 from tests.host.rig import Host
 
 ARRIVED, BLANK = "arrived", "BLANK"
+WRONG = (Verdict.BROKEN, Verdict.UNEXPECTED)
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def column(host: Host, findings: Sequence[Finding]) -> Column:
         version=host.version,
         free={attack: "; ".join(sorted(cells)) for attack, cells in free.items()},
         cells={
-            attack: collapsed({name: _in_all(found) for name, found in by_arrangement.items()})
+            attack: in_all_arrangements(by_arrangement)
             for attack, by_arrangement in by_attack.items()
         },
         limits=sorted({f.limit.name for f in findings if f.limit is not None and f.arrived}),
@@ -78,13 +79,22 @@ def column(host: Host, findings: Sequence[Finding]) -> Column:
     )
 
 
-def _in_all(findings: Sequence[Finding]) -> str:
-    """What became of one attack on one arrangement under all circumstances."""
-    wrong = [f for f in findings if f.verdict in (Verdict.BROKEN, Verdict.UNEXPECTED)]
+def in_all_arrangements(found: Mapping[str, Sequence[Finding]]) -> str:
+    """What became of one attack. Only docker-user has limits, so a cell does not say whose."""
+    all_ = [finding for findings in found.values() for finding in findings]
+    shown = sorted({f.limit.name for f in all_ if f.limit and f.verdict is Verdict.LIMIT})
+    if shown and not any(f.verdict in WRONG for f in all_):
+        return f"limit: {', '.join(shown)}"
+    return collapsed({name: _under_all(findings) for name, findings in found.items()})
+
+
+def _under_all(findings: Sequence[Finding]) -> str:
+    """What became of it on one arrangement, with the circumstances that broke the cage."""
+    wrong = [f for f in findings if f.verdict in WRONG]
     if wrong:
         return f"{wrong[0].verdict.value} ({'; '.join(f.circumstance for f in wrong)})"
-    shown = sorted({f.limit.name for f in findings if f.limit is not None})
-    return f"limit: {', '.join(shown)}" if shown else Verdict.HELD.value
+    limited = any(f.verdict is Verdict.LIMIT for f in findings)
+    return Verdict.LIMIT.value if limited else Verdict.HELD.value
 
 
 def table(findings: Sequence[Finding], names: Sequence[str]) -> Table:

@@ -318,8 +318,8 @@ def _errors_forged(host: Host, arrangement: Arrangement) -> Iterator[Finding]:
     if arrangement.rules:
         every_port = rule("pangolin", PANGOLIN, protocol="any")
         host.apply(declare(every_port, without="pangolin", arrangement=arrangement.rules))
-    with connected_through(host):
-        outcome = attack_everything(host, [ERROR_ABOUT_PANGOLIN])
+    with connected_through(host) as facts:
+        outcome = attack_everything(host, [ERROR_ABOUT_PANGOLIN], more_facts=facts)
     if arrangement.rules:
         host.apply(declare(arrangement=arrangement.rules))
     yield Finding(

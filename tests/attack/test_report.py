@@ -6,7 +6,14 @@ from collections import Counter
 
 from newt_tunnel.egress.limits import AHEAD
 from tests.attack.differential import Tally
-from tests.attack.report import Compared, conclusion, held_and_broken, markdown, rows
+from tests.attack.report import (
+    Compared,
+    conclusion,
+    held_and_broken,
+    in_all_arrangements,
+    markdown,
+    rows,
+)
 from tests.attack.siege import (
     ARRANGEMENTS,
     AS_DEPLOYED,
@@ -93,3 +100,14 @@ def test_a_table_is_written_as_markdown() -> None:
         "| --- | --- |",
         "| a ping | held |",
     ]
+
+
+def test_a_cell_of_an_engine_says_what_broke_the_cage_and_else_which_limits_showed() -> None:
+    posts = {"arrangement": POSTS.name}
+    held, limit = finding(False), finding(True, where="accepted", limit=AHEAD, **posts)
+    assert in_all_arrangements({"nftables": [held, held]}) == "held"
+    assert in_all_arrangements({"nftables": [held], POSTS.name: [limit]}) == "limit: ahead"
+    broken = finding(True, where="bridged")
+    assert in_all_arrangements({"nftables": [held, broken], POSTS.name: [limit]}) == (
+        "BROKEN (bridged); limit with the post's"
+    )

@@ -50,17 +50,21 @@ def faults(
     stacks = {"nas": with_host, "k3s-home": with_cluster}
     # Built before there is a lab that shares the machine.
     prepare(needed={plugin for stack in stacks if stacks[stack] for plugin in PLUGINS_OF[stack]})
+    measured: list[columns.Column] = []
     for engine in engines if with_host else ():
         with Lab(prefix, engine=engine) as lab:
-            broken += _around_host(Host(lab), write=write)
+            column, findings = _around_host(Host(lab), write=write)
+        measured.append(column)
+        broken += report.held_and_broken(findings)[1]
+    if len(measured) > 1:
+        print(f"\n{text(columns.table('fault', measured))}\n", flush=True)
     if with_cluster:
         with Lab(prefix, engine=engines[0]) as lab:
             broken += _around_cluster(lab, write=write)
     return int(broken > 0)
 
 
-def _around_host(host: Host, *, write: bool) -> int:
-    """Prints what became of the cage on one engine; returns how many faults broke it."""
+def _around_host(host: Host, *, write: bool) -> tuple[columns.Column, list[Finding]]:
     host.sh(f"docker pull --quiet {IMAGE}")
     findings = list(_told(_on_host(host)))
     column = report.column(host, findings)
@@ -72,10 +76,11 @@ def _around_host(host: Host, *, write: bool) -> int:
         limits = (NETWORKS, RELOAD)
         shown = evidence.of_hosts("fault", kept, evidence.others(host), limits)
         evidence.write("faults", shown)
-    return report.held_and_broken(findings)[1]
+    return column, findings
 
 
 def _around_cluster(lab: Lab, *, write: bool) -> int:
+    """Returns how many faults broke the cage."""
     with Cluster(lab) as cluster:
         found = list(_told(_in_cluster(lab, cluster)))
     table = report.table(found, CLUSTER_COLUMNS)
