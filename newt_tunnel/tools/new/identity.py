@@ -18,8 +18,7 @@ from newt_tunnel.tools.new.questions import RefusedAnswer, Terminal
 ENDPOINT_KEY, ID_KEY = "pangolin.endpoint", "newtId"
 HOST, STDIN, LATER = "host", "stdin", "later"
 _PASTE = (
-    "Paste the command that Pangolin shows for the site (it stays hidden); Enter to type endpoint, "
-    "id and secret:"
+    "Paste newt's command from Pangolin (hidden), or press Enter to type endpoint, id and secret:"
 )
 _QUOTES = "\"'`,\\"
 #: In a command line of newt, in `docker run -e`, and in a compose file.
@@ -117,7 +116,7 @@ def _secret(terminal: Terminal, found: str | None) -> str:
             return _judged(found)
         except RefusedAnswer as refused:
             terminal.say(f"  {secrets.NEWT_SECRET}: {refused}")
-    question = "Secret of the site (it stays hidden):"
+    question = "Secret of the site (hidden):"
     return terminal.answer(question, "--secret-from", _judged, hidden=True)
 
 

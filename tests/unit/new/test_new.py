@@ -9,6 +9,7 @@ import yaml
 
 from newt_tunnel.tools.new.command import INTERRUPTED, NOT_WRITTEN, READY
 from newt_tunnel.tools.new.pulumi_stack import PASSPHRASE
+from tests import readme
 from tests.unit.new.workstation import HOST_KEY, RECORDED, SECRET, Conversation, Workstation
 from tests.unit.new.workstation import PASSPHRASE as TYPED
 
@@ -47,6 +48,21 @@ def test_six_answers_make_a_stack_file_with_two_commands_left(at_work: Workstati
         "  pulumi up -s nas",
     ]
     assert len(ANSWERS) + 3 <= 10, "with two passphrases and a yes for the commands that are left"
+
+
+def test_the_conversation_in_the_documents_is_the_one_that_is_held(at_work: Workstation) -> None:
+    at_work.answer("user", "admin")
+    talk = Conversation(ANSWERS)
+    assert at_work.new(talk, "nas", "--host", "admin@10.0.1.10") == READY
+    written = readme.conversation()
+    assert readme.comparable(talk.text) == readme.comparable(written)
+    assert {*readme.answers(written).values()} == {*ANSWERS} - {COMMAND, TYPED}
+
+
+def test_the_readme_begins_the_same_conversation() -> None:
+    *first, rest = readme.block("A Docker host", "console").splitlines()
+    assert rest == "..."
+    assert readme.conversation().splitlines()[: len(first)] == first
 
 
 def test_the_secret_goes_through_a_pipe_and_nowhere_else(at_work: Workstation) -> None:
@@ -152,7 +168,7 @@ def test_a_newt_that_runs_gives_its_settings_and_its_secret_straight_to_pulumi(
         "setting\told\tNEWT_ID\tfromvariable",
         "flag\told\tid\t2ix2t8xk22ubpfy",
     )
-    talk = Conversation(["y", "", "", TYPED, TYPED])
+    talk = Conversation(["y", "y", "", "", TYPED, TYPED])
     assert at_work.new(talk) == READY, talk.text
     assert config(at_work)["newtId"] == "2ix2t8xk22ubpfy", "a flag wins over the variable"
     assert at_work.stored == f"{SECRET}\n"
@@ -168,6 +184,60 @@ def test_a_newt_that_runs_gives_its_settings_and_its_secret_straight_to_pulumi(
     assert "old" not in at_work.file.read_text(), "newt itself is no target"
 
 
+RUNS = (
+    "newt\told\tfosrl/newt:1.12.0",
+    "variable\told\tNEWT_SECRET",
+    "setting\told\tNEWT_ID\tofanother",
+    "setting\told\tPANGOLIN_ENDPOINT\thttps://other.example.com",
+)
+
+
+def test_a_newt_that_stays_gives_nothing(at_work: Workstation) -> None:
+    at_work.look(*RUNS)
+    talk = Conversation(["y", "n", *ANSWERS[1:]])
+    assert at_work.new(talk) == READY, talk.text
+    assert config(at_work)["newtId"] == "2ix2t8xk22ubpfy"
+    assert at_work.stored == SECRET
+    assert "Two commands are left:" in talk.said
+
+
+@pytest.mark.parametrize(
+    ("more", "words", "complaint"),
+    [
+        ((), (), "--old-newt: missing, and there is no terminal"),
+        (("newt\tb\tnewt:1",), (), "--old-newt: several newts run (old, b); name one of them"),
+        ((), ("--old-newt", "c"), "--old-newt: c is no newt there; there are: old"),
+        (
+            (),
+            ("--old-newt", "none", "--secret-from", "host"),
+            "--secret-from: no newt with a secret",
+        ),
+    ],
+)
+def test_without_a_terminal_a_newt_that_runs_is_named_by_a_flag(
+    at_work: Workstation,
+    more: tuple[str, ...],
+    words: tuple[str, ...],
+    complaint: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    known = fingerprint(at_work)
+    at_work.look(*RUNS, *more)
+    monkeypatch.setenv(PASSPHRASE, TYPED)
+    talk = Conversation([], is_there=False)
+    assert at_work.new(talk, *FLAGS, known, *words) == NOT_WRITTEN
+    assert complaint in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("host", ["-oProxyCommand=x", "admin@-oProxyCommand=x", "admin@"])
+def test_a_host_that_ssh_would_take_for_an_option_is_refused(
+    at_work: Workstation, host: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert at_work.new(Conversation([]), "nas", f"--host={host}") == NOT_WRITTEN
+    assert "is no address" in capsys.readouterr().err
+
+
 def test_a_secret_that_cannot_be_read_leaves_nothing(
     at_work: Workstation, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -178,7 +248,7 @@ def test_a_secret_that_cannot_be_read_leaves_nothing(
         "setting\told\tPANGOLIN_ENDPOINT\thttps://pangolin.example.com",
     )
     (at_work.here / "secret").unlink()
-    assert at_work.new(Conversation(["y", "", "", TYPED, TYPED])) == NOT_WRITTEN
+    assert at_work.new(Conversation(["y", "y", "", "", TYPED, TYPED])) == NOT_WRITTEN
     assert "newtSecret: cannot be read from there" in capsys.readouterr().err
     assert at_work.left() == []
     assert "stack rm nas --yes --preserve-config" in at_work.log
