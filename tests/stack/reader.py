@@ -34,16 +34,21 @@ LISTENER = 7200
 _KNOCK = re.compile(r"\bnc -w \d+ (\S+) (\d+)")
 
 
-#: How Pulumi asks for a secret.
-VALUE = r"(?m:^)value:"
-
-
 def site(lab: Lab) -> dict[str, str]:
     """What a reader writes for the example's site."""
     return {
         "pangolin.example.com": DOMAIN_PANGOLIN,
         "203.0.113.10": PANGOLIN_ADDRESS,
         "2ix2t8xk22ubpfy": lab.pangolin.newt_id,
+    }
+
+
+def by_hand(lab: Lab) -> dict[str, str]:
+    """What a reader is asked who makes the stack without the wizard."""
+    return {
+        "Enter your passphrase to protect config/secrets:": PASSPHRASE,
+        "Re-enter your passphrase to confirm:": PASSPHRASE,
+        r"(?m:^)value:": lab.pangolin.newt_secret,
     }
 
 
@@ -90,8 +95,6 @@ class Reader:
             {"REPOSITORY": str(published(folder / "published")), **values}
         )
         self._answers = {
-            "Enter your passphrase to protect config/secrets:": PASSPHRASE,
-            "Re-enter your passphrase to confirm:": PASSPHRASE,
             r"Enter your passphrase to unlock config/secrets\s+\(set .* to remember\):": PASSPHRASE,
             r"Do you want to perform this \w+\?[^?]*\bdetails": "yes",
             **(answers or {}),

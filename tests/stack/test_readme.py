@@ -15,7 +15,7 @@ from tests import readme
 from tests.lab import Lab
 from tests.lab.topology import DOMAIN_PANGOLIN, NAS_ADDRESS, PLACES, RESOLVER_ADDRESS
 from tests.stack.observe import firewall_of, on_nas
-from tests.stack.reader import PASSPHRASE, VALUE, Part, Reader, site
+from tests.stack.reader import PASSPHRASE, Part, Reader, by_hand, site
 
 pytestmark = pytest.mark.lab
 
@@ -91,7 +91,7 @@ def test_a_reader_who_edits_the_stack_file_by_hand_deploys_newt_too(
             "homeassistant.lan": "homeassistant.lan",
             "10.0.1.1": "10.0.1.1",
         },
-        answers={VALUE: lab.pangolin.newt_secret} | UNKNOWN_HOST,
+        answers=by_hand(lab) | UNKNOWN_HOST,
     )
     with reader.terminal() as terminal:
         reader.set_up(terminal)

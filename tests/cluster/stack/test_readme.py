@@ -11,7 +11,7 @@ import pytest
 
 from tests.lab import Lab
 from tests.lab.kubernetes import Cluster
-from tests.stack.reader import VALUE, Part, Reader, site
+from tests.stack.reader import Part, Reader, by_hand, site
 
 pytestmark = pytest.mark.lab
 
@@ -27,8 +27,7 @@ def test_a_reader_of_the_readme_alone_deploys_verifies_and_removes_newt_in_a_clu
     lab: Lab, engine: dict[str, str], cluster: Cluster, tmp_path: Path
 ) -> None:
     values = {"k3s-home": cluster.context, **{name: name for name in SAME}, **site(lab)}
-    secret = {VALUE: lab.pangolin.newt_secret}
-    reader = Reader(lab, engine, tmp_path, CLUSTER, values=values, answers=secret)
+    reader = Reader(lab, engine, tmp_path, CLUSTER, values=values, answers=by_hand(lab))
     kubeconfig = reader.machine.home / ".kube" / "config"
     kubeconfig.parent.mkdir()
     kubeconfig.write_text(cluster.kubeconfig.read_text())
