@@ -10,6 +10,7 @@ from pathlib import Path
 
 from newt_tunnel.docker_host.ssh import HostKeyError, SshHost, UnreachableError
 from newt_tunnel.findings import shown
+from newt_tunnel.stackfile.untrusted_text import sanitized
 from newt_tunnel.tools.new import NewError
 
 _HERE = Path(__file__).parent
@@ -103,7 +104,7 @@ def ask_host(host: SshHost, script: str, *words: str) -> str:
             f"{host.address}: shows another host key than a moment ago ({error})"
         ) from None
     except (UnreachableError, RuntimeError) as error:
-        line = " ".join(str(error).split())
+        line = sanitized(str(error))
         if "Permission denied" in line:
             line = f"{host.user} may not log in: {line}, or name the user by --user"
         raise NewError(f"{host.address}: {line}") from None

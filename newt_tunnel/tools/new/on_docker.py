@@ -46,7 +46,8 @@ def prepare(options: argparse.Namespace, terminal: Terminal) -> Outcome:
     store = identity.ask(
         draft,
         terminal,
-        _known(options, newt),
+        Identity(options.endpoint, options.newt_id),
+        Identity() if newt is None else Identity(newt.endpoint, newt.id),
         secret_from=options.secret_from,
         on_host=piped(host.command(_reader(newt)), login.SECRET)
         if newt is not None and newt.has_secret
@@ -107,11 +108,6 @@ def _compare(key: str, address: str, expected: str | None, terminal: Terminal) -
         raise NewError(f"{address}: the host key is not confirmed, so nothing was looked at")
 
 
-def _known(options: argparse.Namespace, newt: RunningNewt | None) -> Identity:
-    old = Identity(newt.endpoint, newt.id) if newt is not None else Identity()
-    return Identity(options.endpoint or old.endpoint, options.newt_id or old.id)
-
-
 def _reader(newt: RunningNewt) -> str:
     return shlex.join(("sh", "-s", "--", newt.container))
 
@@ -151,5 +147,7 @@ def _remove(host: SshHost, newt: RunningNewt | None) -> tuple[tuple[str, str], .
     if newt is None:
         return ()
     port = "" if host.port == Docker.model_fields["port"].default else f"-p {host.port} "
-    command = f"ssh {port}{host.user}@{host.address} docker rm --force {newt.container}"
+    # Two shells read it.
+    name = shlex.quote(shlex.quote(newt.container))
+    command = f"ssh {port}{host.user}@{host.address} docker rm --force {name}"
     return ((command, old_newt.WHY_REMOVED),)

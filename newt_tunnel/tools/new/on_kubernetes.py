@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import base64
 import json
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
 from newt_tunnel.cluster import ClusterError
@@ -48,7 +49,8 @@ def prepare(options: argparse.Namespace, terminal: Terminal) -> Outcome:
     store = identity.ask(
         draft,
         terminal,
-        _known(client, options, newt),
+        Identity(options.endpoint, options.newt_id),
+        Identity() if newt is None else _identity(client, newt),
         secret_from=options.secret_from,
         on_host=_stored(client, newt) if newt is not None else None,
     )
@@ -131,17 +133,16 @@ def _is_a_target(service: Service) -> bool:
     return ref.namespace not in _OF_THE_CLUSTER and (ref.namespace, ref.name) != _API
 
 
-def _known(client: Client, options: argparse.Namespace, newt: DeployedNewt | None) -> Identity:
-    def of(names: Sequence[str]) -> str | None:
-        for name in names if newt is not None else ():
-            assert newt is not None
+def _identity(client: Client, newt: DeployedNewt) -> Identity:
+    def value(*names: str) -> str | None:
+        for name in names:
             if name in newt.settings:
                 return newt.settings[name]
             if name in newt.references:
                 return _read(client, newt.namespace, *newt.references[name])
         return None
 
-    return Identity(options.endpoint or of((ENDPOINT,)), options.newt_id or of(IDS))
+    return Identity(value(ENDPOINT), value(*IDS))
 
 
 def _stored(client: Client, newt: DeployedNewt) -> Store | None:
@@ -171,5 +172,6 @@ def _read(client: Client, namespace: str, secret: str, key: str) -> str | None:
 def _stop(context: str, newt: DeployedNewt | None) -> tuple[tuple[str, str], ...]:
     if newt is None:
         return ()
-    stop = f"scale deployment {newt.name} --replicas 0"
-    return ((f"kubectl --context {context} -n {newt.namespace} {stop}", old_newt.WHY_REMOVED),)
+    words = ("kubectl", "--context", context, "-n", newt.namespace)
+    stop = ("scale", "deployment", newt.name, "--replicas", "0")
+    return ((shlex.join((*words, *stop)), old_newt.WHY_REMOVED),)

@@ -192,6 +192,14 @@ RUNS = (
 )
 
 
+def test_a_setting_of_the_newt_that_the_stack_refuses_is_asked_for(at_work: Workstation) -> None:
+    at_work.look(*RUNS[:2], RUNS[2], "setting\told\tPANGOLIN_ENDPOINT\thttp://p.example.com\x1b[2J")
+    talk = Conversation(["y", "y", "https://pangolin.example.com", "", "", TYPED, TYPED])
+    assert at_work.new(talk) == READY, talk.text
+    assert "does not start with https://" in talk.text
+    assert "\x1b" not in talk.text, "a host writes nothing to the terminal by itself"
+
+
 def test_a_newt_that_stays_gives_nothing(at_work: Workstation) -> None:
     at_work.look(*RUNS)
     talk = Conversation(["y", "n", *ANSWERS[1:]])
