@@ -65,6 +65,7 @@ def test_a_reader_of_the_readme_alone_deploys_verifies_and_removes_newt_on_a_doc
         seconds = time.monotonic() - started
         said = terminal.transcript[begin:]
         commands = len(readme.block(WIZARD.heading, "sh").splitlines())
+        lab.say(f"{commands} commands, {terminal.answered} answers, {seconds:.0f} s to a newt")
         assert commands <= MOST_COMMANDS
         assert terminal.answered <= MOST_ANSWERS
         assert seconds < MOST_SECONDS

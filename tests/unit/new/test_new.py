@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from tests import readme
 from tests.unit.new.workstation import HOST_KEY, RECORDED, SECRET, Conversation, Workstation
 from tests.unit.new.workstation import PASSPHRASE as TYPED
 
+REPOSITORY = Path(__file__).parents[3]
 COMMAND = (
     "docker run fosrl/newt --id 2ix2t8xk22ubpfy --secret "
     f"{SECRET} --endpoint https://pangolin.example.com"
@@ -303,7 +306,7 @@ def test_a_stack_file_is_not_overwritten(
 def test_of_the_examples_only_an_unchanged_one_of_a_clone_is_replaced(
     at_work: Workstation, edited: bool
 ) -> None:
-    example = Path(__file__).parents[3] / "stacks" / "Pulumi.nas.yaml"
+    example = REPOSITORY / "stacks" / "Pulumi.nas.yaml"
     at_work.file.write_text(example.read_text())
     at_work.commit()
     if edited:
@@ -315,7 +318,7 @@ def test_of_the_examples_only_an_unchanged_one_of_a_clone_is_replaced(
 
 
 def test_an_example_is_put_back_where_pulumi_fails(at_work: Workstation) -> None:
-    example = Path(__file__).parents[3] / "stacks" / "Pulumi.nas.yaml"
+    example = REPOSITORY / "stacks" / "Pulumi.nas.yaml"
     at_work.file.write_text(example.read_text())
     at_work.commit()
     at_work.answer("broken", "")
@@ -355,6 +358,25 @@ def test_flags_answer_everything_without_a_terminal(
     assert written["dns"] == ["10.0.1.54"]
     assert "  pulumi config set --secret newtSecret -s nas" in talk.said
     assert not (at_work.here / "stored").exists()
+
+
+def test_a_secret_over_standard_input_goes_on_to_pulumi(
+    at_work: Workstation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = fingerprint(at_work)
+    monkeypatch.setenv(PASSPHRASE, TYPED)
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+    words = ["stdin" if word == "later" else word for word in (*FLAGS, known)]
+    done = subprocess.run(
+        [sys.executable, "-m", "newt_tunnel", "new", *words],
+        input=f"{SECRET}\n",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == READY, done.stderr
+    assert at_work.stored == f"{SECRET}\n"
+    assert SECRET not in done.stdout + done.stderr + at_work.log
 
 
 @pytest.mark.parametrize("flag", ["--fingerprint", "--endpoint", "--newt-id", "--secret-from"])
