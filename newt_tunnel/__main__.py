@@ -66,7 +66,7 @@ def _help() -> str:
         (
             "usage: python -m newt_tunnel COMMAND [ARGUMENTS]",
             "",
-            "Commands. None of them needs Pulumi's engine, except the jobs of forge:",
+            "Commands. None of them needs Pulumi's engine, except new and the jobs of forge:",
             *lines,
             "",
             "`python -m newt_tunnel COMMAND --help` explains one of them.",

@@ -95,7 +95,13 @@ STACKS = Group(
 #: Both stacks, deployed by the README alone: stands on its text, too.
 README = Group(
     tests=READERS,
-    decides=(*STACKS.decides, *BESIDE_PROGRAM, "README.md", "tests/readme.py"),
+    decides=(
+        *STACKS.decides,
+        *BESIDE_PROGRAM,
+        "README.md",
+        "docs/getting-started.md",
+        "tests/readme.py",
+    ),
 )
 GROUPS = (GROUND, HOST, STACKS, README)
 

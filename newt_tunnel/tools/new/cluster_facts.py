@@ -14,6 +14,7 @@ from newt_tunnel.cluster.reading.client import Client
 from newt_tunnel.cluster.reading.installed import Object
 from newt_tunnel.cluster.reading.snapshot import Service
 from newt_tunnel.egress.enforcers import CILIUM, KUBE_NETWORK_POLICIES, KUBE_ROUTER
+from newt_tunnel.stackfile.untrusted_text import sanitized
 
 #: What runs in a cluster with an enforcer: a part of an image's name, and the enforcer.
 _IMAGES = (
@@ -79,7 +80,7 @@ def newt_in(deployment: Object) -> Iterator[DeployedNewt]:
     """Yield the newt of a Deployment; none if it has none."""
     metadata = deployment["metadata"]
     for container in _containers(deployment):
-        image = str(container.get("image", ""))
+        image = sanitized(str(container.get("image", "")))
         variables = {str(one["name"]): one for one in container.get("env") or ()}
         last = image.partition("@")[0].rpartition("/")[2].partition(":")[0]
         if last not in _REPOSITORIES and not _IDENTITY & variables.keys():
@@ -89,7 +90,7 @@ def newt_in(deployment: Object) -> Iterator[DeployedNewt]:
             name=metadata["name"],
             image=image,
             settings={
-                name: str(one["value"])
+                name: sanitized(str(one["value"]))
                 for name, one in variables.items()
                 if name in _IDENTITY and one.get("value")
             },

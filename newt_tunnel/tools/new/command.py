@@ -62,8 +62,8 @@ def _make(options: argparse.Namespace, folder: Path, terminal: Terminal) -> None
     if needs_passphrase:
         pulumi = replace(pulumi, passphrase=_passphrase(terminal))
     pulumi.create(where, text, outcome.store)
-    stored = "" if outcome.store is None else ", newt's secret stored encrypted"
-    terminal.say(f"{where.shown}: written; stack {options.stack}: made{stored}.")
+    stored = "" if outcome.store is None else ", with newt's secret, encrypted"
+    terminal.say(f"Written: {where.shown}; made: the stack {options.stack}{stored}.")
     for line in left(options.stack, outcome):
         terminal.say(line)
 
@@ -85,7 +85,7 @@ def _passphrase(terminal: Terminal) -> str:
     """Ask for a new one twice; Pulumi asks for it later."""
     while True:
         first = terminal.answer(
-            "New passphrase for the stack's secrets (it stays hidden):",
+            "New passphrase for the stack's secrets (hidden):",
             PASSPHRASE,
             _some,
             hidden=True,
@@ -138,7 +138,11 @@ def _options(words: Sequence[str]) -> argparse.Namespace:
         action="append",
         help="of the server, if it is not public; may be repeated",
     )
-    site.add_argument("--old-newt", metavar="NAME", help="the newt to replace, if several run")
+    site.add_argument(
+        "--old-newt",
+        metavar="NAME",
+        help="the newt that runs and whose site the stack takes over, or none",
+    )
     reach = parser.add_argument_group("what newt may reach")
     entry = "NAME=HOST:PORT[:PROTOCOL]"
     reach.add_argument("--allow", metavar=entry, action="append", help="may be repeated")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
 from typing import TypeVar
 
+from newt_tunnel.stackfile.untrusted_text import sanitized
 from newt_tunnel.tools.new import NewError
 
 ENDPOINT, LOG_LEVEL = "PANGOLIN_ENDPOINT", "LOG_LEVEL"
@@ -83,7 +84,8 @@ class HostFacts:
 
 def parse(text: str, host: str) -> HostFacts:
     """Read the output of ``look.sh``. Raises ``NewError`` if it is not whole."""
-    lines = [line.split("\t") for line in text.splitlines()]
+    # The host is not trusted with the terminal.
+    lines = [[sanitized(value) for value in line.split("\t")] for line in text.splitlines()]
     if ["end"] not in lines:
         raise NewError(
             f"{host}: the look at the host ended early; is its login shell a POSIX shell?"

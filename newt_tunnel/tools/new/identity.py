@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from newt_tunnel.findings import shown
 from newt_tunnel.settings import secrets
 from newt_tunnel.tools.new import NewError
 from newt_tunnel.tools.new.draft import Draft
@@ -18,8 +19,7 @@ from newt_tunnel.tools.new.questions import RefusedAnswer, Terminal
 ENDPOINT_KEY, ID_KEY = "pangolin.endpoint", "newtId"
 HOST, STDIN, LATER = "host", "stdin", "later"
 _PASTE = (
-    "Paste the command that Pangolin shows for the site (it stays hidden); Enter to type endpoint, "
-    "id and secret:"
+    "Paste newt's command from Pangolin (hidden), or press Enter to type endpoint, id and secret:"
 )
 _QUOTES = "\"'`,\\"
 #: In a command line of newt, in `docker run -e`, and in a compose file.
@@ -57,14 +57,15 @@ def pasted(text: str) -> Identity:
 def ask(
     draft: Draft,
     terminal: Terminal,
-    known: Identity,
+    given: Identity,
+    found: Identity,
     *,
     secret_from: str | None,
     on_host: Store | None,
 ) -> Store | None:
     """Complete endpoint and id, and return what stores the secret; None for later.
 
-    ``known`` comes from flags or from a newt that runs, whose secret ``on_host`` stores.
+    ``given`` comes from flags, ``found`` from a newt that runs, whose secret ``on_host`` stores.
     """
     if secret_from == HOST and on_host is None:
         raise NewError(f"--secret-from: no newt with a secret was found; write {STDIN} or {LATER}")
@@ -73,14 +74,18 @@ def ask(
         raise NewError(
             f"--secret-from: missing, and there is no terminal to ask at; write {STDIN} or {LATER}"
         )
-    found = Identity()
-    if is_typed and known.id is None:
+    if given.id and found.id and given.id != found.id:
+        raise NewError(
+            f"--newt-id: {shown(given.id)} is another site than the {shown(found.id)} of the newt "
+            "that runs; leave one out, with --old-newt none"
+        )
+    if is_typed and given.id is None and found.id is None:
         found = terminal.answer(_PASTE, "--newt-id", pasted, hidden=True)
-    for key, flag, question, given, read in (
-        (ENDPOINT_KEY, "--endpoint", "URL of the Pangolin server:", known.endpoint, found.endpoint),
-        (ID_KEY, "--newt-id", "Id of the site:", known.id, found.id),
+    for key, flag, question, flags_value, value in (
+        (ENDPOINT_KEY, "--endpoint", "URL of the Pangolin server:", given.endpoint, found.endpoint),
+        (ID_KEY, "--newt-id", "Id of the site:", given.id, found.id),
     ):
-        _complete(draft, terminal, key, flag, question, given, read)
+        _complete(draft, terminal, key, flag, question, flags_value, value)
     if found != Identity():
         terminal.say(fact("endpoint", str(draft.get(ENDPOINT_KEY))))
         terminal.say(fact("id", str(draft.get(ID_KEY))))
@@ -117,7 +122,7 @@ def _secret(terminal: Terminal, found: str | None) -> str:
             return _judged(found)
         except RefusedAnswer as refused:
             terminal.say(f"  {secrets.NEWT_SECRET}: {refused}")
-    question = "Secret of the site (it stays hidden):"
+    question = "Secret of the site (hidden):"
     return terminal.answer(question, "--secret-from", _judged, hidden=True)
 
 

@@ -9,6 +9,8 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 from newt_tunnel.docker_host.ssh import HostKeyError, SshHost, UnreachableError
+from newt_tunnel.findings import shown
+from newt_tunnel.stackfile.untrusted_text import sanitized
 from newt_tunnel.tools.new import NewError
 
 _HERE = Path(__file__).parent
@@ -31,9 +33,10 @@ class SshTarget:
 
 def destination(host: str, user: str | None, port: int | None) -> SshTarget:
     """Read ``[USER@]HOST`` by ssh's own configuration. Raises ``NewError``."""
-    if host.startswith("-") or not host.strip():
-        raise NewError(f"--host: {host!r} is no address; write one like 10.0.1.10")
     before, at, name = host.rpartition("@")
+    # ssh would take it for an option.
+    if name.startswith("-") or not name.strip():
+        raise NewError(f"--host: {shown(host)} is no address; write one like 10.0.1.10")
     wanted = user or (before if at else None)
     words = [*(("-l", wanted) if wanted else ()), *(("-p", str(port)) if port else ()), name]
     said = dict(line.partition(" ")[::2] for line in _run(["ssh", "-G", *words]).splitlines())
@@ -101,7 +104,7 @@ def ask_host(host: SshHost, script: str, *words: str) -> str:
             f"{host.address}: shows another host key than a moment ago ({error})"
         ) from None
     except (UnreachableError, RuntimeError) as error:
-        line = " ".join(str(error).split())
+        line = sanitized(str(error))
         if "Permission denied" in line:
             line = f"{host.user} may not log in: {line}, or name the user by --user"
         raise NewError(f"{host.address}: {line}") from None

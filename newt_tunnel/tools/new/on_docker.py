@@ -16,6 +16,7 @@ from newt_tunnel.tools.new import (
     host_findings,
     identity,
     login,
+    old_newt,
     server_addresses,
 )
 from newt_tunnel.tools.new.draft import Draft
@@ -40,11 +41,13 @@ def prepare(options: argparse.Namespace, terminal: Terminal) -> Outcome:
     draft.fill(dict(host_findings.keys(found)), host.address)
     for line in host_findings.summary(found):
         terminal.say(line)
-    newt = _running(found, options.old_newt)
+    newts = {one.container: one for one in found.newts}
+    newt = old_newt.chosen(newts, options.old_newt, terminal)
     store = identity.ask(
         draft,
         terminal,
-        _known(options, newt),
+        Identity(options.endpoint, options.newt_id),
+        Identity() if newt is None else Identity(newt.endpoint, newt.id),
         secret_from=options.secret_from,
         on_host=piped(host.command(_reader(newt)), login.SECRET)
         if newt is not None and newt.has_secret
@@ -57,7 +60,6 @@ def prepare(options: argparse.Namespace, terminal: Terminal) -> Outcome:
         lambda name: login.ask_host(host, login.RESOLVE, name).split(),
     )
     _ask_resolvers(draft, options, terminal, found)
-    newts = {one.container for one in found.newts}
     others = [one for one in found.containers if one.name not in newts]
     left_out = allow_list.ask(
         draft, options, terminal, offered(others, host.address), [*remarks(others)]
@@ -98,29 +100,12 @@ def _compare(key: str, address: str, expected: str | None, terminal: Terminal) -
             )
         return
     kind = "ed25519" if key.startswith("ssh-ed25519 ") else "ecdsa"
-    terminal.say(f"{address} shows this host key, and another machine could answer in its place:")
+    terminal.say("Another machine could answer in the host's place. What answers has this key:")
     terminal.say(f"  {line}")
-    terminal.say(f"On the host itself, run: ssh-keygen -lf /etc/ssh/ssh_host_{kind}_key.pub")
-    if not terminal.confirmed("Does it print the same SHA256?", "--fingerprint"):
+    terminal.say("Compare it with what the host itself prints, at its own console:")
+    terminal.say(f"  ssh-keygen -lf /etc/ssh/ssh_host_{kind}_key.pub")
+    if not terminal.confirmed("Is the SHA256 the same?", "--fingerprint"):
         raise NewError(f"{address}: the host key is not confirmed, so nothing was looked at")
-
-
-def _running(found: HostFacts, wanted: str | None) -> RunningNewt | None:
-    """Return the newt that the stack is to replace."""
-    if wanted is not None:
-        for one in found.newts:
-            if one.container == wanted:
-                return one
-        raise NewError(f"--old-newt: no newt runs in a container {shown(wanted)}")
-    if len(found.newts) > 1:
-        names = ", ".join(one.container for one in found.newts)
-        raise NewError(f"--old-newt: several newts run ({names}); name the one to replace")
-    return found.newts[0] if found.newts else None
-
-
-def _known(options: argparse.Namespace, newt: RunningNewt | None) -> Identity:
-    old = Identity(newt.endpoint, newt.id) if newt is not None else Identity()
-    return Identity(options.endpoint or old.endpoint, options.newt_id or old.id)
 
 
 def _reader(newt: RunningNewt) -> str:
@@ -162,5 +147,7 @@ def _remove(host: SshHost, newt: RunningNewt | None) -> tuple[tuple[str, str], .
     if newt is None:
         return ()
     port = "" if host.port == Docker.model_fields["port"].default else f"-p {host.port} "
-    command = f"ssh {port}{host.user}@{host.address} docker rm --force {newt.container}"
-    return ((command, "the old newt: two with one id push each other out of Pangolin"),)
+    # Two shells read it.
+    name = shlex.quote(shlex.quote(newt.container))
+    command = f"ssh {port}{host.user}@{host.address} docker rm --force {name}"
+    return ((command, old_newt.WHY_REMOVED),)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import base64
 import json
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
 from newt_tunnel.cluster import ClusterError
@@ -13,7 +14,14 @@ from newt_tunnel.cluster.reading.client import Client
 from newt_tunnel.cluster.reading.deadline import within
 from newt_tunnel.cluster.reading.snapshot import Service
 from newt_tunnel.egress.model import RESERVED_NAMES, HostName
-from newt_tunnel.tools.new import NewError, allow_list, cluster_facts, identity, server_addresses
+from newt_tunnel.tools.new import (
+    NewError,
+    allow_list,
+    cluster_facts,
+    identity,
+    old_newt,
+    server_addresses,
+)
 from newt_tunnel.tools.new.cluster_facts import ClusterFacts, DeployedNewt
 from newt_tunnel.tools.new.draft import Draft
 from newt_tunnel.tools.new.host_facts import ENDPOINT, IDS, SECRETS
@@ -36,11 +44,13 @@ def prepare(options: argparse.Namespace, terminal: Terminal) -> Outcome:
     client, found = _look(options.context)
     for line in summary(found):
         terminal.say(line)
-    newt = _running(found, options.old_newt)
+    newts = {f"{one.namespace}/{one.name}": one for one in found.newts}
+    newt = old_newt.chosen(newts, options.old_newt, terminal)
     store = identity.ask(
         draft,
         terminal,
-        _known(client, options, newt),
+        Identity(options.endpoint, options.newt_id),
+        Identity() if newt is None else _identity(client, newt),
         secret_from=options.secret_from,
         on_host=_stored(client, newt) if newt is not None else None,
     )
@@ -123,29 +133,16 @@ def _is_a_target(service: Service) -> bool:
     return ref.namespace not in _OF_THE_CLUSTER and (ref.namespace, ref.name) != _API
 
 
-def _running(found: ClusterFacts, wanted: str | None) -> DeployedNewt | None:
-    if wanted is not None:
-        for one in found.newts:
-            if f"{one.namespace}/{one.name}" == wanted:
-                return one
-        raise NewError(f"--old-newt: there is no Deployment {wanted} of a newt")
-    if len(found.newts) > 1:
-        names = ", ".join(f"{one.namespace}/{one.name}" for one in found.newts)
-        raise NewError(f"--old-newt: several newts run ({names}); name the one to replace")
-    return found.newts[0] if found.newts else None
-
-
-def _known(client: Client, options: argparse.Namespace, newt: DeployedNewt | None) -> Identity:
-    def of(names: Sequence[str]) -> str | None:
-        for name in names if newt is not None else ():
-            assert newt is not None
+def _identity(client: Client, newt: DeployedNewt) -> Identity:
+    def value(*names: str) -> str | None:
+        for name in names:
             if name in newt.settings:
                 return newt.settings[name]
             if name in newt.references:
                 return _read(client, newt.namespace, *newt.references[name])
         return None
 
-    return Identity(options.endpoint or of((ENDPOINT,)), options.newt_id or of(IDS))
+    return Identity(value(ENDPOINT), value(*IDS))
 
 
 def _stored(client: Client, newt: DeployedNewt) -> Store | None:
@@ -175,6 +172,6 @@ def _read(client: Client, namespace: str, secret: str, key: str) -> str | None:
 def _stop(context: str, newt: DeployedNewt | None) -> tuple[tuple[str, str], ...]:
     if newt is None:
         return ()
-    stop = f"scale deployment {newt.name} --replicas 0"
-    why = "the old newt: two with one id push each other out of Pangolin"
-    return ((f"kubectl --context {context} -n {newt.namespace} {stop}", why),)
+    words = ("kubectl", "--context", context, "-n", newt.namespace)
+    stop = ("scale", "deployment", newt.name, "--replicas", "0")
+    return ((shlex.join((*words, *stop)), old_newt.WHY_REMOVED),)

@@ -125,12 +125,12 @@ class Pulumi:
         left of it.
         """
         _write(where, text)
-        made = False
+        made = True
         try:
             done = self._run(["stack", "init", self.stack])
             if done.returncode:
+                made = False
                 raise NewError(f"pulumi stack init {self.stack}: {_last(done)}")
-            made = True
             if store is not None:
                 words = ["config", "set", "--secret", NEWT_SECRET, f"--stack={self.stack}"]
                 status = store(["pulumi", *words, "--non-interactive"], self._environment())

@@ -147,7 +147,7 @@ def test_a_newt_in_the_cluster_gives_its_identity(
     at_work: Workstation, cluster: type[RecordedClient]
 ) -> None:
     cluster.lists["/apis/apps/v1/deployments"] = [NEWT, running("web", "nginx")]
-    talk = Conversation(["", "", TYPED, TYPED])
+    talk = Conversation(["y", "", "", TYPED, TYPED])
     assert at_work.new(talk, *WORDS) == READY, talk.text
     assert config(at_work)["newtId"] == "2ix2t8xk22ubpfy"
     assert at_work.stored == SECRET

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,9 +11,11 @@ import yaml
 
 from newt_tunnel.tools.new.command import INTERRUPTED, NOT_WRITTEN, READY
 from newt_tunnel.tools.new.pulumi_stack import PASSPHRASE
+from tests import readme
 from tests.unit.new.workstation import HOST_KEY, RECORDED, SECRET, Conversation, Workstation
 from tests.unit.new.workstation import PASSPHRASE as TYPED
 
+REPOSITORY = Path(__file__).parents[3]
 COMMAND = (
     "docker run fosrl/newt --id 2ix2t8xk22ubpfy --secret "
     f"{SECRET} --endpoint https://pangolin.example.com"
@@ -47,6 +51,21 @@ def test_six_answers_make_a_stack_file_with_two_commands_left(at_work: Workstati
         "  pulumi up -s nas",
     ]
     assert len(ANSWERS) + 3 <= 10, "with two passphrases and a yes for the commands that are left"
+
+
+def test_the_conversation_in_the_documents_is_the_one_that_is_held(at_work: Workstation) -> None:
+    at_work.answer("user", "admin")
+    talk = Conversation(ANSWERS)
+    assert at_work.new(talk, "nas", "--host", "admin@10.0.1.10") == READY
+    written = readme.conversation()
+    assert readme.comparable(talk.text) == readme.comparable(written)
+    assert {*readme.answers(written).values()} == {*ANSWERS} - {COMMAND, TYPED}
+
+
+def test_the_readme_begins_the_same_conversation() -> None:
+    *first, rest = readme.block("A Docker host", "console").splitlines()
+    assert rest == "..."
+    assert readme.conversation().splitlines()[: len(first)] == first
 
 
 def test_the_secret_goes_through_a_pipe_and_nowhere_else(at_work: Workstation) -> None:
@@ -152,7 +171,7 @@ def test_a_newt_that_runs_gives_its_settings_and_its_secret_straight_to_pulumi(
         "setting\told\tNEWT_ID\tfromvariable",
         "flag\told\tid\t2ix2t8xk22ubpfy",
     )
-    talk = Conversation(["y", "", "", TYPED, TYPED])
+    talk = Conversation(["y", "y", "", "", TYPED, TYPED])
     assert at_work.new(talk) == READY, talk.text
     assert config(at_work)["newtId"] == "2ix2t8xk22ubpfy", "a flag wins over the variable"
     assert at_work.stored == f"{SECRET}\n"
@@ -168,6 +187,68 @@ def test_a_newt_that_runs_gives_its_settings_and_its_secret_straight_to_pulumi(
     assert "old" not in at_work.file.read_text(), "newt itself is no target"
 
 
+RUNS = (
+    "newt\told\tfosrl/newt:1.12.0",
+    "variable\told\tNEWT_SECRET",
+    "setting\told\tNEWT_ID\tofanother",
+    "setting\told\tPANGOLIN_ENDPOINT\thttps://other.example.com",
+)
+
+
+def test_a_setting_of_the_newt_that_the_stack_refuses_is_asked_for(at_work: Workstation) -> None:
+    at_work.look(*RUNS[:2], RUNS[2], "setting\told\tPANGOLIN_ENDPOINT\thttp://p.example.com\x1b[2J")
+    talk = Conversation(["y", "y", "https://pangolin.example.com", "", "", TYPED, TYPED])
+    assert at_work.new(talk) == READY, talk.text
+    assert "does not start with https://" in talk.text
+    assert "\x1b" not in talk.text, "a host writes nothing to the terminal by itself"
+
+
+def test_a_newt_that_stays_gives_nothing(at_work: Workstation) -> None:
+    at_work.look(*RUNS)
+    talk = Conversation(["y", "n", *ANSWERS[1:]])
+    assert at_work.new(talk) == READY, talk.text
+    assert config(at_work)["newtId"] == "2ix2t8xk22ubpfy"
+    assert at_work.stored == SECRET
+    assert "Two commands are left:" in talk.said
+
+
+@pytest.mark.parametrize(
+    ("more", "words", "complaint"),
+    [
+        ((), (), "--old-newt: missing, and there is no terminal"),
+        (("newt\tb\tnewt:1",), (), "--old-newt: several newts run (old, b); name one of them"),
+        ((), ("--old-newt", "c"), "--old-newt: c is no newt there; there are: old"),
+        (
+            (),
+            ("--old-newt", "none", "--secret-from", "host"),
+            "--secret-from: no newt with a secret",
+        ),
+    ],
+)
+def test_without_a_terminal_a_newt_that_runs_is_named_by_a_flag(
+    at_work: Workstation,
+    more: tuple[str, ...],
+    words: tuple[str, ...],
+    complaint: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    known = fingerprint(at_work)
+    at_work.look(*RUNS, *more)
+    monkeypatch.setenv(PASSPHRASE, TYPED)
+    talk = Conversation([], is_there=False)
+    assert at_work.new(talk, *FLAGS, known, *words) == NOT_WRITTEN
+    assert complaint in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("host", ["-oProxyCommand=x", "admin@-oProxyCommand=x", "admin@"])
+def test_a_host_that_ssh_would_take_for_an_option_is_refused(
+    at_work: Workstation, host: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert at_work.new(Conversation([]), "nas", f"--host={host}") == NOT_WRITTEN
+    assert "is no address" in capsys.readouterr().err
+
+
 def test_a_secret_that_cannot_be_read_leaves_nothing(
     at_work: Workstation, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -178,7 +259,7 @@ def test_a_secret_that_cannot_be_read_leaves_nothing(
         "setting\told\tPANGOLIN_ENDPOINT\thttps://pangolin.example.com",
     )
     (at_work.here / "secret").unlink()
-    assert at_work.new(Conversation(["y", "", "", TYPED, TYPED])) == NOT_WRITTEN
+    assert at_work.new(Conversation(["y", "y", "", "", TYPED, TYPED])) == NOT_WRITTEN
     assert "newtSecret: cannot be read from there" in capsys.readouterr().err
     assert at_work.left() == []
     assert "stack rm nas --yes --preserve-config" in at_work.log
@@ -225,7 +306,7 @@ def test_a_stack_file_is_not_overwritten(
 def test_of_the_examples_only_an_unchanged_one_of_a_clone_is_replaced(
     at_work: Workstation, edited: bool
 ) -> None:
-    example = Path(__file__).parents[3] / "stacks" / "Pulumi.nas.yaml"
+    example = REPOSITORY / "stacks" / "Pulumi.nas.yaml"
     at_work.file.write_text(example.read_text())
     at_work.commit()
     if edited:
@@ -237,7 +318,7 @@ def test_of_the_examples_only_an_unchanged_one_of_a_clone_is_replaced(
 
 
 def test_an_example_is_put_back_where_pulumi_fails(at_work: Workstation) -> None:
-    example = Path(__file__).parents[3] / "stacks" / "Pulumi.nas.yaml"
+    example = REPOSITORY / "stacks" / "Pulumi.nas.yaml"
     at_work.file.write_text(example.read_text())
     at_work.commit()
     at_work.answer("broken", "")
@@ -277,6 +358,25 @@ def test_flags_answer_everything_without_a_terminal(
     assert written["dns"] == ["10.0.1.54"]
     assert "  pulumi config set --secret newtSecret -s nas" in talk.said
     assert not (at_work.here / "stored").exists()
+
+
+def test_a_secret_over_standard_input_goes_on_to_pulumi(
+    at_work: Workstation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = fingerprint(at_work)
+    monkeypatch.setenv(PASSPHRASE, TYPED)
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+    words = ["stdin" if word == "later" else word for word in (*FLAGS, known)]
+    done = subprocess.run(
+        [sys.executable, "-m", "newt_tunnel", "new", *words],
+        input=f"{SECRET}\n",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == READY, done.stderr
+    assert at_work.stored == f"{SECRET}\n"
+    assert SECRET not in done.stdout + done.stderr + at_work.log
 
 
 @pytest.mark.parametrize("flag", ["--fingerprint", "--endpoint", "--newt-id", "--secret-from"])
