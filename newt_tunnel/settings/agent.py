@@ -50,7 +50,7 @@ class Agent(Section):
     image: Image | None = Field(
         default=None,
         description="Image with a fixed tag. A digest makes it immutable. Omitted: "
-        f"{_OWN_IMAGES}, as the agent is.",
+        f"{_OWN_IMAGES}, by `agent.name`.",
     )
 
     @model_validator(mode="before")
