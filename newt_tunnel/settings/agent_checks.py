@@ -28,11 +28,12 @@ def image(found: Facts) -> Iterator[Finding]:
         return
     kind = agent.kind
     if said is not agent.name:
+        other = f", or agent.name: {said.value}" if said in agent.names else ""
         yield Finding(
             key,
             written,
             f"is an image of {said.value}, and agent.name is {agent.name.value}; write an image "
-            f"like {kind.image}, or agent.name: {said.value}",
+            f"like {kind.image}{other}",
         )
     elif (version := version_of(written)) and version < kind.oldest[: len(version)]:
         yield Finding(
