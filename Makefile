@@ -61,7 +61,7 @@ review: $(VENV)/.ready ## what this branch and your edits do to newt's reach: BA
 .PHONY: test
 test: lint ## everything: lint, types, unit tests, and (as root on Linux) the lab with real packets
 	@if command -v go >/dev/null; then (cd tests/lab/pangolin && go vet ./... && go test ./...) && \
-		cd tests/lab/kubernetes/pod && go vet ./...; \
+		(cd tests/lab/pangolin_cli && go vet ./...) && cd tests/lab/kubernetes/pod && go vet ./...; \
 	else echo "skipped: the tests of the lab's Go programs, because there is no Go on this machine" >&2; fi
 	@# Built before the lab shares the machine: linking the Kubernetes plugin takes 4 GB.
 	@if [ "$$(id -u)" = 0 ]; then \

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field, GetJsonSchemaHandler, PlainValidator, model_validator
 from pydantic.json_schema import JsonSchemaValue
@@ -24,7 +24,7 @@ from newt_tunnel.settings.types import choice, one_of
 _OWN_IMAGES = " or ".join(f"`{kind.image}`" for kind in AGENTS.values())
 
 
-_IN_A_CLUSTER = [name for name, kind in AGENTS.items() if kind.no_chart is None]
+_IN_A_CLUSTER = tuple(name for name, kind in AGENTS.items() if kind.no_chart is None)
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,8 @@ class _ShortForm:
 class Agent(Section):
     """The program that holds the tunnel. The short form is its name alone."""
 
+    names: ClassVar[tuple[AgentName, ...]] = tuple(AgentName)
+
     name: Annotated[AgentName, *choice(AgentName)] = Field(
         default=AgentName.NEWT,
         description="`pangolin-cli` is newt's successor, with newt inside. `agent: NAME` is the "
@@ -50,7 +52,7 @@ class Agent(Section):
     image: Image | None = Field(
         default=None,
         description="Image with a fixed tag. A digest makes it immutable. Omitted: "
-        f"{_OWN_IMAGES}, as the agent is.",
+        f"{_OWN_IMAGES}, by `agent.name`.",
     )
 
     @model_validator(mode="before")
@@ -73,6 +75,8 @@ def _with_chart(value: object) -> AgentName:
 class ClusterAgent(Agent):
     """The program that holds the tunnel, as its chart starts it."""
 
+    names: ClassVar[tuple[AgentName, ...]] = _IN_A_CLUSTER
+
     name: Annotated[AgentName, PlainValidator(_with_chart), *choice(_IN_A_CLUSTER)[1:]] = Field(
         default=AgentName.NEWT,
         description="A cluster runs newt only. `agent: NAME` is the short form.",
@@ -80,5 +84,5 @@ class ClusterAgent(Agent):
 
 
 #: The types of the key ``agent``.
-AgentOrName = Annotated[Agent, _ShortForm(tuple(AgentName))]
-ClusterAgentOrName = Annotated[ClusterAgent, _ShortForm(tuple(_IN_A_CLUSTER))]
+AgentOrName = Annotated[Agent, _ShortForm(Agent.names)]
+ClusterAgentOrName = Annotated[ClusterAgent, _ShortForm(ClusterAgent.names)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from newt_tunnel.findings import Finding, info
+from newt_tunnel.findings import Finding, warning
 from newt_tunnel.settings.agent_table import AGENTS
 from newt_tunnel.settings.facts import Facts
 from newt_tunnel.settings.image import agent_of, version_of
@@ -28,11 +28,12 @@ def image(found: Facts) -> Iterator[Finding]:
         return
     kind = agent.kind
     if said is not agent.name:
+        other = f", or agent.name: {said.value}" if said in agent.names else ""
         yield Finding(
             key,
             written,
             f"is an image of {said.value}, and agent.name is {agent.name.value}; write an image "
-            f"like {kind.image}, or agent.name: {said.value}",
+            f"like {kind.image}{other}",
         )
     elif (version := version_of(written)) and version < kind.oldest[: len(version)]:
         yield Finding(
@@ -50,13 +51,13 @@ def unchecked_image(found: Facts) -> Iterator[Finding]:
         return
     if agent_of(written) is None:
         names = " nor ".join(name.value for name in AGENTS)
-        yield info(
+        yield warning(
             key,
             f"{written} says neither {names} in its name; it must be {found.agent.name.value} "
             f"{found.agent.kind.oldest_version} or later",
         )
     elif version_of(written) is None:
-        yield info(
+        yield warning(
             key,
             f"{written} has no version in its tag; it must be {found.agent.kind.oldest_version} "
             "or later",

@@ -66,7 +66,7 @@ AGENTS = {
             # Without SITE_ID and SITE_SECRET in its environment, where everyone who may run
             # `docker inspect` reads them, the entrypoint takes a subcommand.
             command=("up", "site"),
-            # It ends without a home. /tmp is the only folder that it can write to.
+            # Without a home it ends, and nobody's in the image is the read-only root.
             variables={"HOME": "/tmp"},
             no_chart=_NO_CHART,
         ),

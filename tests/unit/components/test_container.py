@@ -118,7 +118,7 @@ def test_pangolin_cli_is_confined_as_newt_is_and_told_what_it_needs(nas: Recordi
     differs = {key for key in {*newt, *other} if newt.get(key) != other.get(key)}
     assert differs == {"command", "envs"}
     assert other["command"] == ["up", "site"], "its entrypoint starts no site otherwise"
-    assert {*other["envs"]} - {*newt["envs"]} == {"HOME=/tmp"}, "it ends without a home"
+    assert {*other["envs"]} - {*newt["envs"]} == {"HOME=/tmp"}, "nobody has none"
     assert {*newt["envs"]} <= {*other["envs"]}, "self-update off, SSH off, health file, secrets"
 
 

@@ -23,6 +23,13 @@ PLATFORM: list[Case] = [
         "chart pangolin-cli has no published source, so the labels that the policy selects by "
         "are not known; write newt",
     ),
+    (
+        {"agent": {"image": "fosrl/pangolin-cli:0.23.0"}},
+        "agent.image",
+        "fosrl/pangolin-cli:0.23.0",
+        "is an image of pangolin-cli, and agent.name is newt; write an image like "
+        "fosrl/newt:1.16.0",
+    ),
     ({"agent": "olm"}, "agent.name", "olm", "write one of newt, pangolin-cli"),
     ({"newt": {"capabilities": ["NET_RAW"]}}, "newt.capabilities", None, "Pod Security"),
     at("newt.logLevel", "FATAL", "write one of DEBUG, INFO, WARN, ERROR"),

@@ -89,15 +89,15 @@ def test_part_of_a_version_is_the_newest_that_it_may_mean() -> None:
         ("lan/newt:build-42", "has no version in its tag; it must be 1.12.0 or later"),
     ],
 )
-def test_an_image_that_cannot_be_judged_is_taken_with_a_remark(
+def test_an_image_that_cannot_be_judged_is_taken_with_a_warning(
     platform: str, key: str, image: str, said: str
 ) -> None:
     found = examine(TREES[platform]({key: image}))
     assert found.problems == []
     (remark,) = found.remarks
-    assert (remark.key, remark.level) == (key, Level.INFO)
+    assert (remark.key, remark.level) == (key, Level.WARNING)
     assert str(remark) == f"{key}: {image} {said}"
 
 
-def test_an_image_that_says_both_needs_no_remark() -> None:
+def test_an_image_that_says_both_needs_no_warning() -> None:
     assert examine(stack({"agent": {"image": "lan/newt:1.16.0"}})).remarks == []
