@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shlex
+from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
@@ -73,14 +75,17 @@ def end(host: Host) -> None:
     host.sh(f"newt-egress --instance {INSTANCE.name} remove", check=False)
 
 
-def come_and_go(host: Host, arrangement: str) -> None:
-    """It is deployed, changed, held, released and destroyed, beside the first one."""
+@contextlib.contextmanager
+def beside(host: Host, arrangement: str, *may_reach: Rule) -> Iterator[None]:
+    """Its cage is deployed, changed, held and released beside the first one, and destroyed at the
+    end. Without a network: to create one is a fault of its own.
+    """
     try:
-        host.apply(declare_second(arrangement=arrangement))
-        create_network(host)
-        start_flooding(host, "10.0.1.60", 5432)
-        host.apply(declare_second(rule("more", "192.0.2.9", 9), arrangement=arrangement))
+        host.apply(declare_second(*may_reach, forbidden=(), arrangement=arrangement))
+        more = (*may_reach, rule("more", "192.0.2.9", 9))
+        host.apply(declare_second(*more, forbidden=(), arrangement=arrangement))
         for command in ("refresh", "hold", "release"):
             host.egress("--instance", INSTANCE.name, command)
+        yield
     finally:
         end(host)
