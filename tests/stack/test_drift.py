@@ -141,7 +141,7 @@ def test_what_another_stack_has_on_the_host_is_refused(
         refused = other.pulumi("up", "--yes", "--skip-preview", check=False)
         assert refused.returncode != 0
         said = " ".join(refused.stdout.split())
-        assert "newt-tunnel/intruder cannot be on this host beside that of stack" in said
+        assert "has the newt of stack newt-tunnel/nas, and that of newt-tunnel/intruder" in said
         assert "write docker.instance: intruder" in said
         assert "state=ok" in on_nas(deployed.lab, "newt-egress check")
     finally:
