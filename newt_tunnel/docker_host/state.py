@@ -12,6 +12,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from newt_tunnel.docker_host.others import Other, conflict
 from newt_tunnel.docker_host.payload import PROGRAM_PATH, Declaration
@@ -93,7 +94,9 @@ class HostState:
         values = dict(lines)
         if values.get("state") not in {"absent", "ok", "drifted"}:
             raise ValueError(f"not an answer of newt-egress: {output[:200]!r}")
-        known = {key: values[key] for key in cls.__dataclass_fields__ if key in values}
+        known: dict[str, Any] = {
+            key: values[key] for key in cls.__dataclass_fields__ if key in values
+        }
         return cls(**(known | {"others": others}))
 
 

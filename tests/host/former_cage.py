@@ -6,13 +6,17 @@ Its program comes from this repository's history; its declaration is today's in 
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from newt_tunnel.docker_host.payload import Declaration
-from tests.deployment import REPOSITORY
 from tests.host.rig import INSTANCE, Host
-from tests.stack.former import COMMIT
+
+#: A commit whose program knows one newt of a host, where COMMIT has it.
+COMMIT = "4a29be224268b2ba586b40241b1ed55cc76c4bd5"
+PROGRAM = "host/newt-egress"
+REPOSITORY = Path(__file__).parents[2]
 
 _NEW = (f"format=2\ninstance={INSTANCE.name}\n", "credentials=/var/lib/newt-egress/credentials\n")
 
@@ -20,7 +24,7 @@ _NEW = (f"format=2\ninstance={INSTANCE.name}\n", "credentials=/var/lib/newt-egre
 def former_script(declaration: Declaration) -> str:
     """What the former release sends; skips the test where this clone does not have its commit."""
     shown = subprocess.run(
-        ["git", "-C", str(REPOSITORY), "show", f"{COMMIT}:host/newt-egress"],
+        ["git", "-C", str(REPOSITORY), "show", f"{COMMIT}:{PROGRAM}"],
         capture_output=True,
         text=True,
         check=False,

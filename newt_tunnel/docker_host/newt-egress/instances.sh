@@ -104,6 +104,8 @@ check_others() {
             _conflicts=$(conflicts "$1" "$_theirs" | joined)
             [ -z "$_conflicts" ] ||
                 fail "the newt of stack $_mine cannot be on this host beside that of stack $_owner: $_conflicts; that is for the stack file of $_mine; nothing was changed"
+        elif [ -z "$(value "$_theirs" owner)" ]; then
+            continue # damaged: it claims nothing, and keeps nobody else from being updated
         elif [ "$_other" != - ]; then
             fail "stack $_mine has a newt on this host as docker.instance $_other: write that again, or pulumi destroy first; nothing was changed"
         else
