@@ -12,8 +12,10 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from newt_tunnel.docker_host.docker_names import STATE_FOLDER
+from newt_tunnel.docker_host.others import Other, conflict
 from newt_tunnel.docker_host.payload import PROGRAM_PATH, Declaration
 
 #: A jump of the blog post's script, on a host that has no program of ours yet.
@@ -109,16 +111,21 @@ class HostState:
     former: str = ""
     #: Other containers on newt's network.
     neighbours: str = ""
+    #: The other newts of the host.
+    others: tuple[Other, ...] = ()
 
     @classmethod
     def parse(cls, output: str) -> HostState:
         """Read the output of ``check_command``; ``ValueError`` when it is something else."""
-        values = dict(line.split("=", 1) for line in output.splitlines() if "=" in line)
+        lines = [line.split("=", 1) for line in output.splitlines() if "=" in line]
+        others = tuple(Other.parse(value) for key, value in lines if key == "other")
+        values = dict(lines)
         if values.get("state") not in {"absent", "ok", "drifted"}:
             raise ValueError(f"not an answer of newt-egress: {output[:200]!r}")
-        return cls(
-            **{key: value for key, value in values.items() if key in cls.__dataclass_fields__}
-        )
+        known: dict[str, Any] = {
+            key: values[key] for key in cls.__dataclass_fields__ if key in values
+        }
+        return cls(**(known | {"others": others}))
 
 
 @dataclass(frozen=True)
@@ -145,6 +152,8 @@ def generation(state: HostState, declaration: Declaration, now: datetime) -> Gen
             else f"is guarded by stack {state.owner} as a former release did it, which allows no "
             f"other newt: run pulumi up of {state.owner} with this release first"
         )
+    if taken := conflict(declaration, state.others):
+        raise ForeignOwnerError(taken)
     fresh = now.strftime("%Y-%m-%dT%H:%M:%SZ")
     if state.state == "absent":
         return Generation(fresh, "has no rules of newt-tunnel yet; they will be loaded")

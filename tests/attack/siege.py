@@ -38,6 +38,7 @@ from tests.attack.attacks import (
 from tests.attack.attacks import CONTAINER as AT_CONTAINER
 from tests.attack.attacks import PEER as PEER_ADDRESS
 from tests.attack.machines import choose_backend, docker_accepts
+from tests.host import second_newt
 from tests.host.rig import (
     CONTAINER,
     DOCKER_USER_JUMP,
@@ -233,6 +234,7 @@ def besiege_otherwise(host: Host, arrangement: Arrangement) -> Iterator[Finding]
     with newt_caged(host, arrangement):
         yield from _networks_created(host, arrangement)
         yield from _backend_changed(host, arrangement)
+        yield from _second_newt(host, arrangement)
         yield from _ways_in(host, arrangement)
         yield from _pangolins_orders(host, arrangement)
         yield from _traps_in_the_volume(host, arrangement)
@@ -329,6 +331,20 @@ def _errors_forged(host: Host, arrangement: Arrangement) -> Iterator[Finding]:
         outcome.arrived(ERROR_ABOUT_PANGOLIN),
         _known(host, arrangement, ERRORS),
     )
+
+
+def _second_newt(host: Host, arrangement: Arrangement) -> Iterator[Finding]:
+    """Another stack's newt, which may reach what this one may not, comes, changes and goes."""
+    flood = ["flood", POSTGRES, "5432", "60", FLOOD_PPS]
+    allowed = rule("postgres", POSTGRES, 5432)
+    with host.tapped() as wire, host.newt_meanwhile(*flood):
+        time.sleep(0.2)  # it has begun
+        if arrangement.rules:
+            with second_newt.beside(host, arrangement.rules, allowed):
+                host.egress("refresh")
+        time.sleep(0.2)
+    arrived = wire.carried.get(POSTGRES, 0) > 0
+    yield Finding(arrangement.name, "a second newt comes and goes", FLOOD, arrived)
 
 
 def _replaced_while_held(host: Host, arrangement: Arrangement) -> Iterator[Finding]:

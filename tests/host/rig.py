@@ -379,29 +379,29 @@ class Host:
             self.sh(f"sysctl -qw net.bridge.bridge-nf-call-{family}={switch}")
 
     @contextlib.contextmanager
-    def small_disk(self) -> Iterator[Callable[[int], None]]:
+    def small_disk(self, folder: str = STATE) -> Iterator[Callable[[int], None]]:
         """The guard's files are on a disk of their own; gives what fills it up to so many pages of
         4 KiB. What is written there meanwhile is lost afterwards."""
 
         def leave_room(pages: int) -> None:
             self.sh(
-                f"""rm -f {STATE}/fill
-                head -c {pages * 4096} /dev/zero >{STATE}/room
-                cat /dev/zero >{STATE}/fill 2>/dev/null
-                rm {STATE}/room
+                f"""rm -f {folder}/fill
+                head -c {pages * 4096} /dev/zero >{folder}/room
+                cat /dev/zero >{folder}/fill 2>/dev/null
+                rm {folder}/room
                 """
             )
 
         self.sh(
             f"""set -e
             mkdir -p /tmp/full && mount -t tmpfs -o size=512k tmpfs /tmp/full
-            cp -a {STATE}/. /tmp/full && mount --move /tmp/full {STATE}
+            cp -a {folder}/. /tmp/full && mount --move /tmp/full {folder}
             """
         )
         try:
             yield leave_room
         finally:
-            self.sh(f"umount {STATE}")
+            self.sh(f"umount {folder}")
 
     @contextlib.contextmanager
     def busybox_shell(self) -> Iterator[None]:

@@ -258,7 +258,7 @@ def test_the_guard_of_another_stack_is_left_alone(host: Host) -> None:
         check=False,
     )
 
-    assert "this host is guarded by stack newt-tunnel/first: destroy that first" in said
+    assert "of stack newt-tunnel/second is that of stack newt-tunnel/first on this host" in said
     assert removal.returncode != 0
     assert "guarded by stack newt-tunnel/first, not by newt-tunnel/second" in removal.stdout
     assert host.snapshot() == was

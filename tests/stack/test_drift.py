@@ -124,7 +124,7 @@ def test_a_host_with_another_key_is_refused_before_anything_is_sent(deployed: De
     assert "presents another key" in refused.stdout
 
 
-def test_a_host_guarded_by_another_stack_is_refused(
+def test_what_another_stack_has_on_the_host_is_refused(
     deployed: Deployment, engine: dict[str, str]
 ) -> None:
     other = Deployment(
@@ -140,7 +140,9 @@ def test_a_host_guarded_by_another_stack_is_refused(
         other.set_secret("newtSecret", "whatever-0123456789")
         refused = other.pulumi("up", "--yes", "--skip-preview", check=False)
         assert refused.returncode != 0
-        assert "is guarded by stack newt-tunnel/nas" in refused.stdout
+        said = " ".join(refused.stdout.split())
+        assert "has the newt of stack newt-tunnel/nas, and that of newt-tunnel/intruder" in said
+        assert "write docker.instance: intruder" in said
         assert "state=ok" in on_nas(deployed.lab, "newt-egress check")
     finally:
         other.pulumi("stack", "rm", "--yes", "--force")

@@ -16,7 +16,7 @@ from tests.stack.observe import firewall_of, inspect, knock, on_nas, wait_for_tu
 pytestmark = pytest.mark.lab
 
 TRACES = (
-    "ls -d /var/lib/newt-egress /usr/local/sbin/newt-egress /etc/cron.d/newt-egress "
+    "ls -d /var/lib/newt-egress /usr/local/sbin/newt-egress /etc/cron.d/newt-egress* "
     "/etc/systemd/system/newt-egress* /etc/systemd/system/*/newt-egress* || :"
 )
 OURS = "docker ps -aq -f name=newt-tunnel; docker network ls -q -f name=newt; docker volume ls -q"
