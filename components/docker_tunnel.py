@@ -6,7 +6,7 @@ import pulumi
 
 from components.egress_firewall import EgressFirewall, EgressFirewallArgs
 from components.egress_proof import EgressProof, EgressProofArgs
-from components.newt_container import CONTAINER, NETWORK, NewtContainer, NewtContainerArgs
+from components.newt_container import CONTAINER, NewtContainer, NewtContainerArgs
 from components.newt_credentials import Credentials
 from components.policy_pack_facts import policy_pack_facts
 from components.shell_commands import folded
@@ -16,7 +16,7 @@ from newt_tunnel.egress import limits, proof_plan, reach
 from newt_tunnel.egress.cage import Cage, Hook
 from newt_tunnel.settings import policy as settings_policy
 from newt_tunnel.settings.dns import Dns
-from newt_tunnel.settings.docker import Persistence
+from newt_tunnel.settings.docker import NETWORK, Persistence
 from newt_tunnel.settings.secrets import Secrets
 from newt_tunnel.settings.stack import Settings
 

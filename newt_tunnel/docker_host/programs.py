@@ -18,6 +18,7 @@ PARTS = {
             "former",
             "persistence",
             "docker",
+            "containers",
             "changes",
             "upkeep",
             "status",
@@ -25,7 +26,7 @@ PARTS = {
             "commands",
         ),
     ),
-    "newt-proof": ("head", "knocking", "table", "place"),
+    "newt-proof": ("head", "knocking", "services", "table", "place"),
 }
 
 

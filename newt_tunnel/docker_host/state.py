@@ -70,6 +70,8 @@ class HostState:
     former: str = ""
     #: Other containers on newt's network.
     neighbours: str = ""
+    #: Where the entries with ``container`` lead now.
+    containers: str = ""
 
     @classmethod
     def parse(cls, output: str) -> HostState:

@@ -11,7 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from newt_tunnel.egress.cage import REMEMBERED_DROPS, REMEMBERED_SECONDS, Cage, Hook
+from newt_tunnel.egress.cage import (
+    REMEMBERED_DROPS,
+    REMEMBERED_SECONDS,
+    Cage,
+    Hook,
+    ServiceNetwork,
+)
 from newt_tunnel.egress.model import REPLIES_RULE, PortRange, Protocol
 from newt_tunnel.egress.placeholders import address_text
 from newt_tunnel.egress.rules import Policy, Rule
@@ -54,10 +60,12 @@ class Ruleset:
 def render(policy: Policy, cage: Cage) -> Ruleset:
     """Render ``policy`` for the hook of ``cage``. Host names stay as placeholders."""
     docker_user = cage.hook is Hook.DOCKER_USER
+    services = cage.services
     lines = [
+        *(_services(policy, services) if services else ()),
         f"-A {EGRESS_CHAIN} ! -s {cage.newt}/32 {_comment('foreign source')} -j DROP",
     ]
-    for rule in policy.sorted_rules:
+    for rule in policy.own_network_rules:
         lines += _allow(rule, by_original_destination=docker_user)
     lines += [
         *_drop(log=cage.log_drops),
@@ -69,7 +77,11 @@ def render(policy: Policy, cage: Cage) -> Ruleset:
         f"-A {INGRESS_CHAIN} {_comment('no IPv6')} -j DROP",
     )
     out, into = f"-i {cage.bridge}", f"-o {cage.bridge}"
-    mangle = (Jump("PREROUTING", out, EGRESS_CHAIN), Jump("POSTROUTING", into, INGRESS_CHAIN))
+    bridges = (cage.bridge, *((services.bridge,) if services else ()))
+    mangle = (
+        *(Jump("PREROUTING", f"-i {bridge}", EGRESS_CHAIN) for bridge in bridges),
+        *(Jump("POSTROUTING", f"-o {bridge}", INGRESS_CHAIN) for bridge in bridges),
+    )
     filter_ = (
         Jump("DOCKER-USER", out, EGRESS_CHAIN),
         Jump("DOCKER-USER", into, INGRESS_CHAIN),
@@ -116,6 +128,28 @@ def _allow(rule: Rule, *, by_original_destination: bool) -> Iterator[str]:
         else:
             match = f"-d {address} -p {protocol} -m {protocol} --dport {_ports(ports)}"
         yield f"-A {EGRESS_CHAIN} {match} {tail}"
+
+
+def _services(policy: Policy, services: ServiceNetwork) -> Iterator[str]:
+    """Yield the rules of the second network, where frames between ports of the bridge pass them:
+    once when they enter it, and once when they leave it. Each is counted once.
+    """
+    newt = services.newt
+    for chain, bridge in (
+        (EGRESS_CHAIN, f"-i {services.bridge}"),
+        (INGRESS_CHAIN, f"-o {services.bridge}"),
+    ):
+        counts = chain == EGRESS_CHAIN
+        replies, foreign = _comment("services: replies"), _comment("services: not from newt")
+        yield f"-A {chain} -d {newt}/32 {bridge} {REPLIES} {replies} -j RETURN"
+        yield f"-A {chain} ! -s {newt}/32 {bridge} {foreign} -j DROP"
+        for rule in policy.container_rules:
+            address, protocol = address_text(rule.destination), rule.protocol.value
+            tail = f"{_comment(rule.name)} -j RETURN" if counts else "-j RETURN"
+            for ports in rule.ports:
+                match = f"{bridge} -p {protocol} -m {protocol} --dport {_ports(ports)}"
+                yield f"-A {chain} -d {address} {match} {tail}"
+        yield f"-A {chain} {bridge} {_comment('services: not listed')} -j DROP"
 
 
 def _drop(*, log: bool) -> Iterator[str]:

@@ -1,8 +1,8 @@
-"""Placeholders in rendered lines for host names whose addresses are not known yet.
+"""Placeholders in rendered lines for host names and containers whose addresses are not known yet.
 
-The renderers write ``@{name}`` where an address goes. The Docker host repeats the whole line once
-per address when it loads the rules: one mechanism for every firewall, and the line in a diff still
-says the name.
+The renderers write ``@{name}`` or ``@{container:name}`` where an address goes. The Docker host
+repeats the whole line once per address when it loads the rules: one mechanism for every firewall,
+and the line in a diff still says the name.
 """
 
 from __future__ import annotations
@@ -11,7 +11,14 @@ import re
 from collections.abc import Iterable, Iterator
 
 from newt_tunnel.egress.decide_packet import Resolution
-from newt_tunnel.egress.model import Destination, HostName, Pods, WideBlock, destination_text
+from newt_tunnel.egress.model import (
+    Container,
+    Destination,
+    HostName,
+    Pods,
+    WideBlock,
+    destination_text,
+)
 
 _PLACEHOLDER = re.compile(r"@\{([^}]+)\}")
 
@@ -20,6 +27,8 @@ def address_text(destination: Destination) -> str:
     """Return an address, a CIDR, or the placeholder of a name: a Docker host has no other rules."""
     if isinstance(destination, str):
         return f"@{{{destination}}}"
+    if isinstance(destination, Container):
+        return f"@{{{destination.key}}}"
     if isinstance(destination, Pods | WideBlock):
         raise TypeError(f"{destination} exists in a cluster only")
     return destination_text(destination)

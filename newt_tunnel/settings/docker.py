@@ -6,31 +6,26 @@ import enum
 from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, Any
 
-from pydantic import (
-    Field,
-    PlainSerializer,
-    PlainValidator,
-    ValidationInfo,
-    WithJsonSchema,
-    field_validator,
-)
+from pydantic import Field, ValidationInfo, field_validator
 
 from newt_tunnel.egress.cage import Firewall, Hook
 from newt_tunnel.egress.model import SSH_PORT
-from newt_tunnel.egress.networks import is_inside
-from newt_tunnel.settings import hostkey, shapes
-from newt_tunnel.settings.addresses import PRIVATE
+from newt_tunnel.settings import hostkey
+from newt_tunnel.settings.docker_types import (
+    DEFAULT_SERVICES,
+    DEFAULT_SUBNET,
+    DockerName,
+    ServicesSubnet,
+    Subnet,
+)
 from newt_tunnel.settings.errors import WhenMissing, refuse
-from newt_tunnel.settings.families import ON_DOCKER_HOST
 from newt_tunnel.settings.section import Section
-from newt_tunnel.settings.types import BridgeName, Kind, Port, Switch, UserName, V4Address, choice
+from newt_tunnel.settings.types import BridgeName, Port, Switch, UserName, V4Address, choice
 
-DEFAULT_SUBNET = IPv4Network("172.30.0.0/24")
+#: Docker's name for the network that newt is alone on.
+NETWORK = "newt"
 #: newt's number in its subnet when no address is written.
 _USUAL_PLACE = 10
-#: Network, gateway, newt, broadcast.
-_LONGEST_PREFIX = 30
-_SHORTEST_PREFIX = 16
 
 
 class Persistence(enum.Enum):
@@ -42,25 +37,37 @@ class Persistence(enum.Enum):
     NONE = "none"
 
 
-def _subnet(value: object) -> IPv4Network:
-    subnet = ON_DOCKER_HOST.network(value)
-    assert isinstance(subnet, IPv4Network), "IPv6 is refused"
-    if not any(is_inside(subnet, block) for block in PRIVATE):
-        raise refuse(
-            "is not private, so it would hide addresses that belong to others; write one like "
-            f"{DEFAULT_SUBNET}"
-        )
-    if not _SHORTEST_PREFIX <= subnet.prefixlen <= _LONGEST_PREFIX:
-        raise refuse(
-            "has no useful size; newt's network holds newt and a gateway, write "
-            f"/{_SHORTEST_PREFIX} to /{_LONGEST_PREFIX}"
-        )
-    return subnet
-
-
 def _newt_in(data: dict[str, Any]) -> IPv4Address:
     subnet: IPv4Network = data["subnet"]
     return subnet[_USUAL_PLACE] if subnet.num_addresses > _USUAL_PLACE + 1 else subnet[-2]
+
+
+class Services(Section):
+    """newt's second network, on which it reaches containers by name."""
+
+    network: DockerName = Field(
+        default="newt-services",
+        description="Name of the network that newt shares with the listed containers. Made by the "
+        "stack, `internal`: it leads nowhere else. A container joins it in its compose file.",
+    )
+    subnet: ServicesSubnet = Field(
+        default=DEFAULT_SERVICES,
+        description="Its subnet. Docker gives containers addresses of the lower half; newt has the "
+        "last one.",
+    )
+    bridge: BridgeName = Field(
+        default="br-newt-svc", description="Name of its bridge, up to 15 characters."
+    )
+
+    @property
+    def gateway(self) -> IPv4Address:
+        """The bridge's own address, the first of the subnet."""
+        return gateway(self.subnet)
+
+    @property
+    def newt(self) -> IPv4Address:
+        """newt's address: outside of what Docker gives to others."""
+        return self.subnet[-2]
 
 
 class Docker(Section):
@@ -88,13 +95,7 @@ class Docker(Section):
     )
 
     # newt's network
-    subnet: Annotated[
-        IPv4Network,
-        PlainValidator(_subnet),
-        PlainSerializer(str, return_type=str),
-        WithJsonSchema(shapes.text(rf"{shapes.IPV4}/(1[6-9]|2[0-9]|30)")),
-        Kind("CIDR block"),
-    ] = Field(
+    subnet: Subnet = Field(
         default=DEFAULT_SUBNET, description="Subnet of newt's own network. Nothing else may use it."
     )
     newt_address: V4Address = Field(
@@ -104,6 +105,11 @@ class Docker(Section):
     )
     bridge: BridgeName = Field(
         default="br-newt", description="Name of newt's bridge, up to 15 characters."
+    )
+
+    services: Services = Field(
+        default=Services(),
+        description="newt's second network; it exists when an entry names a `container`.",
     )
 
     # firewall

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import ip_network
 
-from newt_tunnel.egress.cage import Cage
+from newt_tunnel.egress.cage import Cage, ServiceNetwork
 from newt_tunnel.egress.model import (
     DNS_PORT,
     DNS_RULE,
@@ -29,6 +29,7 @@ from newt_tunnel.findings import Finding
 from newt_tunnel.settings import ports
 from newt_tunnel.settings.cluster_types import ServiceRef
 from newt_tunnel.settings.dns import Dns
+from newt_tunnel.settings.docker import Services
 from newt_tunnel.settings.pangolin import CLIENTS, TUNNEL, ClusterPangolin, Endpoint, Pangolin
 from newt_tunnel.settings.stack import AnySettings, Settings
 from newt_tunnel.settings.targets import AnyEntry, Keyed
@@ -53,6 +54,8 @@ def policy(settings: Settings) -> Policy:
 def cage(settings: Settings) -> Cage:
     """Where the policy is enforced."""
     docker = settings.docker
+    every = (*settings.egress, *settings.must_not_reach)
+    names_containers = any(entry.container is not None for entry in every)
     return Cage(
         bridge=docker.bridge,
         subnet=docker.subnet,
@@ -62,6 +65,17 @@ def cage(settings: Settings) -> Cage:
         firewall=docker.firewall,
         hook=docker.hook,
         log_drops=docker.log_drops,
+        services=_services(docker.services) if names_containers else None,
+    )
+
+
+def _services(services: Services) -> ServiceNetwork:
+    return ServiceNetwork(
+        network=services.network,
+        bridge=services.bridge,
+        subnet=services.subnet,
+        gateway=services.gateway,
+        newt=services.newt,
     )
 
 

@@ -78,6 +78,7 @@ apply() {
     unlock
     check_docker
     check_network "$from"
+    check_services "$from"
     lock
     check_owner "$from"
     trap 'rm -rf "$NEXT" "$PROGRAM.new"; rmdir "$STATE" 2>/dev/null' EXIT
@@ -88,7 +89,7 @@ apply() {
 
     check_former "$NEXT"
     check_persistence "$(value "$NEXT" persistence)"
-    resolve_names || exit 1
+    resolve_names && look_up_containers || exit 1
     prepare "$NEXT" || fail "cannot write to $STATE (disk full?): nothing was changed"
     load "$NEXT" --test || fail "the rules were refused by the firewall's own tools: nothing was changed"
     check_way "$NEXT"
@@ -108,7 +109,7 @@ apply() {
     note_live "$NEXT" || give_up "cannot write to $STATE"
     _faults=$(rule_faults "$NEXT")
     [ -z "$_faults" ] || give_up "the rules did not take effect: $_faults"
-    show_frames "$(value "$NEXT" bridge)"
+    show_frames "$NEXT"
     install_persistence "$(value "$NEXT" persistence)" || give_up "persistence could not be installed"
     _old_persistence=
     ! guarded || _old_persistence=$(value "$CURRENT" persistence)
@@ -118,6 +119,7 @@ apply() {
     clear_rules "$CURRENT" || fail "a former arrangement could not be removed; both are in force"
     [ -z "$_old_persistence" ] || remove_persistence "$_old_persistence" "$(value "$CURRENT" persistence)" ||
         fail "the former persistence could not be removed"
+    install_follower "$CURRENT" || fail "the service that follows containers could not be installed; the rules are in force"
     rm -f "$PENDING" "$UNRESOLVED"
     note_refresh
     clear_former || fail "the rules of the blog post's script could not be removed; both are in force"
@@ -129,7 +131,7 @@ apply() {
 # Another bridge or address means that newt's container is about to be replaced: it must not run without a cage meanwhile.
 stop_if_moved() {
     guarded || return 0
-    for _key in bridge newt subnet; do
+    for _key in bridge newt subnet servicebridge servicenewt servicesubnet servicenetwork; do
         [ "$(value "$CURRENT" "$_key")" = "$(value "$NEXT" "$_key")" ] || {
             newt_runs "$(value "$CURRENT" container)" || return 0
             say "$_key changes: newt is stopped until its network is replaced"

@@ -14,7 +14,9 @@ usage: newt-egress COMMAND
   gate                                               exit 0 only if newt is confined
   start, hold, release                               start newt; stop it until released
   credentials file|volume NAME                       store newt's credentials from standard input
-  expand FILE                                        repeat each line of FILE per address of the host name in it
+  follow                                             change the rules whenever a listed container comes or goes
+  empty                                              take every container off newt's network of services
+  expand FILE                                        repeat each line of FILE per address of the host name or container in it
   confirm                                            note that the declaration in force was recorded by its owner
   adopt                                              remove the rules of the blog post's script, once these are in force
 END
@@ -24,7 +26,7 @@ command=${1:-}
 [ $# -eq 0 ] || shift
 [ "$(id -u)" -eq 0 ] || fail "root is needed for the firewall: set docker.user to root, or docker.sudo to true"
 case $command in
-    apply | remove | refresh | boot | gate | start | hold | release | status | counters | refused | check | confirm | adopt | credentials) "$command" "$@" ;;
+    apply | remove | refresh | boot | gate | start | hold | release | status | counters | refused | check | confirm | adopt | credentials | follow | empty) "$command" "$@" ;;
     expand) guarded && expand "$CURRENT/resolved" "$1" ;;
     *) usage >&2; exit 2 ;;
 esac

@@ -41,6 +41,7 @@ NOBODY=65534                      # newt's user and group in the container
 UNIT=/etc/systemd/system/newt-egress.service
 REFRESH_UNIT=/etc/systemd/system/newt-egress-refresh.service
 TIMER=/etc/systemd/system/newt-egress-refresh.timer
+FOLLOWER=/etc/systemd/system/newt-egress-follow.service
 DOCKER_DROP_IN=/etc/systemd/system/docker.service.d/newt-egress.conf
 ENABLED="/etc/systemd/system/multi-user.target.wants/${UNIT##*/} /etc/systemd/system/timers.target.wants/${TIMER##*/}"
 CRON_FILE=/etc/cron.d/newt-egress

@@ -6,8 +6,9 @@ refresh() {
     guarded || return 0
     _status=0
     repair || _status=1
-    show_frames "$(value "$CURRENT" bridge)"
-    refresh_names || _status=1
+    show_frames "$CURRENT"
+    refresh_services || _status=1
+    refresh_names "$_status" || _status=1
     note_refresh
     rm -rf "$NEXT" # now: the next process that has the lock makes its own
     trap - EXIT
@@ -17,13 +18,14 @@ refresh() {
     return "$_status"
 }
 
-# refresh_names: a refused answer or a full disk leaves the rules as they are.
+# refresh_names FAILED: a refused answer or a full disk leaves the rules as they are. FAILED is not 0 where it is not known
+# which containers are there, which is reported until it is.
 refresh_names() {
     if [ -n "$(value "$CURRENT" name)" ]; then
         trap 'rm -rf "$NEXT"' EXIT
         rm -rf "$NEXT"
         cp -R "$CURRENT" "$NEXT" && mkdir "$WORK" || { names_stay "cannot write to $STATE (disk full?)"; return 1; }
-        _said=$(resolve_names 2>&1) || {
+        _said=$(resolve_names 2>&1 && known_containers >>"$NEXT/resolved") || {
             _said=$(echo "$_said" | tail -n 1)
             names_stay "${_said:-cannot write to $STATE (disk full?)}"
             return 1
@@ -31,7 +33,7 @@ refresh_names() {
         echo "$_said" | sed -n '/^warning: /p'
         cmp -s "$NEXT/resolved" "$CURRENT/resolved" || use_names || return 1
     fi
-    rm -f "$UNRESOLVED"
+    [ "$1" -ne 0 ] || rm -f "$UNRESOLVED"
 }
 
 # use_names: rules with the new addresses, in place of CURRENT.
@@ -73,6 +75,7 @@ boot() {
         _loaded=
         close_bridge "the last good rules do not load" || fail "newt cannot be confined: Docker must not start it"
     }
+    [ -z "$_loaded" ] || forget_containers
     note_refresh
     unlock
     [ -z "$_loaded" ] || [ "$(restarts)" = docker ] || { await_docker && start; }
@@ -104,7 +107,7 @@ start() {
     esac
     in_force "$CURRENT" || fail "the rules are not in force: newt is not started"
     in_cage "$_container" || fail "container $_container is not on the guarded bridge alone: newt is not started"
-    show_frames "$(value "$CURRENT" bridge)"
+    show_frames "$CURRENT"
     limited "$STOP_SECONDS" docker start "$_container" >/dev/null || fail "newt could not be started"
     tell "newt started"
 }
