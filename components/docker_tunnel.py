@@ -6,17 +6,18 @@ import pulumi
 
 from components.egress_firewall import EgressFirewall, EgressFirewallArgs
 from components.egress_proof import EgressProof, EgressProofArgs
-from components.newt_container import CONTAINER, NewtContainer, NewtContainerArgs
+from components.newt_container import NewtContainer, NewtContainerArgs
 from components.newt_credentials import Credentials
 from components.policy_pack_facts import policy_pack_facts
 from components.shell_commands import folded
+from newt_tunnel.docker_host.docker_names import DockerNames
 from newt_tunnel.docker_host.payload import PROGRAM_PATH, Declaration
 from newt_tunnel.docker_host.ssh import SshHost
 from newt_tunnel.egress import limits, proof_plan, reach
 from newt_tunnel.egress.cage import Cage, Hook
 from newt_tunnel.settings import policy as settings_policy
 from newt_tunnel.settings.dns import Dns
-from newt_tunnel.settings.docker import NETWORK, Persistence
+from newt_tunnel.settings.docker import Persistence
 from newt_tunnel.settings.secrets import Secrets
 from newt_tunnel.settings.stack import Settings
 
@@ -41,7 +42,9 @@ class DockerTunnel(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("newt-tunnel:docker:DockerTunnel", name, None, opts)
-        policy, cage = settings_policy.policy(settings), settings_policy.cage(settings)
+        policy = settings_policy.policy(settings)
+        cage = settings_policy.cage(settings, pulumi.get_stack())
+        names = DockerNames.of(settings.docker.instance)
         host = SshHost.of(settings.docker)
         owner = f"{pulumi.get_project()}/{pulumi.get_stack()}"
         persistence = settings.docker.persistence
@@ -53,8 +56,7 @@ class DockerTunnel(pulumi.ComponentResource):
             policy=policy,
             cage=cage,
             owner=owner,
-            network=NETWORK,
-            container=CONTAINER,
+            names=names,
             persistence=persistence.value,
         )
         firewall = EgressFirewall(
@@ -71,6 +73,7 @@ class DockerTunnel(pulumi.ComponentResource):
             NewtContainerArgs(
                 host=host,
                 cage=cage,
+                names=names,
                 owner=owner,
                 endpoint=str(settings.pangolin.endpoint),
                 newt=settings.newt,
@@ -90,6 +93,7 @@ class DockerTunnel(pulumi.ComponentResource):
                 host=host,
                 plan=proof_plan.plan(policy, cage, ssh_port=host.port),
                 mode=settings.proof.value,
+                instance=declaration.instance,
                 arrangement=declaration.arrangement,
                 firewall=firewall,
                 newt=newt,
@@ -102,7 +106,7 @@ class DockerTunnel(pulumi.ComponentResource):
         self.host = host.url
         self.firewall = firewall.arrangement
         self.proof = measured.results
-        self.verify = _verify(host)
+        self.verify = _verify(host, names.container)
         self.register_outputs(
             {
                 "reach": self.reach,
@@ -133,13 +137,13 @@ def _hosts(settings: Settings) -> list[tuple[str, str]]:
     return [(endpoint, str(address)) for address in settings.pangolin.addresses or ()]
 
 
-def _verify(host: SshHost) -> list[str]:
+def _verify(host: SshHost, container: str) -> list[str]:
     """Commands that show by hand what the proof measured."""
     ssh = f"ssh -p {host.port} {host.user}@{host.address}"
     root = "sudo " if host.needs_sudo else ""
     return [
         folded(f"{ssh} {root}{PROGRAM_PATH} status"),
         # newt's image brings a netcat.
-        folded(f"{ssh} docker exec {CONTAINER} nc -w 3 {host.address} {host.port} </dev/null"),
+        folded(f"{ssh} docker exec {container} nc -w 3 {host.address} {host.port} </dev/null"),
         "# the last one must fail: newt may not reach its own host",
     ]

@@ -81,8 +81,9 @@ class EgressFirewall(pulumi.ComponentResource):
         update must reach it.
         """
         address = args.host.address
+        command = state.check_command(args.declaration.instance)
         try:
-            answer = state.HostState.parse(args.host.look(state.CHECK_COMMAND))
+            answer = state.HostState.parse(args.host.look(command))
             generation = state.generation(answer, args.declaration, datetime.now(UTC))
         except UnreachableError as error:
             if not pulumi.runtime.is_dry_run():
@@ -125,7 +126,7 @@ class EgressFirewall(pulumi.ComponentResource):
             pulumi.log.warn(
                 f"{address}: on newt's network, where newt must be alone: {answer.neighbours}; "
                 "they may talk with newt past the rules, and changed rules are refused: "
-                f"docker network disconnect {args.declaration.network} NAME",
+                f"docker network disconnect {args.declaration.names.network} NAME",
                 resource=self,
             )
         return generation.text

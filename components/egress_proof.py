@@ -26,6 +26,8 @@ class EgressProofArgs:
     # required
     host: SshHost
     plan: tuple[Probe, ...]
+    #: The newt of the host that is measured.
+    instance: str
     #: The arrangement under which the plan is tried, in a line: another one must be proved anew.
     arrangement: str
     #: Rules that had to be loaded again must be proved again.
@@ -54,7 +56,7 @@ class EgressProof(pulumi.ComponentResource):
         command = remote.Command(
             f"{name}-probes",
             connection=connection(args.host, args.private_key),
-            create=args.host.as_root(f"sh -s -- {args.mode}"),
+            create=args.host.as_root(f"sh -s -- {args.mode} {args.instance}"),
             stdin=_script(args),
             # Safe here: nothing is deleted, so a replacement is just another run.
             triggers=[args.newt.container_id, generation or "unknown"],

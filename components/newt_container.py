@@ -16,18 +16,15 @@ import pulumi_docker as docker
 from components.egress_firewall import EgressFirewall
 from components.newt_credentials import Credentials, store
 from components.service_network import service_network
+from newt_tunnel.docker_host.docker_names import DockerNames
 from newt_tunnel.docker_host.ssh import SshHost
 from newt_tunnel.egress.cage import Cage
-from newt_tunnel.settings.docker import NETWORK
 from newt_tunnel.settings.newt import Capability, Newt
 
-CONTAINER = "newt-tunnel"
-VOLUME = "newt-config"
 #: By this label the host's program recognises our network and container.
 STACK_LABEL = "newt-tunnel.stack"
 #: nobody; newt needs no user of its own (its WireGuard runs in user space).
 USER = "65534:65534"
-CREDENTIALS_FOLDER = "/var/lib/newt-egress/credentials"
 MOUNTED_CREDENTIALS = "/etc/newt"
 MOUNTED_VOLUME = "/var/lib/newt"
 HEALTH_FILE = "/tmp/healthy"
@@ -40,6 +37,7 @@ class NewtContainerArgs:
     # required
     host: SshHost
     cage: Cage
+    names: DockerNames
     #: ``project/stack``.
     owner: str
     endpoint: str
@@ -62,7 +60,7 @@ class NewtContainerArgs:
 
 
 class NewtContainer(pulumi.ComponentResource):
-    """Container ``newt-tunnel`` alone on its network, at a fixed address."""
+    """newt's container alone on its network, at a fixed address."""
 
     container_id: pulumi.Output[str]
 
@@ -80,7 +78,7 @@ class NewtContainer(pulumi.ComponentResource):
 
         network = docker.Network(
             f"{name}-network",
-            name=NETWORK,
+            name=args.names.network,
             driver="bridge",
             internal=False,
             attachable=False,
@@ -101,6 +99,7 @@ class NewtContainer(pulumi.ComponentResource):
             leg = service_network(
                 name,
                 args.cage.services,
+                instance=args.cage.instance.name,
                 host=args.host,
                 private_key=args.private_key,
                 labels={STACK_LABEL: args.owner},
@@ -108,7 +107,7 @@ class NewtContainer(pulumi.ComponentResource):
             )
             networks.append({"name": leg.network, "ipv4_address": leg.address})
             needed.append(leg.ready)
-        volume = docker.Volume(f"{name}-config", name=VOLUME, opts=on_host)
+        volume = docker.Volume(f"{name}-config", name=args.names.volume, opts=on_host)
         image = docker.RemoteImage(
             f"{name}-image", name=args.newt.image, keep_locally=True, opts=on_host
         )
@@ -118,7 +117,8 @@ class NewtContainer(pulumi.ComponentResource):
             host=args.host,
             private_key=args.private_key,
             firewall=args.firewall,
-            volume=VOLUME,
+            instance=args.cage.instance.name,
+            volume=args.names.volume,
             parent=self,
             after=[args.firewall, volume],
         )
@@ -126,7 +126,7 @@ class NewtContainer(pulumi.ComponentResource):
 
         container = docker.Container(
             f"{name}-container",
-            name=CONTAINER,
+            name=args.names.container,
             image=image.image_id,
             # identity
             user=USER,
@@ -150,7 +150,11 @@ class NewtContainer(pulumi.ComponentResource):
             cpus=None if limits.cpus is None else f"{limits.cpus:g}",
             # process
             envs=[f"{key}={value}" for key, value in sorted(_environment(args).items())],
-            mounts=_mounts(volume.name, is_provisioning=args.credentials.is_provisioning),
+            mounts=_mounts(
+                volume.name,
+                args.names.credentials,
+                is_provisioning=args.credentials.is_provisioning,
+            ),
             healthcheck=_healthcheck() if args.newt.health else None,
             log_driver="json-file",
             log_opts=LOG_OPTIONS,
@@ -205,7 +209,7 @@ def _flag(value: bool) -> str:
 
 
 def _mounts(
-    volume: pulumi.Input[str], *, is_provisioning: bool
+    volume: pulumi.Input[str], credentials: str, *, is_provisioning: bool
 ) -> list[docker.ContainerMountArgsDict]:
     state: docker.ContainerMountArgsDict = {
         "type": "volume",
@@ -218,7 +222,7 @@ def _mounts(
     return [
         {
             "type": "bind",
-            "source": CREDENTIALS_FOLDER,
+            "source": credentials,
             "target": MOUNTED_CREDENTIALS,
             "read_only": True,
         },

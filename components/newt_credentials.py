@@ -59,6 +59,7 @@ def store(
     host: SshHost,
     private_key: pulumi.Input[str] | None,
     firewall: EgressFirewall,
+    instance: str,
     volume: str,
     parent: pulumi.Resource,
     after: Sequence[pulumi.Resource],
@@ -68,7 +69,7 @@ def store(
     command = remote.Command(
         name,
         connection=connection(host, private_key),
-        create=host.as_root(f"{PROGRAM_PATH} credentials {place}"),
+        create=host.as_root(f"{PROGRAM_PATH} --instance {instance} credentials {place}"),
         stdin=credentials.document,
         add_previous_output_in_env=False,
         logging=remote.Logging.STDERR,

@@ -32,6 +32,7 @@ def service_network(
     name: str,
     services: ServiceNetwork,
     *,
+    instance: str,
     host: SshHost,
     private_key: pulumi.Input[str] | None,
     labels: dict[str, str],
@@ -61,12 +62,13 @@ def service_network(
         options={"com.docker.network.bridge.name": services.bridge},
         opts=on_host,
     )
+    guard = f"{PROGRAM_PATH} --instance {instance}"
     ready = remote.Command(
         f"{name}-services-guarded",
         connection=connection(host, private_key),
         # Shows frames between ports of the new bridge to the rules.
-        create=host.as_root(f"{PROGRAM_PATH} refresh"),
-        delete=host.as_root(f"{PROGRAM_PATH} empty"),
+        create=host.as_root(f"{guard} refresh"),
+        delete=host.as_root(f"{guard} empty"),
         triggers=[network.id],
         add_previous_output_in_env=False,
         opts=pulumi.ResourceOptions(

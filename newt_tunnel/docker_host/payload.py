@@ -13,6 +13,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from newt_tunnel.docker_host.docker_names import DockerNames
 from newt_tunnel.docker_host.programs import EGRESS
 from newt_tunnel.egress import iptables, nftables
 from newt_tunnel.egress.cage import REMEMBERED_DROPS, Cage, Firewall
@@ -22,6 +23,8 @@ from newt_tunnel.egress.registry import NOT_PUBLIC
 from newt_tunnel.egress.rules import Policy, Rule
 
 PROGRAM_PATH = "/usr/local/sbin/newt-egress"
+#: Of a declaration; ``VERSION`` of the program that understands it.
+FORMAT = 2
 
 _BOOTSTRAP = """\
 # Declares newt's firewall to the program newt-egress, which checks everything before it changes
@@ -35,8 +38,9 @@ _HAND_OVER = """\
 case $1 in
     apply) shift; sh "$staging/newt-egress" apply --from "$staging" --generation "$@" ;;
     remove)
+        instance=$(sed -n 's/^instance=//p' "$staging/declaration")
         owner=$(sed -n 's/^owner=//p' "$staging/declaration")
-        sh "$staging/newt-egress" remove --owner "$owner" ;;
+        sh "$staging/newt-egress" --instance "$instance" remove --owner "$owner" ;;
     *) echo "newt-tunnel: no such order: $1" >&2; exit 2 ;;
 esac
 """
@@ -44,19 +48,22 @@ esac
 
 @dataclass(frozen=True, kw_only=True)
 class Declaration:
-    """All that the host needs. ``owner`` is ``project/stack``: a host has one cage, and it belongs
-    to one stack.
+    """All that the host needs for one newt. ``owner`` is ``project/stack``: a cage belongs to one
+    stack, and a stack has one on a host.
 
-    ``network`` and ``container`` are newt's Docker network and container, ``persistence`` is one of
-    ``systemd``, ``cron``, ``netfilter-persistent``, ``none``.
+    ``names`` are newt's on Docker, ``persistence`` is one of ``systemd``, ``cron``,
+    ``netfilter-persistent``, ``none``.
     """
 
     policy: Policy
     cage: Cage
     owner: str
-    network: str
-    container: str
+    names: DockerNames
     persistence: str
+
+    @property
+    def instance(self) -> str:
+        return self.cage.instance.name
 
     @property
     def files(self) -> dict[str, str]:
@@ -112,18 +119,22 @@ class Declaration:
         )
 
     def _settings(self) -> Iterator[str]:
+        yield f"format={FORMAT}"
+        yield f"instance={self.instance}"
         yield f"owner={self.owner}"
         yield f"firewall={self.cage.firewall.value}"
         yield f"bridge={self.cage.bridge}"
         yield f"subnet={self.cage.subnet}"
         yield f"gateway={self.cage.gateway}"
         yield f"newt={self.cage.newt}"
-        yield f"network={self.network}"
-        yield f"container={self.container}"
+        yield f"network={self.names.network}"
+        yield f"container={self.names.container}"
+        yield f"credentials={self.names.credentials}"
         yield f"persistence={self.persistence}"
         yield from self._services()
         if self.cage.log_drops:
             yield f"drops={REMEMBERED_DROPS}"
+            yield f"refused={self.cage.instance.refused}"
         yield from (f"resolver={resolver}" for resolver in sorted(self.policy.resolvers))
         if self.policy.endpoint is not None:
             blocks = (block for block in NOT_PUBLIC if block.version == 4)

@@ -13,18 +13,9 @@ _HERE = Path(__file__).parent
 #: The parts of each program, in the order in which they are put together.
 PARTS = {
     "newt-egress": (
-        *("head", "declaration", "addresses", "names", "iptables", "bridge", "loading"),
-        *(
-            "former",
-            "persistence",
-            "docker",
-            "containers",
-            "changes",
-            "upkeep",
-            "status",
-            "credentials",
-            "commands",
-        ),
+        *("head", "declaration", "instances", "addresses", "names", "iptables", "bridge"),
+        *("loading", "former", "persistence", "docker", "containers", "changes"),
+        *("upkeep", "status", "credentials", "commands"),
     ),
     "newt-proof": ("head", "knocking", "services", "table", "place"),
 }

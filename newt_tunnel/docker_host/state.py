@@ -17,13 +17,22 @@ from newt_tunnel.docker_host.payload import PROGRAM_PATH, Declaration
 
 #: A jump of the blog post's script, on a host that has no program of ours yet.
 _FORMER = r"s/^-A DOCKER-USER -s \([0-9./]*\) -j NEWT-EGRESS$/\1/p"
-#: The command for the host; prints ``key=value`` lines and changes nothing.
-CHECK_COMMAND = "sh -c " + shlex.quote(
-    f"if [ -x {PROGRAM_PATH} ]; then {PROGRAM_PATH} check; else echo state=absent; "
-    f'PATH="$PATH:/usr/sbin:/sbin"; iptables -w 5 -S DOCKER-USER 2>/dev/null | sed -n "{_FORMER}" '
-    "| while read -r source; do echo \"former=the rules of the blog post's script confine $source; "
-    'if that is newt, they are removed once the declared rules are in force"; done; fi'
-)
+
+
+def check_command(instance: str) -> str:
+    """The command for the host; prints ``key=value`` lines and changes nothing.
+
+    A program of a former release knows one newt, and no instance.
+    """
+    return "sh -c " + shlex.quote(
+        f"if [ ! -x {PROGRAM_PATH} ]; then echo state=absent; "
+        'PATH="$PATH:/usr/sbin:/sbin"; iptables -w 5 -S DOCKER-USER 2>/dev/null '
+        f'| sed -n "{_FORMER}" | while read -r source; do '
+        "echo \"former=the rules of the blog post's script confine $source; "
+        'if that is newt, they are removed once the declared rules are in force"; done; '
+        f"elif grep -q ^VERSION= {PROGRAM_PATH}; then "
+        f"{PROGRAM_PATH} --instance {instance} check; else {PROGRAM_PATH} check; fi"
+    )
 
 
 #: Docker's states of a container that was stopped, or never started.
@@ -32,15 +41,15 @@ _STOPPED = ("created", "exited")
 _NOT_RUNNING = {
     "absent": "has no container of newt; where this update does not create it, "
     "pulumi up --refresh does",
-    "dead": "has a newt that Docker could not remove: docker rm --force newt-tunnel, "
+    "dead": "has a newt that Docker could not remove: docker rm --force {container}, "
     "then pulumi up --refresh",
-    "paused": "has a newt that is paused: docker unpause newt-tunnel",
-    "restarting": "has a newt that does not stay up: see docker logs newt-tunnel",
+    "paused": "has a newt that is paused: docker unpause {container}",
+    "restarting": "has a newt that does not stay up: see docker logs {container}",
 }
 
 
 class ForeignOwnerError(Exception):
-    """The host carries the cage of another stack."""
+    """What this stack needs on the host is another stack's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +60,8 @@ class HostState:
     """
 
     state: str
+    #: Empty for the one newt of a host that a former release has set up.
+    instance: str = ""
     owner: str = ""
     hash: str = ""
     generation: str = ""
@@ -102,8 +113,11 @@ def generation(state: HostState, declaration: Declaration, now: datetime) -> Gen
     # refused.
     if state.owner and state.owner != declaration.owner:
         raise ForeignOwnerError(
-            f"is guarded by stack {state.owner}: destroy that stack first, "
-            "or choose another docker.address"
+            f"has docker.instance {state.instance} already, of stack {state.owner}: write another "
+            "docker.instance, or choose another docker.address"
+            if state.instance
+            else f"is guarded by stack {state.owner} as a former release did it, which allows no "
+            f"other newt: run pulumi up of {state.owner} with this release first"
         )
     fresh = now.strftime("%Y-%m-%dT%H:%M:%SZ")
     if state.state == "absent":
@@ -132,4 +146,8 @@ def generation(state: HostState, declaration: Declaration, now: datetime) -> Gen
             "carries rules of an update that did not finish; the declared rules will be loaded",
         )
     # Rules that were loaded by hand carry none.
-    return Generation(state.generation or fresh, _NOT_RUNNING.get(state.newt, ""))
+    return Generation(state.generation or fresh, _not_running(state, declaration))
+
+
+def _not_running(state: HostState, declaration: Declaration) -> str:
+    return _NOT_RUNNING.get(state.newt, "").format(container=declaration.names.container)

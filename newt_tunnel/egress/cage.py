@@ -10,6 +10,8 @@ import enum
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
+from newt_tunnel.egress.instance import Instance
+
 
 class Firewall(enum.Enum):
     """The kernel interface that holds the rules."""
@@ -54,12 +56,14 @@ class ServiceNetwork:
 
 @dataclass(frozen=True, kw_only=True)
 class Cage:
-    """newt's network on the Docker host; ``gateway`` is the bridge's own address in ``subnet``.
+    """newt's network on the Docker host, and what its rules are called; ``gateway`` is the bridge's
+    own address in ``subnet``.
 
     ``log_drops`` has the kernel remember the targets that newt was refused. ``services`` is newt's
     second network, where the stack file lists containers.
     """
 
+    instance: Instance
     bridge: str
     subnet: IPv4Network
     gateway: IPv4Address

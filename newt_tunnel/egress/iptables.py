@@ -18,12 +18,11 @@ from newt_tunnel.egress.cage import (
     Hook,
     ServiceNetwork,
 )
+from newt_tunnel.egress.instance import Instance
 from newt_tunnel.egress.model import REPLIES_RULE, PortRange, Protocol
 from newt_tunnel.egress.placeholders import address_text
 from newt_tunnel.egress.rules import Policy, Rule
 
-EGRESS_CHAIN = "NEWT-EGRESS"
-INGRESS_CHAIN = "NEWT-INGRESS"
 #: Replies to newt pass by state, in that direction only: newt's own packets always meet the list,
 #: so a revoked target is cut at once. newt itself accepts no connections. A rule for its replies
 #: would let out forged ICMP errors about the connections of others, which conntrack calls related,
@@ -60,47 +59,48 @@ class Ruleset:
 def render(policy: Policy, cage: Cage) -> Ruleset:
     """Render ``policy`` for the hook of ``cage``. Host names stay as placeholders."""
     docker_user = cage.hook is Hook.DOCKER_USER
+    egress, ingress = cage.instance.egress_chain, cage.instance.ingress_chain
     services = cage.services
     lines = [
-        *(_services(policy, services) if services else ()),
-        f"-A {EGRESS_CHAIN} ! -s {cage.newt}/32 {_comment('foreign source')} -j DROP",
+        *(_services(policy, cage.instance, services) if services else ()),
+        f"-A {egress} ! -s {cage.newt}/32 {_comment('foreign source')} -j DROP",
     ]
     for rule in policy.own_network_rules:
-        lines += _allow(rule, by_original_destination=docker_user)
+        lines += _allow(egress, rule, by_original_destination=docker_user)
     lines += [
-        *_drop(log=cage.log_drops),
-        f"-A {INGRESS_CHAIN} {REPLIES} {_comment(REPLIES_RULE)} -j RETURN",
-        f"-A {INGRESS_CHAIN} {_comment('nothing may reach newt')} -j DROP",
+        *_drop(cage),
+        f"-A {ingress} {REPLIES} {_comment(REPLIES_RULE)} -j RETURN",
+        f"-A {ingress} {_comment('nothing may reach newt')} -j DROP",
     ]
     everything = (
-        f"-A {EGRESS_CHAIN} {_comment('no IPv6')} -j DROP",
-        f"-A {INGRESS_CHAIN} {_comment('no IPv6')} -j DROP",
+        f"-A {egress} {_comment('no IPv6')} -j DROP",
+        f"-A {ingress} {_comment('no IPv6')} -j DROP",
     )
     out, into = f"-i {cage.bridge}", f"-o {cage.bridge}"
     bridges = (cage.bridge, *((services.bridge,) if services else ()))
     mangle = (
-        *(Jump("PREROUTING", f"-i {bridge}", EGRESS_CHAIN) for bridge in bridges),
-        *(Jump("POSTROUTING", f"-o {bridge}", INGRESS_CHAIN) for bridge in bridges),
+        *(Jump("PREROUTING", f"-i {bridge}", egress) for bridge in bridges),
+        *(Jump("POSTROUTING", f"-o {bridge}", ingress) for bridge in bridges),
     )
     filter_ = (
-        Jump("DOCKER-USER", out, EGRESS_CHAIN),
-        Jump("DOCKER-USER", into, INGRESS_CHAIN),
-        Jump("INPUT", out, EGRESS_CHAIN),
-        Jump("OUTPUT", into, INGRESS_CHAIN),
+        Jump("DOCKER-USER", out, egress),
+        Jump("DOCKER-USER", into, ingress),
+        Jump("INPUT", out, egress),
+        Jump("OUTPUT", into, ingress),
     )
     table = "filter" if docker_user else "mangle"
     return Ruleset(
         table=table,
-        rules4=_restore_file(table, lines),
-        rules6=_restore_file("mangle", everything),
+        rules4=_restore_file(table, cage.instance, lines),
+        rules6=_restore_file("mangle", cage.instance, everything),
         jumps4=filter_ if docker_user else mangle,
         jumps6=mangle,
     )
 
 
-def _restore_file(table: str, lines: list[str] | tuple[str, ...]) -> str:
+def _restore_file(table: str, instance: Instance, lines: list[str] | tuple[str, ...]) -> str:
     # Naming an existing chain empties it, within the same transaction that fills it again.
-    chains = (f":{EGRESS_CHAIN} - [0:0]", f":{INGRESS_CHAIN} - [0:0]")
+    chains = (f":{instance.egress_chain} - [0:0]", f":{instance.ingress_chain} - [0:0]")
     return "\n".join((f"*{table}", *chains, *lines, "COMMIT")) + "\n"
 
 
@@ -108,7 +108,7 @@ def _comment(text: str) -> str:
     return f'-m comment --comment "newt: {text}"'
 
 
-def _allow(rule: Rule, *, by_original_destination: bool) -> Iterator[str]:
+def _allow(chain: str, rule: Rule, *, by_original_destination: bool) -> Iterator[str]:
     # RETURN, never ACCEPT: what others filter after us stays filtered.
     tail = f"{_comment(rule.name)} -j RETURN"
     address = address_text(rule.destination)
@@ -116,7 +116,7 @@ def _allow(rule: Rule, *, by_original_destination: bool) -> Iterator[str]:
         match = (
             f"-m conntrack --ctorigdst {address}" if by_original_destination else f"-d {address}"
         )
-        yield f"-A {EGRESS_CHAIN} {match} {tail}"
+        yield f"-A {chain} {match} {tail}"
         return
     protocol = rule.protocol.value
     for ports in rule.ports:
@@ -127,19 +127,19 @@ def _allow(rule: Rule, *, by_original_destination: bool) -> Iterator[str]:
             )
         else:
             match = f"-d {address} -p {protocol} -m {protocol} --dport {_ports(ports)}"
-        yield f"-A {EGRESS_CHAIN} {match} {tail}"
+        yield f"-A {chain} {match} {tail}"
 
 
-def _services(policy: Policy, services: ServiceNetwork) -> Iterator[str]:
+def _services(policy: Policy, instance: Instance, services: ServiceNetwork) -> Iterator[str]:
     """Yield the rules of the second network, where frames between ports of the bridge pass them:
     once when they enter it, and once when they leave it. Each is counted once.
     """
     newt = services.newt
     for chain, bridge in (
-        (EGRESS_CHAIN, f"-i {services.bridge}"),
-        (INGRESS_CHAIN, f"-o {services.bridge}"),
+        (instance.egress_chain, f"-i {services.bridge}"),
+        (instance.ingress_chain, f"-o {services.bridge}"),
     ):
-        counts = chain == EGRESS_CHAIN
+        counts = chain == instance.egress_chain
         replies, foreign = _comment("services: replies"), _comment("services: not from newt")
         yield f"-A {chain} -d {newt}/32 {bridge} {REPLIES} {replies} -j RETURN"
         yield f"-A {chain} ! -s {newt}/32 {bridge} {foreign} -j DROP"
@@ -152,24 +152,25 @@ def _services(policy: Policy, services: ServiceNetwork) -> Iterator[str]:
         yield f"-A {chain} {bridge} {_comment('services: not listed')} -j DROP"
 
 
-def _drop(*, log: bool) -> Iterator[str]:
-    if not log:
-        yield f"-A {EGRESS_CHAIN} {_comment('not listed')} -j DROP"
+def _drop(cage: Cage) -> Iterator[str]:
+    chain = cage.instance.egress_chain
+    if not cage.log_drops:
+        yield f"-A {chain} {_comment('not listed')} -j DROP"
         return
     # The packet is counted before it is recorded: a full table drops it without counting it.
-    yield f"-A {EGRESS_CHAIN} {_comment('not listed')}"
+    yield f"-A {chain} {_comment('not listed')}"
     for protocol in (Protocol.TCP, Protocol.UDP):
-        yield f"-A {EGRESS_CHAIN} -p {protocol.value} {_remember(protocol)}"
-    yield f"-A {EGRESS_CHAIN} -j DROP"
+        yield f"-A {chain} -p {protocol.value} {_remember(cage.instance, protocol)}"
+    yield f"-A {chain} -j DROP"
 
 
-def _remember(protocol: Protocol) -> str:
+def _remember(instance: Instance, protocol: Protocol) -> str:
     """Return a match with a side effect: its table of buckets is the list of refused targets."""
     # hashlimit counts packets as spent credit. Rate and burst are limited by kernels before 4.8,
     # where a name has 15 characters and a table as many entries as slots.
     return (
         "-m hashlimit --hashlimit-upto 1/hour --hashlimit-burst 20 "
-        f"--hashlimit-mode dstip,dstport --hashlimit-name newt-drops-{protocol.value} "
+        f"--hashlimit-mode dstip,dstport --hashlimit-name {instance.refused}-{protocol.value} "
         f"--hashlimit-htable-size {REMEMBERED_DROPS} --hashlimit-htable-max {REMEMBERED_DROPS} "
         f"--hashlimit-htable-expire {REMEMBERED_SECONDS * 1000} "
         "--hashlimit-htable-gcinterval 60000"

@@ -15,7 +15,6 @@ from newt_tunnel.egress.model import EVERYWHERE, REPLIES_RULE, PortRange, Protoc
 from newt_tunnel.egress.placeholders import address_text
 from newt_tunnel.egress.rules import Policy, Rule
 
-TABLE = "newt_guard"
 _REPLIES = "ct state established,related ct direction reply"
 
 
@@ -23,13 +22,14 @@ def render(policy: Policy, cage: Cage) -> str:
     """Text for ``nft -f``. Host names stay as placeholders."""
     elements, rules = _split(policy.own_network_rules)
     services = cage.services
+    table = cage.instance.table
     remembered = (Protocol.TCP.value, Protocol.UDP.value) if cage.log_drops else ()
     return "\n".join(
         (
             # Naming the table first makes `delete` succeed on a host that has none.
-            f"table inet {TABLE}",
-            f"delete table inet {TABLE}",
-            f"table inet {TABLE} {{",
+            f"table inet {table}",
+            f"delete table inet {table}",
+            f"table inet {table} {{",
             *_set_of("targets", elements),
             *(_service_sets(policy) if services else ()),
             *(line for protocol in remembered for line in _drop_set(protocol)),

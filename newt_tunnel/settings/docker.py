@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import Field, ValidationInfo, field_validator
 
 from newt_tunnel.egress.cage import Firewall, Hook
+from newt_tunnel.egress.instance import LONGEST, SHAPE
 from newt_tunnel.egress.model import SSH_PORT
 from newt_tunnel.settings import hostkey
 from newt_tunnel.settings.docker_types import (
@@ -20,9 +21,27 @@ from newt_tunnel.settings.docker_types import (
 )
 from newt_tunnel.settings.errors import WhenMissing, refuse
 from newt_tunnel.settings.section import Section
-from newt_tunnel.settings.types import BridgeName, Port, Switch, UserName, V4Address, choice
+from newt_tunnel.settings.types import (
+    LONGEST_BRIDGE,
+    BridgeName,
+    Port,
+    Switch,
+    UserName,
+    V4Address,
+    choice,
+    pattern,
+)
 
-#: Docker's name for the network that newt is alone on.
+InstanceName = Annotated[
+    str,
+    *pattern(
+        SHAPE,
+        f"is not the name of an instance; use up to {LONGEST} lower-case letters, digits and `-`, "
+        "a letter first, like home",
+        "name",
+    ),
+]
+#: Docker's name for the network that newt is alone on, where the instance has no name.
 NETWORK = "newt"
 #: newt's number in its subnet when no address is written.
 _USUAL_PLACE = 10
@@ -40,6 +59,10 @@ class Persistence(enum.Enum):
 def _newt_in(data: dict[str, Any]) -> IPv4Address:
     subnet: IPv4Network = data["subnet"]
     return subnet[_USUAL_PLACE] if subnet.num_addresses > _USUAL_PLACE + 1 else subnet[-2]
+
+
+def _bridge_of(data: dict[str, Any]) -> str:
+    return f"br-{data.get('instance') or 'newt'}"[:LONGEST_BRIDGE]
 
 
 class Services(Section):
@@ -94,6 +117,15 @@ class Docker(Section):
         description="Load the firewall with `sudo`, which must not ask for a password.",
     )
 
+    # several newts on one host
+    instance: InstanceName | None = Field(
+        default=None,
+        description="What tells this newt from others on the same host, in the names of its rules, "
+        "bridge, network, container and units; up to 15 characters. Omitted: the stack's name for "
+        "the rules and units, and `br-newt`, `newt` and `newt-tunnel`, which one newt of a host "
+        "can have.",
+    )
+
     # newt's network
     subnet: Subnet = Field(
         default=DEFAULT_SUBNET, description="Subnet of newt's own network. Nothing else may use it."
@@ -104,7 +136,9 @@ class Docker(Section):
         "(172.30.0.10).",
     )
     bridge: BridgeName = Field(
-        default="br-newt", description="Name of newt's bridge, up to 15 characters."
+        default_factory=_bridge_of,
+        description="Name of newt's bridge, up to 15 characters. Omitted: `br-newt`, or `br-` and "
+        "`instance`.",
     )
 
     services: Services = Field(

@@ -46,7 +46,7 @@ def services(found: Facts) -> Iterator[Finding]:
             NETWORK,
             "is the network that newt is alone on; write another, like newt-services",
         )
-    if found.services is not None and found.services.bridge == found.bridge:
+    if found.services is not None and found.services.bridge == (found.bridge or f"br-{NETWORK}"):
         yield Finding(
             f"{_SERVICES}.bridge",
             found.services.bridge,

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import ip_network
 
 from newt_tunnel.egress.cage import Cage, ServiceNetwork
+from newt_tunnel.egress.instance import Instance
 from newt_tunnel.egress.model import (
     DNS_PORT,
     DNS_RULE,
@@ -51,12 +52,13 @@ def policy(settings: Settings) -> Policy:
     )
 
 
-def cage(settings: Settings) -> Cage:
-    """Where the policy is enforced."""
+def cage(settings: Settings, stack: str) -> Cage:
+    """Where the policy of ``stack`` is enforced."""
     docker = settings.docker
     every = (*settings.egress, *settings.must_not_reach)
     names_containers = any(entry.container is not None for entry in every)
     return Cage(
+        instance=Instance.of(docker.instance, stack),
         bridge=docker.bridge,
         subnet=docker.subnet,
         gateway=docker.gateway,

@@ -185,7 +185,8 @@ UserName = Annotated[
 
 # bridge: what the kernel allows an interface to be called, less what a rule would read as a
 # wildcard
-_BRIDGE = r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,14}"
+LONGEST_BRIDGE = 15
+_BRIDGE = rf"[a-zA-Z0-9][a-zA-Z0-9_.-]{{0,{LONGEST_BRIDGE - 1}}}"
 _TAKEN_BRIDGES = ("docker0", "docker_gwbridge", "lo")
 _bridge_text = text_matching(
     _BRIDGE, "is not a bridge name; use up to 15 letters, digits, `_`, `.` and `-`, like br-newt"

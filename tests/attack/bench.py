@@ -26,6 +26,7 @@ from newt_tunnel.egress.placeholders import expand
 from newt_tunnel.egress.rules import Policy
 from tests.attack.packets import TOKEN
 from tests.attack.shots import HOST_V6, NEWT_V6, Sent, Side
+from tests.host.rig import INSTANCE
 from tests.lab.commands import check
 
 #: A port that another container publishes, and where Docker sends it.
@@ -123,7 +124,7 @@ class Bench:
     def unload(self, tool: str) -> None:
         """The host without rules, as before ``load`` with the same tool."""
         if tool == "nft":
-            table = f"table inet {nftables.TABLE}"
+            table = f"table inet {INSTANCE.table}"
             self._on_host(["nft", f"{table}; delete {table}"])
             return
         self._on_host([f"{tool}-restore"], _FREE)

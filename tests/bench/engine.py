@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from newt_tunnel.docker_host.state import CHECK_COMMAND
+from newt_tunnel.docker_host.state import check_command
 from tests.bench.figures import CONNECTIONS, EMPTY, LOOK, LOOKS, NFTABLES, PREVIEW, UP
 from tests.bench.samples import Samples
 from tests.deployment import Checkout, Deployment
@@ -112,7 +112,8 @@ class Stacks:
 
     def _look(self) -> None:
         workstation = self._ours.workstation
-        workstation.run(["ssh", f"root@{NAS_ADDRESS}", CHECK_COMMAND], env=self._ours.environment)
+        command = check_command("nas")
+        workstation.run(["ssh", f"root@{NAS_ADDRESS}", command], env=self._ours.environment)
 
     def _measured(self, act: Callable[..., Any], *words: str) -> tuple[float, int]:
         """Seconds that it took, and how many connections the NAS's sshd accepted meanwhile."""

@@ -34,7 +34,7 @@ from tests.bench.figures import (
 )
 from tests.bench.samples import Samples
 from tests.bench.targets import PORT, arguments, fillers
-from tests.host.rig import BRIDGE, NEWT, PANGOLIN, declare, rule
+from tests.host.rig import BRIDGE, INSTANCE, NEWT, PANGOLIN, declare, rule
 from tests.lab.commands import check
 from tests.unit.egress.strategies import policy_of
 
@@ -63,7 +63,7 @@ COMMIT
 -A POSTROUTING -s {SUBNET} ! -o {BRIDGE} -j MASQUERADE
 COMMIT
 """
-_NO_TABLE = f"table inet {nftables.TABLE}; delete table inet {nftables.TABLE}"
+_NO_TABLE = f"table inet {INSTANCE.table}; delete table inet {INSTANCE.table}"
 _MICRO, _GIGABIT = 1e6, 8 / 1e9
 
 

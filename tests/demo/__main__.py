@@ -76,7 +76,7 @@ def without_lab(stack: str, reason: str) -> int:
         print(f"what newt may reach under stacks/Pulumi.{stack}.yaml:")
         for one in reach.report(allowed):
             print(f"  {one.name:<20}{one.destination:<20}{f'{one.port}/{one.protocol}':<12}")
-        print(f"\nits rules:\n{iptables.render(allowed, policy.cage(settings)).rules4}")
+        print(f"\nits rules:\n{iptables.render(allowed, policy.cage(settings, stack)).rules4}")
     else:
         print(f"stacks/Pulumi.{stack}.yaml is valid; its look-ups need a cluster")
     print(f"skipped: the deployment itself, because {reason}; nothing was measured")

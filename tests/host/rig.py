@@ -21,10 +21,12 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any
 
+from newt_tunnel.docker_host.docker_names import STATE_FOLDER, DockerNames
 from newt_tunnel.docker_host.payload import Declaration
 from newt_tunnel.docker_host.programs import PROOF
-from newt_tunnel.docker_host.state import CHECK_COMMAND
+from newt_tunnel.docker_host.state import check_command
 from newt_tunnel.egress.cage import Cage, Firewall, Hook, ServiceNetwork
+from newt_tunnel.egress.instance import Instance
 from newt_tunnel.egress.model import Container, Destination, HostName, PortRange, Protocol
 from newt_tunnel.egress.proof_plan import Probe, render
 from newt_tunnel.egress.rules import Policy, Rule
@@ -35,12 +37,17 @@ NEWT = "172.30.0.10"
 GATEWAY = "172.30.0.1"
 NAS = "10.0.1.10"
 BRIDGE = "br-newt"
-NETWORK = "newt"
-CONTAINER = "newt-tunnel"
+DOCKER_NAMES = DockerNames.of(None)
+NETWORK, CONTAINER = DOCKER_NAMES.network, DOCKER_NAMES.container
 OWNER = "newt-tunnel/nas"
 LABEL = "newt-tunnel.stack"
 IMAGE = "fosrl/newt:1.16.0"
-STATE = "/var/lib/newt-egress"
+INSTANCE = Instance("nas")
+STATE = f"{STATE_FOLDER}/instances/{INSTANCE.name}"
+CREDENTIALS = f"{STATE_FOLDER}/credentials"
+LOCK, REFRESHED, UNRESOLVED = (
+    f"/run/newt-egress@{INSTANCE.name}.{what}" for what in ("lock", "refreshed", "unresolved")
+)
 PROGRAM = "/usr/local/sbin/newt-egress"
 STUBS = "/usr/local/sbin"  # first on the programs' fixed PATH
 
@@ -112,8 +119,7 @@ def declare(
     resolvers: tuple[str, ...] = (RESOLVER,),
     owner: str = OWNER,
     persistence: str = "none",
-    network: str = NETWORK,
-    container: str = CONTAINER,
+    names: DockerNames = DOCKER_NAMES,
     **cage: Any,
 ) -> Declaration:
     """What a stack declares: the base policy and `more`; fields of the cage as keywords."""
@@ -124,6 +130,7 @@ def declare(
         endpoint=HostName(endpoint) if endpoint else None,
     )
     place = Cage(
+        instance=INSTANCE,
         bridge=BRIDGE,
         subnet=IPv4Network("172.30.0.0/24"),
         gateway=IPv4Address(GATEWAY),
@@ -134,8 +141,7 @@ def declare(
         policy=policy,
         cage=dataclasses.replace(place, **{**ARRANGEMENTS[arrangement], **cage}),
         owner=owner,
-        network=network,
-        container=container,
+        names=names,
         persistence=persistence,
     )
 
@@ -207,7 +213,7 @@ class Host:
 
     def check(self) -> dict[str, str]:
         """What the deploying side reads of the host."""
-        lines = self.sh(CHECK_COMMAND).splitlines()
+        lines = self.sh(check_command(INSTANCE.name)).splitlines()
         return dict(line.split("=", 1) for line in lines if "=" in line)
 
     def prove(
@@ -221,7 +227,8 @@ class Host:
         for name, value in constants.items():
             program, count = re.subn(rf"^{name}=\d+", f"{name}={value}", program, flags=re.M)
             assert count == 1, f"newt-proof has no {name} any more"
-        return self.nas.run(["sh", "-s", "--", mode], check=check, stdin=plan + program)
+        command = ["sh", "-s", "--", mode, INSTANCE.name]
+        return self.nas.run(command, check=check, stdin=plan + program)
 
     # --- Docker -----------------------------------------------------------------------------------
 
@@ -401,7 +408,11 @@ class Host:
             docker rm --force {CONTAINER} >/dev/null 2>&1
             [ ! -e {PROGRAM} ] || newt-egress empty >/dev/null 2>&1
             docker network rm {NETWORK} {SERVICES.network} >/dev/null 2>&1
-            [ ! -e {PROGRAM} ] || newt-egress remove >/dev/null && [ ! -e {STATE} ] && exit
+            for instance in $(ls {STATE_FOLDER}/instances 2>/dev/null); do
+                newt-egress --instance $instance remove >/dev/null
+            done
+            [ ! -e {PROGRAM} ] || newt-egress remove >/dev/null
+            [ -e {STATE_FOLDER} ] || exit
             for kind in ip ip6; do
                 for table in mangle filter; do
                     {{ echo "*$table"
@@ -410,9 +421,9 @@ class Host:
                        echo COMMIT; }} | ${{kind}}tables-restore --noflush
                 done
             done
-            nft delete table inet newt_guard 2>/dev/null
-            rm -rf {STATE} {PROGRAM} {PROGRAM}.new /etc/cron.d/newt-egress
-            rm -f /run/newt-egress.refreshed /run/newt-egress.unresolved
+            nft list tables | sed -n 's/.*inet newt_guard/delete table inet newt_guard/p' | nft -f -
+            rm -rf {STATE_FOLDER} {PROGRAM} {PROGRAM}*.new /etc/cron.d/newt-egress*
+            rm -f /run/newt-egress*.refreshed /run/newt-egress*.unresolved
             find /etc/systemd -name '*newt-egress*' -exec rm -rf {{}} +
             systemctl daemon-reload
             """,

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.lab
 NAMED = rule("homeassistant", "homeassistant.lan", 8123)
 FLUSH = """
 for kind in iptables ip6tables; do $kind -t mangle -F; $kind -t mangle -X; done
-nft delete table inet newt_guard 2>/dev/null || :
+nft delete table inet newt_guard_nas 2>/dev/null || :
 """
 NETFILTER = "/usr/share/netfilter-persistent"
 
@@ -50,7 +50,7 @@ def test_after_a_reboot_a_flooding_newt_that_docker_starts_finds_the_rules_in_fo
     host.create_network()
     host.start_flooding_newt(POSTGRES, "--restart", "unless-stopped")
     # its first look-up came with `apply`, and may still be under way
-    host.sh("systemctl stop newt-egress-refresh.timer newt-egress-refresh.service")
+    host.sh("systemctl stop newt-egress-refresh@nas.timer newt-egress-refresh@nas.service")
     mark = host.lab.dns.mark()
 
     with host.tapped_at("postgres") as wire:
@@ -58,7 +58,7 @@ def test_after_a_reboot_a_flooding_newt_that_docker_starts_finds_the_rules_in_fo
         eventually(lambda: dropped(host) > 1000, "newt floods again", within=20)
 
     assert wire.carried.get(POSTGRES, 0) == 0
-    assert moment(host, "newt-egress.service", "ExecMainExit") <= moment(
+    assert moment(host, "newt-egress@nas.service", "ExecMainExit") <= moment(
         host, "docker.service", "ExecMainStart"
     )
     assert host.lab.dns.queries(mark) == [], "a boot must not need the network"
@@ -151,7 +151,7 @@ def test_docker_user_rules_wait_for_docker_behind_a_closed_door(host: Host) -> N
     host.create_network()
     host.start_newt()
     host.sh(f"iptables -D FORWARD -j DOCKER-USER; iptables -F DOCKER-USER; {FLUSH}")
-    host.sh("iptables -D INPUT -i br-newt -j NEWT-EGRESS; iptables -X DOCKER-USER")
+    host.sh("iptables -D INPUT -i br-newt -j NEWT-EGRESS-nas; iptables -X DOCKER-USER")
 
     host.egress("gate")
 
@@ -177,7 +177,7 @@ def test_without_persistence_newt_egress_starts_newt_after_the_rules(host: Host)
 
 
 def test_the_plugin_of_netfilter_persistent_loads_and_saves_nothing(host: Host) -> None:
-    plugin = f"{NETFILTER}/plugins.d/40-newt-egress"
+    plugin = f"{NETFILTER}/plugins.d/40-newt-egress-nas"
     host.sh(f"mkdir -p {NETFILTER}/plugins.d")
     try:
         host.apply(declare(persistence="netfilter-persistent"))
@@ -221,7 +221,7 @@ def test_nothing_here_restarts_docker_or_another_container(host: Host) -> None:
     host.apply(declare(persistence="systemd"))
     host.egress("refresh")
     host.apply(declare(persistence="systemd", arrangement="nftables"))
-    host.sh("systemctl restart newt-egress.service; systemctl stop newt-egress.service")
+    host.sh("systemctl restart newt-egress@nas.service; systemctl stop newt-egress@nas.service")
     host.apply(declare(persistence="cron"))
     host.apply(declare(persistence="systemd"))
     host.egress("remove")

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from tests.host.rig import CONTAINER, STATE, Host, declare
+from tests.host.rig import CONTAINER, CREDENTIALS, STATE, Host, declare
 
 pytestmark = pytest.mark.lab
 
@@ -257,7 +257,7 @@ def test_where_docker_remaps_users_the_credentials_are_for_the_newt_of_this_host
         host.apply(declare())
         host.sh("docker volume create newt-config")
         host.sh("newt-egress credentials file", stdin=KEY)
-        file = host.sh(f"stat -c '%a %u %g' {STATE}/credentials {STATE}/credentials/config.json")
+        file = host.sh(f"stat -c '%a %u %g' {CREDENTIALS} {CREDENTIALS}/config.json")
         host.sh(STORE, stdin=OTHER_KEY)
         folder = "/var/lib/docker/200000.200000/volumes/newt-config/_data"
         volume = host.sh(f"stat -c '%a %u %g' {folder} {folder}/config.json")

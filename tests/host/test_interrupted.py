@@ -23,7 +23,7 @@ def _interrupt(host: Host, moment: str) -> None:
 
 def _jumps(host: Host) -> int:
     return host.sh("iptables -t mangle -S PREROUTING; ip6tables -t mangle -S PREROUTING").count(
-        "-i br-newt -j NEWT-EGRESS"
+        "-i br-newt -j NEWT-EGRESS-nas"
     )
 
 

@@ -13,7 +13,9 @@ import pytest
 
 from tests.host.rig import (
     ARRANGEMENTS,
+    CREDENTIALS,
     GITEA,
+    INSTANCE,
     OWNER,
     POSTGRES,
     STATE,
@@ -52,6 +54,7 @@ def test_the_whole_life_of_a_guard(host: Host, shell: str, arrangement: str) -> 
         assert check.pop("newt") == "absent", "no container was made yet"
         assert check == {
             "state": "ok",
+            "instance": INSTANCE.name,
             "owner": OWNER,
             "hash": first.digest,
             "generation": "generation-1",
@@ -95,13 +98,14 @@ def test_counters_and_status_name_every_rule(host: Host, arrangement: str) -> No
     assert f"stack {OWNER}, " in status
     assert all(name in status for name in names)
     if arrangement != "nftables":
-        assert "PREROUTING -i br-newt -j NEWT-EGRESS: ok" in status
+        assert "PREROUTING -i br-newt -j NEWT-EGRESS-nas: ok" in status
 
 
 def test_status_says_what_is_wrong_and_fails(host: Host) -> None:
     host.apply(declare(persistence="cron"))
     host.sh(
-        "iptables -t mangle -I PREROUTING 1 -j ACCEPT; echo '# edited' >>/etc/cron.d/newt-egress"
+        "iptables -t mangle -I PREROUTING 1 -j ACCEPT; "
+        "echo '# edited' >>/etc/cron.d/newt-egress-nas"
     )
     try:
         status = host.egress("status", check=False)
@@ -111,8 +115,8 @@ def test_status_says_what_is_wrong_and_fails(host: Host) -> None:
 
     assert status.returncode != 0
     for fault in (
-        "iptables mangle PREROUTING -i br-newt -j NEWT-EGRESS: at rule 2 instead of 1",
-        "/etc/cron.d/newt-egress is missing or was edited",
+        "iptables mangle PREROUTING -i br-newt -j NEWT-EGRESS-nas: at rule 2 instead of 1",
+        "/etc/cron.d/newt-egress-nas is missing or was edited",
     ):
         assert fault in status.stdout
         assert fault in faults
@@ -153,15 +157,15 @@ def test_credentials_are_stored_for_newt_alone_and_told_to_nobody(host: Host) ->
     assert other != first
     said = host.egress("status").stdout + host.egress("check").stdout + host.sh("journalctl --boot")
     assert "do-not-" not in said
-    assert host.sh(f"stat -c '%a %u %g' {STATE}/credentials/config.json") == "440 0 65534\n"
+    assert host.sh(f"stat -c '%a %u %g' {CREDENTIALS}/config.json") == "440 0 65534\n"
     assert host.sh(f"stat -c %a {STATE}") == "700\n"
     assert "do-not-tattle" in host.sh(
         f"setpriv --reuid 65534 --regid 65534 --clear-groups cat /proc/self/fd/3 "
-        f"3<{STATE}/credentials/config.json"
+        f"3<{CREDENTIALS}/config.json"
     )
     # A changed allow-list leaves them where newt reads them.
     host.apply(declare(NAMED))
-    assert "do-not-tattle" in host.sh(f"cat {STATE}/credentials/config.json")
+    assert "do-not-tattle" in host.sh(f"cat {CREDENTIALS}/config.json")
 
 
 def test_an_unknown_command_says_which_there_are(host: Host) -> None:

@@ -13,7 +13,7 @@ from tests.host.rig import PROGRAM, STATE, Host, declare, eventually, rule
 
 pytestmark = pytest.mark.lab
 
-LOCK = "/run/newt-egress.lock"
+LOCK = "/run/newt-egress@nas.lock"
 
 
 @contextlib.contextmanager

@@ -206,7 +206,7 @@ def test_a_refresh_refuses_a_zone_that_turns_hostile_and_says_so_in_the_log(
 def test_a_refresh_repairs_what_was_flushed_and_says_so(host: Host) -> None:
     host.apply(NAMED)
     was = host.rules()
-    host.sh("iptables -t mangle -F NEWT-EGRESS")
+    host.sh("iptables -t mangle -F NEWT-EGRESS-nas")
     assert host.check()["state"] == "drifted"
 
     said = host.egress("refresh").stdout

@@ -63,7 +63,7 @@ def others(host: Host) -> list[str]:
     """Everybody else's rules, in their order."""
     lines, inside = [], False
     for line in host.rules().splitlines():
-        inside = inside or line.startswith("table inet newt_guard")
+        inside = inside or line.startswith("table inet newt_guard_nas")
         if not inside and "NEWT-" not in line:
             lines.append(line)
         inside = inside and line != "}"
@@ -88,18 +88,19 @@ def test_everybody_elses_rules_stay_and_ours_come_first(crowded: Host, arrangeme
 DISPLACED = {
     "iptables": {
         "somebody came first": "iptables -t mangle -I PREROUTING 1 -j ACCEPT",
-        "our jump is gone": "ip6tables -t mangle -D PREROUTING -i br-newt -j NEWT-EGRESS",
-        "our jump is there twice": "iptables -t mangle -A POSTROUTING -o br-newt -j NEWT-INGRESS",
-        "a rule was slipped in": "iptables -t mangle -I NEWT-EGRESS 1 -j RETURN",
+        "our jump is gone": "ip6tables -t mangle -D PREROUTING -i br-newt -j NEWT-EGRESS-nas",
+        "our jump is there twice": "iptables -t mangle "
+        "-A POSTROUTING -o br-newt -j NEWT-INGRESS-nas",
+        "a rule was slipped in": "iptables -t mangle -I NEWT-EGRESS-nas 1 -j RETURN",
         "everything was flushed": "iptables -t mangle -F; iptables -t mangle -X",
     },
     "nftables": {
-        "the table is gone": "nft delete table inet newt_guard",
-        "a rule was slipped in": "nft insert rule inet newt_guard egress accept",
-        "a target was slipped in": "nft add element inet newt_guard targets "
+        "the table is gone": "nft delete table inet newt_guard_nas",
+        "a rule was slipped in": "nft insert rule inet newt_guard_nas egress accept",
+        "a target was slipped in": "nft add element inet newt_guard_nas targets "
         "'{ 10.0.1.60 . tcp . 5432 }'",
-        "our hook is gone": "nft flush chain inet newt_guard prerouting",
-        "the table sleeps": "nft add table inet newt_guard '{ flags dormant; }'",
+        "our hook is gone": "nft flush chain inet newt_guard_nas prerouting",
+        "the table sleeps": "nft add table inet newt_guard_nas '{ flags dormant; }'",
     },
 }
 
@@ -162,7 +163,7 @@ def test_iptables_legacy_holds_the_rules_too_and_waits_for_its_lock(host: Host) 
         # Docker holds the lock for a moment now and again.
         with host.nas.popen(["flock", "/run/xtables.lock", "sleep", "1"]):
             host.apply(declare())
-        assert "NEWT-EGRESS" in host.sh("iptables-legacy -t mangle -S PREROUTING")
+        assert "NEWT-EGRESS-nas" in host.sh("iptables-legacy -t mangle -S PREROUTING")
         assert host.check()["state"] == "ok"
         host.sh("iptables -t mangle -I PREROUTING 1 -j ACCEPT")
         assert host.check()["state"] == "drifted"

@@ -183,7 +183,7 @@ def test_off_says_that_a_newt_which_was_stopped_stays_so_and_how_to_let_it_go(ne
 
 def test_off_fails_when_newt_cannot_be_started(newt: Host) -> None:
     newt.sh(f"docker stop {CONTAINER}")
-    newt.sh("iptables -t mangle -F NEWT-EGRESS")
+    newt.sh("iptables -t mangle -F NEWT-EGRESS-nas")
 
     done = newt.prove("off", check=False)
 
@@ -261,7 +261,7 @@ def test_a_newt_on_a_second_network_is_stopped(newt: Host) -> None:
 
 
 def test_rules_that_do_not_stand_are_not_proved(newt: Host) -> None:
-    newt.sh("iptables -t mangle -I NEWT-EGRESS -j RETURN")
+    newt.sh("iptables -t mangle -I NEWT-EGRESS-nas -j RETURN")
 
     done = newt.prove("enforce", *HOLDS, check=False)
 

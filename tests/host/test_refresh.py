@@ -13,7 +13,7 @@ from tests.host.rig import Host, declare
 
 pytestmark = pytest.mark.lab
 
-STAMP = "/run/newt-egress.refreshed"
+STAMP = "/run/newt-egress@nas.refreshed"
 PERSISTENT = ("systemd", "cron")
 BUSYBOX_CROND = "cp $(command -v busybox) /tmp/busybox && ln -sf busybox /tmp/crond"
 
@@ -35,7 +35,7 @@ def without_cron(host: Host) -> Iterator[None]:
 @pytest.mark.parametrize("persistence", PERSISTENT)
 def test_a_refresh_that_is_two_periods_late_is_a_fault(host: Host, persistence: str) -> None:
     host.apply(declare(persistence=persistence))
-    host.sh("systemctl stop newt-egress-refresh.timer", check=False)
+    host.sh("systemctl stop newt-egress-refresh@nas.timer", check=False)
     assert host.check()["state"] == "ok"
     assert int(host.check()["refreshed"]) < 60
     assert "last refresh: 0 min ago" in host.egress("status").stdout

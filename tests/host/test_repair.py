@@ -18,10 +18,10 @@ NAME = "homeassistant.lan"
 NAMED = rule("homeassistant", NAME, 8123)
 FLUSH = """
 for kind in iptables ip6tables; do $kind -t mangle -F; $kind -t mangle -X; done
-nft delete table inet newt_guard 2>/dev/null || :
+nft delete table inet newt_guard_nas 2>/dev/null || :
 """
 LOG = "journalctl --identifier newt-egress --lines 20 --output cat"
-LOCK = "/run/newt-egress.lock"
+LOCK = "/run/newt-egress@nas.lock"
 #: Of a Docker that hangs, in the program's own constants: the tests are less patient.
 IMPATIENT = "sed 's/^DOCKER_SECONDS=.*/DOCKER_SECONDS=3/' /usr/local/sbin/newt-egress >/tmp/hasty"
 
@@ -152,7 +152,7 @@ def test_a_docker_that_hangs_holds_up_no_repair(host: Host) -> None:
         eventually(lambda: "version" in host.sh("pgrep -a docker", check=False), "it waits")
         earlier = host.nas.popen(["newt-egress", "refresh"])
         eventually(lambda: "inspect" in host.sh("pgrep -a docker", check=False), "both wait")
-        host.sh("iptables -t mangle -F NEWT-EGRESS")
+        host.sh("iptables -t mangle -F NEWT-EGRESS-nas")
 
         repair = host.nas.popen(["newt-egress", "refresh"])
 
@@ -184,7 +184,7 @@ def test_no_command_waits_for_a_docker_that_hangs_longer_than_it_says(
         assert "free" in host.sh(f"flock -n {LOCK} echo free", check=False), (
             "the lock is given back"
         )
-        host.sh("iptables -t mangle -F NEWT-EGRESS")
+        host.sh("iptables -t mangle -F NEWT-EGRESS-nas")
         host.sh("sh /tmp/hasty refresh", check=False)
         assert host.check()["state"] == "ok"
 

@@ -50,7 +50,7 @@ def test_a_newt_stopped_by_hand_is_told_at_preview_and_started_by_up(deployed: D
 
 
 def test_a_rule_added_by_hand_is_told_and_removed(deployed: Deployment) -> None:
-    on_nas(deployed.lab, "iptables -t mangle -I NEWT-EGRESS -d 10.0.1.60 -j RETURN")
+    on_nas(deployed.lab, "iptables -t mangle -I NEWT-EGRESS-nas -d 10.0.1.60 -j RETURN")
     assert knock(deployed.lab, "10.0.1.60", 5432), "the hole must be there for this test"
     assert "differs from what was deployed" in deployed.preview()
     deployed.up()
@@ -87,7 +87,7 @@ def test_rules_of_an_update_that_lost_its_connection_are_narrowed_by_the_reverte
         printed, _ = update.communicate(timeout=120)
         assert update.returncode != 0, f"the update must notice the lost connection:\n{printed}"
         # The program on the host finishes what it began.
-        free = "flock -n /run/newt-egress.lock echo free || :"
+        free = "flock -n /run/newt-egress@nas.lock echo free || :"
         wait_until(lambda: "free" in on_nas(lab, free), "newt-egress ends", 60)
     finally:
         on_nas(lab, "rm -f /usr/local/sbin/mv /run/loaded")

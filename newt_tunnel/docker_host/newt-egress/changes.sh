@@ -1,18 +1,35 @@
 # --- changes: apply and remove ----------------------------------------------------------------------------------------
 
+# One lock for each newt, so that a name that does not resolve for one delays no repair of another's rules (9); one for the
+# newt without a name while it is taken over (8); and one for all changes of what is declared here (7).
 lock() {
-    need flock "util-linux or busybox"
     exec 9>"$LOCK" || exit 1
-    _waited=0
-    until flock -n 9; do
-        [ "$_waited" -lt "$LOCK_SECONDS" ] || fail "another newt-egress has been at work for $LOCK_SECONDS s: look for it with ps"
-        _waited=$((_waited + 1))
-        sleep 1
-    done
+    await 9
     recover
 }
 
 unlock() { exec 9>&-; }
+
+lock_changes() {
+    exec 7>"$CHANGES_LOCK" || exit 1
+    await 7
+}
+
+lock_former() {
+    exec 8>"$(use "" && echo "$LOCK")" || exit 1
+    await 8
+}
+
+# await LOCK
+await() {
+    need flock "util-linux or busybox"
+    _waited=0
+    until flock -n "$1"; do
+        [ "$_waited" -lt "$LOCK_SECONDS" ] || fail "another newt-egress has been at work for $LOCK_SECONDS s: look for it with ps"
+        _waited=$((_waited + 1))
+        sleep 1
+    done
+}
 
 # swap: makes NEXT CURRENT, which needs no disk space. recover: undoes a swap that was interrupted.
 swap() {
@@ -27,12 +44,13 @@ recover() { guarded || [ ! -d "$PREVIOUS" ] || mv "$PREVIOUS" "$CURRENT"; }
 # check_owner DIR
 check_owner() {
     ! of_another "$CURRENT" "$(value "$1" owner)" ||
-        fail "this host is guarded by stack $(value "$CURRENT" owner): destroy that first, or choose another host"
+        fail "docker.instance $INSTANCE of stack $(value "$1" owner) is that of stack $(value "$CURRENT" owner) on this host: write docker.instance: $(free_instance) for the former, or choose another host; nothing was changed"
 }
 
 # check_way DIR: a cage that is open from the start is refused. One that opened under a newt is proved: see hold_if_open.
 check_way() {
-    guarded && [ "$(value "$CURRENT" table4)" = "$(value "$1" table4)" ] && return
+    _former=$(replaced "$1")
+    [ -n "$_former" ] && [ "$(value "$_former" table4)" = "$(value "$1" table4)" ] && return
     _open=$(way_faults "$1")
     [ -z "$_open" ] || fail "$_open: nothing was changed"
 }
@@ -52,14 +70,14 @@ give_up() {
         load "$CURRENT" && clear_rules "$CURRENT" && install_persistence "$(value "$CURRENT" persistence)" &&
             remove_persistence "$(value "$NEXT" persistence)" "$(value "$CURRENT" persistence)"
     else
-        clear_rules && remove_all_persistence && rm -f "$PROGRAM"
+        clear_rules && remove_all_persistence && { [ -n "$(others)" ] || rm -f "$PROGRAM"; }
     fi || fail "$1; the state before this change could not be restored: see newt-egress status"
     rm -rf "$NEXT" "$PENDING"
     fail "$1; the state before this change is restored"
 }
 
 apply() {
-    from=$CURRENT generation=$(record generation) dry_run=''
+    from='' generation='' dry_run=''
     while [ $# -gt 0 ]; do
         case $1 in
             --from) from=$2; shift ;;
@@ -69,25 +87,30 @@ apply() {
         esac
         shift
     done
+    if [ -n "$from" ]; then use "$(value "$from" instance)"; else the_one "$NAMED"; from=$CURRENT; fi
+    is_instance "$INSTANCE" || [ "$from" = "$CURRENT" ] || fail "apply: the declaration names no instance"
+    : "${generation:=$(record generation)}"
     trap '' HUP PIPE # a connection that is lost now must not stop us half-way
+    lock_changes
     lock
     [ -f "$from/declaration" ] || fail "apply: nothing is declared here yet; --from DIR names a declaration"
     check_tools "$from"
     check_owner "$from"
+    check_others "$from"
     # Docker may hang, and a repair of the rules that are in force must not wait for it.
     unlock
     check_docker
     check_network "$from"
     check_services "$from"
     lock
-    check_owner "$from"
-    trap 'rm -rf "$NEXT" "$PROGRAM.new"; rmdir "$STATE" 2>/dev/null' EXIT
+    taken_over=
+    ! takes_over "$from" || { lock_former; guarded || taken_over=yes; }
+    trap 'rm -rf "$NEXT" "$NEW_PROGRAM" "$ROOT/barrier"; [ -z "$taken_over" ] || disinherit; rmdir "$STATE" "$INSTANCES" "$ROOT" 2>/dev/null' EXIT
     mkdir -p "$STATE" && rm -rf "$NEXT" && cp -R "$from" "$NEXT" && mkdir "$WORK" || fail "cannot write to $STATE (disk full?): nothing was changed"
-    for _folder in "$STATE" "${PROGRAM%/*}"; do
+    for _folder in "$ROOT" "$INSTANCES" "$STATE" "${PROGRAM%/*}"; do
         is_roots "$_folder" || fail "users other than root may write to $_folder: chown root $_folder; chmod o-w $_folder"
     done
 
-    check_former "$NEXT"
     check_persistence "$(value "$NEXT" persistence)"
     resolve_names && look_up_containers || exit 1
     prepare "$NEXT" || fail "cannot write to $STATE (disk full?): nothing was changed"
@@ -100,7 +123,8 @@ apply() {
     fi
     # Everything that needs disk space is written before the first rule changes.
     write_record "$generation" && true >"$WORK/pending" && printf '%67s\n' '' >"$NEXT/live" &&
-        cp "$NEXT/newt-egress" "$PROGRAM.new" && chmod 755 "$PROGRAM.new" ||
+        cp "$NEXT/newt-egress" "$NEW_PROGRAM" && chmod 755 "$NEW_PROGRAM" &&
+        prepare_barrier && { [ -z "$taken_over" ] || inherit; } ||
         fail "cannot write to $STATE or ${PROGRAM%/*} (disk full, read-only?): nothing was changed"
 
     stop_if_moved
@@ -113,9 +137,10 @@ apply() {
     install_persistence "$(value "$NEXT" persistence)" || give_up "persistence could not be installed"
     _old_persistence=
     ! guarded || _old_persistence=$(value "$CURRENT" persistence)
-    mv "$PROGRAM.new" "$PROGRAM" || give_up "cannot write to $PROGRAM"
+    install_program || give_up "cannot write to $PROGRAM"
     swap || give_up "cannot write to $STATE"
     hold_if_open
+    retire || fail "the cage of the former release could not be removed; both are in force"
     clear_rules "$CURRENT" || fail "a former arrangement could not be removed; both are in force"
     [ -z "$_old_persistence" ] || remove_persistence "$_old_persistence" "$(value "$CURRENT" persistence)" ||
         fail "the former persistence could not be removed"
@@ -130,12 +155,13 @@ apply() {
 
 # Another bridge or address means that newt's container is about to be replaced: it must not run without a cage meanwhile.
 stop_if_moved() {
-    guarded || return 0
+    _former=$(replaced "$NEXT")
+    [ -n "$_former" ] || return 0
     for _key in bridge newt subnet servicebridge servicenewt servicesubnet servicenetwork; do
-        [ "$(value "$CURRENT" "$_key")" = "$(value "$NEXT" "$_key")" ] || {
-            newt_runs "$(value "$CURRENT" container)" || return 0
+        [ "$(value "$_former" "$_key")" = "$(value "$NEXT" "$_key")" ] || {
+            newt_runs "$(value "$_former" container)" || return 0
             say "$_key changes: newt is stopped until its network is replaced"
-            limited "$STOP_SECONDS" docker stop "$(value "$CURRENT" container)" >/dev/null || fail "newt could not be stopped: nothing was changed"
+            limited "$STOP_SECONDS" docker stop "$(value "$_former" container)" >/dev/null || fail "newt could not be stopped: nothing was changed"
             return
         }
     done
@@ -145,6 +171,7 @@ remove() {
     owner=
     [ "${1:-}" != --owner ] || owner=$2
     trap '' HUP PIPE
+    lock_changes
     lock
     _declared=$CURRENT
     guarded || _declared=$NEXT # a first apply that was killed half-way
@@ -156,9 +183,14 @@ remove() {
         fail "newt is still running in container $(value "$_declared" container): stop it first, the cage is removed last"
     _others=$(docker network inspect -f '{{range .Containers}}{{.Name}} {{end}}' "$(value "$_declared" network)" 2>/dev/null)
     [ -z "$_others" ] || fail "still on newt's network: $_others: remove them first, the cage is removed last"
+    ! guarded || retire_former || exit 1
     remove_all_persistence || fail "persistence could not be removed; the rules are in force"
     clear_rules || fail "the rules could not be removed"
-    rm -rf "$STATE" "$PROGRAM" "$PROGRAM.new" "$REFRESHED" "$UNRESOLVED" || fail "cannot remove $STATE"
+    ! guarded || rm -rf "$(own_folder)" || fail "cannot remove newt's credentials"
+    rm -rf "$CURRENT" "$NEXT" "$PREVIOUS" "$PENDING" "$HELD" "$CONFIRMED" "$PROVED" "$SEED" \
+        "$NEW_PROGRAM" "$REFRESHED" "$UNRESOLVED" || fail "cannot remove $STATE"
+    [ -z "$INSTANCE" ] || rm -rf "$STATE" || fail "cannot remove $STATE"
+    [ -n "$(others)" ] || rm -rf "$ROOT" "$PROGRAM" || fail "cannot remove $ROOT"
     say "removed"
 }
 

@@ -15,20 +15,29 @@ credentials() {
         store_credentials "$_folder" "$_newt" 600 "$_content"
         open_to_newt "$_folder" "$_newt" || fail "cannot open volume $2 to newt again"
     else
-        mkdir -p "$CREDENTIALS" && chown "root:${_newt#*:}" "$CREDENTIALS" && chmod 750 "$CREDENTIALS" ||
-            fail "cannot prepare $CREDENTIALS"
-        store_credentials "$CREDENTIALS" "root:${_newt#*:}" 440 "$_content"
+        _folder=$(own_folder)
+        mkdir -p "$_folder" && chown "root:${_newt#*:}" "$_folder" && chmod 750 "$_folder" ||
+            fail "cannot prepare $_folder"
+        store_credentials "$_folder" "root:${_newt#*:}" 440 "$_content"
     fi
-    say "revision $(head -n 1 "$STATE/credentials.seed")"
+    say "revision $(head -n 1 "$SEED")"
+}
+
+# own_folder: of the file that is mounted read-only into newt's container. No other folder is believed to be it.
+own_folder() {
+    case $(value "$CURRENT" credentials) in
+        "$ROOT/credentials") echo "$ROOT/credentials" ;;
+        *) echo "$STATE/credentials" ;;
+    esac
 }
 
 # stored_credentials: the revision that the next run keeps if it brings what has this salted hash, and whether newt's own
 # file is there; in a volume newt may have changed it.
 stored_credentials() {
-    [ -s "$STATE/credentials.seed" ] || return 0
+    [ -s "$SEED" ] || return 0
     _file=missing
-    [ ! -s "$CREDENTIALS/config.json" ] || _file="file"
-    printf '%s %s %s\n' "$(sed -n 1p "$STATE/credentials.seed")" "$(sed -n 2p "$STATE/credentials.seed")" "$_file"
+    [ ! -s "$(own_folder)/config.json" ] || _file="file"
+    printf '%s %s %s\n' "$(sed -n 1p "$SEED")" "$(sed -n 2p "$SEED")" "$_file"
 }
 
 # folder_of_volume NAME: a plain folder of Docker's own. What options mount appears only while a container uses it.
@@ -53,7 +62,7 @@ open_to_newt() { chmod 700 "$1" && chown "$2" "$1"; }
 # store_credentials FOLDER UID:GID MODE CONTENT: as config.json. Only root may write to FOLDER meanwhile. CONTENT is an
 # argument of functions only: other users can list those of a process.
 store_credentials() {
-    _config=$1/config.json _seed=$STATE/credentials.seed
+    _config=$1/config.json _seed=$SEED
     [ ! -L "$_config" ] || rm -f "$_config" || fail "cannot remove $_config, which is a symbolic link"
     [ ! -d "$_config" ] || fail "$_config is a directory, and must be newt's configuration file: look into it, then remove it"
     [ ! -f "$_config" ] || [ ! -s "$_config" ] || [ "$(sed -n 2p "$_seed" 2>/dev/null)" != "$(salted "$(sed -n 1p "$_seed" 2>/dev/null)" "$4")" ] || return 0

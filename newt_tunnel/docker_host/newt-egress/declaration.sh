@@ -3,7 +3,6 @@
 values() { sed -n "s/^$2=//p" "$1/declaration"; }
 value() { sed -n "/^$2=/{s///p;q;}" "$1/declaration"; }
 record() { [ -f "$CURRENT/record" ] && sed -n "s/^$1=//p" "$CURRENT/record"; }
-guarded() { [ -d "$CURRENT" ]; }
 digest() { cat "$1/newt-egress" "$1/declaration" "$1"/rules* | sha256sum | cut -d ' ' -f 1; }
 loadable() { cat "$1/declaration" "$1"/load* | sha256sum | cut -d ' ' -f 1; }
 

@@ -111,8 +111,8 @@ check_free() {
     done <<END
 $_networks
 END
-    _mine=$_bridge
-    ! guarded || _mine="$_bridge $(one_line "$(bridges "$CURRENT")")"
+    _mine=$_bridge _former=$(replaced "$1")
+    [ -z "$_former" ] || _mine="$_bridge $(one_line "$(bridges "$_former")")"
     _routes=$(ip -4 route show | awk '$1 ~ /^[0-9]/ { for (i = 1; i < NF; i++) if ($i == "dev") print $1, $(i + 1) }')
     while read -r _other _device; do
         case " $_mine " in *" $_device "*) continue ;; esac

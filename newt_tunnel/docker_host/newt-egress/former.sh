@@ -1,15 +1,17 @@
 # --- what the blog post's script left ---------------------------------------------------------------------------------
 
-# former_jumps [IPTABLES]: the jumps of the blog post's script, whose chain in the filter table has the same name and which
-# matches newt by its address. None where the chain is newt-egress's own, whose rules carry names.
+SCRIPTS_CHAIN=NEWT-EGRESS # in the filter table
+
+# former_jumps [IPTABLES]: the jumps of the blog post's script, which matches newt by its address. None where the chain is
+# that of a newt without a name, whose rules carry names.
 former_jumps() {
     have "${1:-iptables}" || return 0
-    ! listing "${1:-iptables}" filter "$EGRESS" | grep -q -F -e '--comment "newt: ' || return 0
-    listing "${1:-iptables}" filter DOCKER-USER | grep -E -e "^-A DOCKER-USER -s [0-9./]+ -j $EGRESS\$"
+    ! listing "${1:-iptables}" filter "$SCRIPTS_CHAIN" | grep -q -F -e '--comment "newt: ' || return 0
+    listing "${1:-iptables}" filter DOCKER-USER | grep -E -e "^-A DOCKER-USER -s [0-9./]+ -j $SCRIPTS_CHAIN\$"
 }
 
 # newts_former_jump DIR: the one for the newt that DIR declares.
-newts_former_jump() { echo "-A DOCKER-USER -s $(value "$1" newt)/32 -j $EGRESS"; }
+newts_former_jump() { echo "-A DOCKER-USER -s $(value "$1" newt)/32 -j $SCRIPTS_CHAIN"; }
 
 # others_former_jumps DIR: the sources of the rest.
 others_former_jumps() { former_jumps | grep -v -x -F -e "$(newts_former_jump "$1")" | sed 's/.* -s //; s/ -j .*//'; }
@@ -29,18 +31,11 @@ clear_former() {
     {
         echo "*filter"
         echo "$_jumps" | sed 's/^-A/-D/'
-        [ -n "$(others_former_jumps "$CURRENT")" ] || printf -- '-F %s\n-X %s\n' "$EGRESS" "$EGRESS"
+        [ -n "$(others_former_jumps "$CURRENT")" ] || printf -- '-F %s\n-X %s\n' "$SCRIPTS_CHAIN" "$SCRIPTS_CHAIN"
         echo COMMIT
     } | restore iptables || return 1
     say "removed the rules of the blog post's script: these replace them"
     for _file in /etc/iptables/rules.v4 /etc/sysconfig/iptables; do
-        ! grep -q -s -e "$EGRESS" "$_file" || warn "$_file restores them at boot: remove the lines with $EGRESS from it"
+        ! grep -q -s -e "$SCRIPTS_CHAIN" "$_file" || warn "$_file restores them at boot: remove the lines with $SCRIPTS_CHAIN from it"
     done
-}
-
-# check_former DIR: in the filter table our chain would replace the script's, which may confine another newt.
-check_former() {
-    [ "$(value "$1" table4)" = filter ] || return 0
-    _others=$(others_former_jumps "$1")
-    [ -z "$_others" ] || fail "chain $EGRESS of the filter table belongs to the blog post's script and confines $(one_line "$_others"): set docker.hook to prerouting"
 }

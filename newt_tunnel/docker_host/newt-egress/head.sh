@@ -1,51 +1,32 @@
 #!/bin/sh
 # newt-egress: keeps newt in its cage on a Docker host.
 #
-# Owns the firewall rules of one newt: loads them, keeps them loaded over reboots, refreshes the host names in them,
-# reports whether they are in force, and removes them. The rules are rendered elsewhere and arrive as a declaration.
-# Touches only its own chains or table and its own jumps; never flushes, saves or edits other rules.
+# Owns the firewall rules of each newt of this host: loads them, keeps them loaded over reboots, refreshes the host names
+# in them, reports whether they are in force, and removes them. They are rendered elsewhere and arrive as a declaration.
+# Touches only its own chains or tables and its own jumps; never flushes, saves or edits other rules.
 # POSIX sh for dash and busybox.
 # shellcheck disable=SC2015 # in `a && b || fail` nothing goes on after fail, so it is an if-then-else
 set -u
 export LC_ALL=C PATH="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 umask 077
 
+# Also the highest format of a declaration that this program understands. Raise it with whatever an older program would get
+# wrong: one never replaces a newer one that other newts of the host need.
+VERSION=2
 PROGRAM=/usr/local/sbin/newt-egress
-STATE=/var/lib/newt-egress        # must be readable before Docker starts: no network file system
-CURRENT=$STATE/current            # the declaration in force, its rules, and the last good answers of the resolvers
-NEXT=$STATE/next                  # being prepared; becomes CURRENT by a rename, which needs no disk space
-PREVIOUS=$STATE/previous          # CURRENT, aside for the moment between the two renames
-WORK=$NEXT/work                   # scratch of one run
-PENDING=$STATE/pending            # exists while rules are being changed: found later, it means a half-applied change
-HELD=$STATE/held                  # newt was stopped because the cage was open, and stays stopped
-CONFIRMED=$STATE/confirmed        # hash of the declaration that the deploying side is known to have recorded
-PROVED=$STATE/proof               # the table of the last proof, as newt-proof left it
-CREDENTIALS=$STATE/credentials    # mounted read-only into newt's container
-LOCK=/run/newt-egress.lock
-REFRESHED=/run/newt-egress.refreshed    # when the rules were looked at last, in seconds since boot
-UNRESOLVED=/run/newt-egress.unresolved  # exists while host names cannot be refreshed, and says why
+ROOT=/var/lib/newt-egress         # must be readable before Docker starts: no network file system
+INSTANCES=$ROOT/instances
+CHANGES_LOCK=/run/newt-egress-changes.lock
 LOCK_SECONDS=60
 XTABLES_SECONDS=10                # how long to wait for the lock of iptables-legacy
 TOOL_SECONDS=30                   # the longest that a tool of the firewall may take
 DOCKER_SECONDS=20                 # the same for an answer of Docker
 STOP_SECONDS=60                   # the same for systemd, and for starting or stopping a container
-EGRESS=NEWT-EGRESS
-INGRESS=NEWT-INGRESS
-TABLE=newt_guard                  # nftables
 REFRESH_MINUTES=5
 MAX_ADDRESSES=64                  # of one name: more would be an attack on the packet path
 REMEMBERED_SECONDS=86400          # how long the kernel remembers a refused target, as it is rendered
 SHOWN_DROPS=20                    # of them in status
 NOBODY=65534                      # newt's user and group in the container
-
-UNIT=/etc/systemd/system/newt-egress.service
-REFRESH_UNIT=/etc/systemd/system/newt-egress-refresh.service
-TIMER=/etc/systemd/system/newt-egress-refresh.timer
-FOLLOWER=/etc/systemd/system/newt-egress-follow.service
-DOCKER_DROP_IN=/etc/systemd/system/docker.service.d/newt-egress.conf
-ENABLED="/etc/systemd/system/multi-user.target.wants/${UNIT##*/} /etc/systemd/system/timers.target.wants/${TIMER##*/}"
-CRON_FILE=/etc/cron.d/newt-egress
-NETFILTER_PLUGIN=/usr/share/netfilter-persistent/plugins.d/40-newt-egress
 
 # Output that cannot be written (a lost connection) must not stop a change half-way.
 say() { printf '%s\n' "$*" 2>/dev/null || :; }
@@ -60,11 +41,11 @@ have() { (case $1 in *-*) ;; *) unset -f "$1" ;; esac; command -v "$1") >/dev/nu
 uptime_seconds() { cut -d . -f 1 /proc/uptime; }
 
 # A program that may wait for a daemon, a resolver or a lock in the kernel has a time limit, because a repair waits behind
-# it; these functions give it to every call. Programs do not inherit the lock (9): one that cannot be killed would keep it.
+# it; these functions give it to every call. Programs do not inherit the locks (7 to 9): one that cannot be killed would keep it.
 # Old busyboxes do not know -k.
 KILLS=$(timeout -k 1 1 true 2>/dev/null && echo "-k 5" || echo "-s KILL")
 # shellcheck disable=SC2086 # two words
-limited() { timeout $KILLS "$@" 9>&-; }
+limited() { timeout $KILLS "$@" 7>&- 8>&- 9>&-; }
 docker() { limited "$DOCKER_SECONDS" docker "$@"; }
 systemctl() { limited "$STOP_SECONDS" systemctl "$@"; }
 nft() { limited "$TOOL_SECONDS" nft "$@"; }

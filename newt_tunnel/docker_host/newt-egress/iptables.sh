@@ -7,6 +7,8 @@ restore() { limited "$TOOL_SECONDS" "$1-restore" -w "$XTABLES_SECONDS" --noflush
 chains_of() { echo "$1" | awk '!seen[$1]++ { print $1 }'; }
 of_chain() { echo "$1" | awk -v chain="$2" '$1 == chain { print "-A " $0 }'; }
 ours() { grep -E -e "-j ($EGRESS|$INGRESS)\$"; }
+# Jumps for other newts may be ahead of ours: each is about one bridge.
+OTHERS=' -[io] [^ ]+ -j NEWT-(E|IN)GRESS(-[a-z0-9-]+)?$'
 
 # hook_edits IPTABLES TABLE JUMPS: lines for iptables-restore that make our jumps first and single in their chains.
 # -I in every load would duplicate them; checking first and editing in the same transaction leaves no window.
@@ -16,8 +18,9 @@ hook_edits() {
             complain "$1 has no chain $_chain in table $2: $(missing_chain "$_chain")"
             return 1
         }
-        wanted_and_present "$3" "$_chain" "$_rules" | awk -v ours=" -j ($EGRESS|$INGRESS)\$" '
+        wanted_and_present "$3" "$_chain" "$_rules" | awk -v ours=" -j ($EGRESS|$INGRESS)\$" -v others="$OTHERS" '
             /^wanted / { sub(/^wanted /, ""); wanted[++n] = $0; next }
+            $0 ~ others && $0 !~ ours { next }
             { if (++at <= n && $0 != wanted[at]) displaced = 1 }
             $0 ~ ours { present[++m] = $0 }
             END {
@@ -59,8 +62,9 @@ jump_report() {
 
 jump_positions() {
     for _chain in $(chains_of "$3"); do
-        wanted_and_present "$3" "$_chain" "$(listing "$1" "$2" "$_chain")" | awk -v table="$1 $2" '
+        wanted_and_present "$3" "$_chain" "$(listing "$1" "$2" "$_chain")" | awk -v table="$1 $2" -v ours=" -j ($EGRESS|$INGRESS)\$" -v others="$OTHERS" '
             /^wanted / { sub(/^wanted /, ""); wanted[++n] = $0; next }
+            $0 ~ others && $0 !~ ours { next }
             { at++; count[$0]++; if (!($0 in place)) place[$0] = at }
             END {
                 for (i = 1; i <= n; i++) {

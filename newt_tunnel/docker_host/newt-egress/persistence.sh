@@ -13,7 +13,7 @@ persistence_text() {
     case $1 in
         "$UNIT") echo "# Written by newt-egress.
 [Unit]
-Description=Firewall of newt, before Docker starts
+Description=Firewall of newt${INSTANCE:+ $INSTANCE}, before Docker starts
 DefaultDependencies=no
 After=local-fs.target netfilter-persistent.service nftables.service
 Before=network-pre.target docker.service
@@ -22,26 +22,26 @@ Wants=network-pre.target
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-ExecStart=$PROGRAM boot
+ExecStart=$RUNS boot
 
 [Install]
 WantedBy=multi-user.target" ;;
         "$DOCKER_DROP_IN") echo "# Written by newt-egress. Wants, not Requires: stopping the guard must never stop Docker. The gate refuses to start
 # Docker only when newt could not be confined at all.
 [Unit]
-Wants=newt-egress.service
-After=newt-egress.service
+Wants=${UNIT##*/}
+After=${UNIT##*/}
 
 [Service]
-ExecStartPre=$PROGRAM gate" ;;
+ExecStartPre=$RUNS gate" ;;
         "$REFRESH_UNIT") echo "# Written by newt-egress.
 [Unit]
 Description=Resolve the host names in newt's firewall again
-After=newt-egress.service
+After=${UNIT##*/}
 
 [Service]
 Type=oneshot
-ExecStart=$PROGRAM refresh" ;;
+ExecStart=$RUNS refresh" ;;
         "$TIMER") echo "# Written by newt-egress.
 [Unit]
 Description=Refresh newt's firewall every $REFRESH_MINUTES minutes
@@ -60,18 +60,18 @@ Description=Follow the containers that newt may reach
 After=newt-egress.service docker.service
 
 [Service]
-ExecStart=$PROGRAM follow
+ExecStart=$RUNS follow
 Restart=on-failure
 RestartSec=5
 
 [Install]
 WantedBy=multi-user.target" ;;
         "$CRON_FILE") echo "# Written by newt-egress.
-@reboot root $PROGRAM boot
-*/$REFRESH_MINUTES * * * * root $PROGRAM refresh >/dev/null" ;;
+@reboot root $RUNS boot
+*/$REFRESH_MINUTES * * * * root $RUNS refresh >/dev/null" ;;
         "$NETFILTER_PLUGIN") echo "#!/bin/sh
 # Written by newt-egress: runs after the plugins that restore whole tables, and saves nothing.
-case \"\$1\" in start|restart|reload) exec $PROGRAM boot ;; esac" ;;
+case \"\$1\" in start|restart|reload) exec $RUNS boot ;; esac" ;;
     esac
 }
 
@@ -160,9 +160,9 @@ install_persistence() {
         }
     done
     [ "$1" = systemd ] || return 0
-    systemctl enable --quiet newt-egress.service newt-egress-refresh.timer || return 1
+    systemctl enable --quiet "${UNIT##*/}" "${TIMER##*/}" || return 1
     if systemd_runs; then
-        systemctl daemon-reload && systemctl start newt-egress-refresh.timer
+        systemctl daemon-reload && systemctl start "${TIMER##*/}"
     else
         warn "systemd does not run here: its units take effect at the next boot"
     fi
@@ -181,7 +181,7 @@ remove_persistence() {
     done
     systemd_runs && have systemctl || return 0
     # systemctl fails for a unit that it does not know; such a unit is gone already.
-    systemctl stop newt-egress-refresh.timer newt-egress-refresh.service newt-egress.service 2>/dev/null
+    systemctl stop "${TIMER##*/}" "${REFRESH_UNIT##*/}" "${UNIT##*/}" 2>/dev/null
     systemctl daemon-reload
 }
 

@@ -35,11 +35,13 @@ counters() {
 refused() {
     guarded || fail "no rules of newt-egress are on this host"
     [ -n "$(value "$CURRENT" drops)" ] || fail "refused targets are not recorded: set docker.logDrops to true"
+    _memory=$(value "$CURRENT" refused)
+    : "${_memory:=newt-drops}" # of the newt without a name
     for _protocol in tcp udp; do
         if [ "$(value "$CURRENT" firewall)" = nftables ]; then
             nft list set inet "$TABLE" "drops_$_protocol" 2>/dev/null | refused_by_nftables "$_protocol"
         else
-            cat "/proc/net/ipt_hashlimit/newt-drops-$_protocol" 2>/dev/null | refused_by_iptables "$_protocol"
+            cat "/proc/net/ipt_hashlimit/$_memory-$_protocol" 2>/dev/null | refused_by_iptables "$_protocol"
         fi
     done | sort -n
 }
@@ -103,7 +105,7 @@ proof_report() {
 status() {
     guarded || fail "no rules of newt-egress are on this host"
     _faults=$(faults "$CURRENT")
-    say "stack $(value "$CURRENT" owner), $(value "$CURRENT" firewall), bridge $(value "$CURRENT" bridge), newt $(value "$CURRENT" newt)"
+    say "stack $(value "$CURRENT" owner), ${INSTANCE:+instance }${INSTANCE:-as a former release set it up}, $(value "$CURRENT" firewall), bridge $(value "$CURRENT" bridge), newt $(value "$CURRENT" newt)"
     jump_report "$CURRENT"
     [ ! -s "$CURRENT/resolved" ] || sed 's/^\([^ ]*\) /resolved \1 -> /' "$CURRENT/resolved"
     printf '%10s %12s %-7s %-24s %s\n' packets bytes verdict rule match
@@ -126,9 +128,11 @@ status() {
 }
 
 check() {
+    guarded || [ -z "$INSTANCE" ] || ! (use "" && guarded) || use "" # which the next apply takes over, or is in its way
     guarded || { say "state=absent"; return; }
     _faults=$(faults "$CURRENT" | joined)
     say "state=$([ -z "$_faults" ] && echo ok || echo drifted)"
+    say "instance=$INSTANCE"
     say "owner=$(value "$CURRENT" owner)"
     say "hash=$(record hash)"
     say "generation=$(record generation)"

@@ -5,7 +5,7 @@ refresh() {
     lock
     guarded || return 0
     _status=0
-    repair || _status=1
+    if repair; then retire_former || _status=1; else _status=1; fi
     show_frames "$CURRENT"
     refresh_services || _status=1
     refresh_names "$_status" || _status=1
@@ -59,7 +59,7 @@ names_stay() {
 
 tell() {
     say "$*"
-    ! have logger || logger -t newt-egress -- "$*" 2>/dev/null || :
+    ! have logger || logger -t newt-egress -- "${INSTANCE:+$INSTANCE: }$*" 2>/dev/null || :
 }
 
 # restarts: which program starts newt at boot: Docker, where the rules are certain to come first; else this one, after them.

@@ -9,7 +9,8 @@ set -u
 export LC_ALL=C PATH="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 umask 077
 
-STATE=/var/lib/newt-egress
+MODE=$1 INSTANCE=$2
+STATE=/var/lib/newt-egress/instances/$INSTANCE
 TABLE=$STATE/proof # the last table, whatever it says; newt-egress status shows it
 KNOCK_SECONDS=3   # without an answer until then a target is silent
 TOTAL_SECONDS=60  # what is not tried by then is reported as not probed
@@ -21,11 +22,11 @@ DATAGRAMS=10      # in a UDP probe: more than newt itself sends meanwhile that a
 fail() { printf 'newt-proof: %s\n' "$*" >&2; exit 1; }
 have() { command -v "$1" >/dev/null 2>&1; }
 docker() { timeout 60 docker "$@"; } # a Docker that hangs fails the proof
+newt_egress() { newt-egress --instance "$INSTANCE" "$@"; }
 declared() { sed -n "s/^$1=//p" "$STATE/current/declaration" | head -n 1; }
 
-MODE=$1
 command -v newt-egress >/dev/null || fail "newt-egress is not on this host: deploy the firewall first"
-newt-egress confirm || fail "no rules are in force here"
+newt_egress confirm || fail "no rules are in force here"
 CONTAINER=$(declared container)
 
 # newt_pid: nothing unless newt runs. Docker calls a container running that it is about to start again, too.

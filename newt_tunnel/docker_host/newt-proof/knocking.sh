@@ -59,7 +59,7 @@ answered() { [ "$1" = connected ] || [ "$1" = refused ]; }
 
 # packets RULE ADDRESS: what the rules of that name counted in UDP for an address; without an address, in all.
 packets() {
-    newt-egress counters | awk -F '\t' -v rule="$1" -v address="${2:-}" '
+    newt_egress counters | awk -F '\t' -v rule="$1" -v address="${2:-}" '
         $4 == rule && (address == "" || $5 ~ /udp/ && index(" " $5 " ", " " address (index($5, address "/32") ? "/32 " : " "))) { n += $1 }
         END { print n + 0 }'
 }

@@ -12,9 +12,9 @@ stand_in_for_newt() {
         [ "$_tries" -lt 50 ] || fail "cannot make a network namespace"
         sleep 0.1
     done
-    plug "$guest" newt-probe eth0 "" && $_inside ip route add default via "$(declared gateway)" ||
+    plug "$guest" "newt-p$$" eth0 "" && $_inside ip route add default via "$(declared gateway)" ||
         fail "cannot attach a network namespace to $(declared bridge)"
-    [ -z "$(declared servicenetwork)" ] || plug "$guest" newt-probe-svc eth1 service ||
+    [ -z "$(declared servicenetwork)" ] || plug "$guest" "newt-s$$" eth1 service ||
         fail "cannot attach a network namespace to $(declared servicebridge)"
 }
 
@@ -67,7 +67,7 @@ measure_newt() {
     _guarded=1
     [ -z "$(declared servicenetwork)" ] || _guarded=2
     [ "$(docker container inspect -f '{{len .NetworkSettings.Networks}}' "$CONTAINER")" = "$_guarded" ] || {
-        [ "$MODE" != enforce ] || newt-egress hold >&2
+        [ "$MODE" != enforce ] || newt_egress hold >&2
         fail "newt is on more than one network, and only one is guarded: docker network disconnect the other"
     }
     measure "nsenter -t $1 -n" "$2" "$1"
@@ -84,11 +84,11 @@ open_rows() { awk -F "$CELL_END" '$5 == "OPEN" { print; found = 1 } END { exit !
 if [ "$MODE" = off ]; then
     # Without a proof it is not known whether the cage is still open.
     [ ! -e "$STATE/held" ] || fail "newt is held: a proof found its cage open. Set proof to enforce or warn to try again, or release newt without a proof: newt-egress release"
-    [ -n "$(newt_pid)" ] || newt-egress start || exit 1
+    [ -n "$(newt_pid)" ] || newt_egress start || exit 1
     echo "the proof is off: nothing was tried"
     exit 0
 fi
-checked=$(newt-egress check)
+checked=$(newt_egress check)
 # field CHECKED KEY
 field() { printf '%s\n' "$1" | sed -n "s/^$2=//p"; }
 # Where others broke the way to the rules, which newt-egress may not mend, packets show what it means.
@@ -99,7 +99,7 @@ heading="generation ${generation:-none}, rules $(field "$checked" hash)"
 have nsenter || fail "nsenter is not on this host: install util-linux"
 note_containers
 { plan; canaries; } | sort -s -k 1,1 >"$WORK/lines" # "block" before "reach"
-newt-egress expand "$WORK/lines" >"$WORK/expanded" || fail "cannot look up the addresses of host names"
+newt_egress expand "$WORK/lines" >"$WORK/expanded" || fail "cannot look up the addresses of host names"
 # Every planned row is in the table. A name that the rules in force do not know has no address to try.
 awk 'FILENAME == ARGV[1] { known["@{" $1 "}"]; next } $3 ~ /^@/ && !($3 in known)' \
     "$STATE/current/resolved" "$WORK/lines" >>"$WORK/expanded"
@@ -119,7 +119,7 @@ awk 'function is_allowed(i, ends) {
 
 if [ -e "$STATE/held" ]; then
     # It may have been started without newt-egress.
-    [ -z "$(newt_pid)" ] || newt-egress hold >&2 || fail "newt is held, runs, and could not be stopped"
+    [ -z "$(newt_pid)" ] || newt_egress hold >&2 || fail "newt is held, runs, and could not be stopped"
     stand_in_for_newt
     measure "nsenter -t $guest -n" "$heading"
     keep_table
@@ -130,9 +130,9 @@ if [ -e "$STATE/held" ]; then
     [ -z "$way" ] || stay_stopped "$way"
     kill "$guest"
     guest=
-    newt-egress release || exit 1
+    newt_egress release || exit 1
 fi
-[ -n "$(newt_pid)" ] || newt-egress start || exit 1
+[ -n "$(newt_pid)" ] || newt_egress start || exit 1
 newt=$(settled) || exit 1
 measure_newt "$newt" "$heading"
 cat "$WORK/table"
@@ -141,7 +141,7 @@ remarks
 if open_rows >/dev/null; then
     open_rows >&2
     [ "$MODE" = enforce ] || { stays "$newt" || not_up; echo "warning: the cage is open, and newt keeps running: proof is $MODE"; exit 0; }
-    newt-egress hold >&2 || fail "the cage is open, and newt could not be stopped"
+    newt_egress hold >&2 || fail "the cage is open, and newt could not be stopped"
     fail "the cage is open: newt was stopped; correct the rules and run pulumi up again"
 fi
 stays "$newt" || not_up

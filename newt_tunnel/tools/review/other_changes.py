@@ -30,6 +30,8 @@ NOT_REPORTED: Mapping[str, str] = {
     "reasons": "remarks; each is shown where its setting is reported",
 }
 _MEANINGS: Mapping[str, str] = {
+    "docker.instance": "what is newt's on the host gets other names; an update refuses that while "
+    "newt is deployed",
     "newt.environment": "newt runs with another variable; its documentation says what it does",
     "newtId": "newt is another site to Pangolin, with that site's resources",
     secrets.NEWT_SECRET: "newt logs in with another secret, so it may be another site to Pangolin",

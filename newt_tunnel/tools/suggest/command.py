@@ -47,19 +47,19 @@ _WARNING = """\
 """
 
 
-def command(names: Iterable[HostName]) -> str:
+def command(names: Iterable[HostName], instance: str) -> str:
     """Return the command for the host. It prints the owner of the rules, each of ``names`` with its
     addresses, an empty line, and what was refused.
     """
+    program = f"{PROGRAM_PATH} --instance {instance}"
     lines = [shlex.quote(f"resolved {name} {address_text(name)}") for name in names]
     resolve = (
-        f"printf '%s\\n' {' '.join(lines)} | {PROGRAM_PATH} expand /dev/stdin "
-        f"|| echo {_NOT_EXPANDED}; "
+        f"printf '%s\\n' {' '.join(lines)} | {program} expand /dev/stdin || echo {_NOT_EXPANDED}; "
     )
     return "sh -c " + shlex.quote(
         f"[ -x {PROGRAM_PATH} ] || {{ echo 'has no rules of newt-tunnel' >&2; exit 1; }}; "
-        f"{PROGRAM_PATH} check | sed -n 's/^owner=/owner /p'; "
-        f"{resolve if lines else ''}echo; {PROGRAM_PATH} refused"
+        f"{program} check | sed -n 's/^owner=/owner /p'; "
+        f"{resolve if lines else ''}echo; {program} refused"
     )
 
 
@@ -87,7 +87,7 @@ def main(
             if options.flows:
                 raise _NothingToReadError("--flows is for clusters; a Docker host is asked itself")
             owner = f"{project.name}/{options.stack}"
-            targets, names = _of_host(settings, owner, exposures, look)
+            targets, names = _of_host(settings, options.stack, owner, exposures, look)
             since = " within a day, or since its rules were loaded"
         elif options.flows:
             namespace, now = settings.kubernetes.namespace, datetime.now(UTC)
@@ -146,7 +146,7 @@ def _read(path: str) -> Iterable[str]:
 
 
 def _of_host(
-    settings: Settings, owner: str, exposures: Sequence[Exposure], look: HostLook
+    settings: Settings, stack: str, owner: str, exposures: Sequence[Exposure], look: HostLook
 ) -> tuple[list[RefusedTarget], Names]:
     docker = settings.docker
     if not docker.log_drops:
@@ -155,7 +155,9 @@ def _of_host(
             "pulumi up, and ask again when newt has tried what it needs"
         )
     allowed = policy.policy(settings)
-    head, _, refused = _asked(docker, look, allowed.host_names).partition("\n\n")
+    cage = policy.cage(settings, stack)
+    asked = command(allowed.host_names, cage.instance.name)
+    head, _, refused = _asked(docker, look, asked).partition("\n\n")
     found = [line.split() for line in head.splitlines()]
     if ["owner", owner] not in found:
         raise _NothingToReadError(f"{docker.address}: is not guarded by {owner}: pulumi up first")
@@ -167,7 +169,7 @@ def _of_host(
     resolution = dict(_resolution(found))
     judge = DockerHost(
         policy=allowed,
-        cage=policy.cage(settings),
+        cage=cage,
         ssh_port=docker.port,
         resolution=resolution,
     )
@@ -175,10 +177,10 @@ def _of_host(
     return grouped(of_host(refused), judge.verdict_on), names
 
 
-def _asked(docker: Docker, look: HostLook, names: Iterable[HostName]) -> str:
+def _asked(docker: Docker, look: HostLook, command: str) -> str:
     host = SshHost.of(docker)
     try:
-        return look(host, command(names))
+        return look(host, command)
     except HostKeyError as error:
         raise _NothingToReadError(
             f"docker.hostKey: {docker.address} presents another key ({error})"

@@ -77,7 +77,7 @@ def _killed(host: Host, deployment: Deployment, egress: list[Any]) -> None:
             host.sh("rm -f /run/loaded")
             deployment.pulumi("cancel", "--yes")  # the dead engine holds the stack's lock
         assert ended == KILLED, "the engine ended before it was killed"
-        free = "flock -n /run/newt-egress.lock echo free || :"
+        free = "flock -n /run/newt-egress@nas.lock echo free || :"
         eventually(lambda: "free" in host.sh(free), "the program on the host ends")
     deployment.up()
     assert host.check()["state"] == "ok", "the next update did not mend it"

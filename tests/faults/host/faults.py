@@ -29,11 +29,11 @@ STORM = 10
 
 #: Deletes the guard's own rules, as `iptables -F` or `nft delete` by hand would.
 DELETE = {
-    "iptables": "for kind in iptables ip6tables; do $kind -t mangle -F NEWT-EGRESS; done",
-    NFTABLES: "nft delete table inet newt_guard",
-    DOCKER_USER: "iptables -F NEWT-EGRESS",
+    "iptables": "for kind in iptables ip6tables; do $kind -t mangle -F NEWT-EGRESS-nas; done",
+    NFTABLES: "nft delete table inet newt_guard_nas",
+    DOCKER_USER: "iptables -F NEWT-EGRESS-nas",
 }
-TIMER = "/etc/systemd/system/newt-egress-refresh.timer.d"
+TIMER = "/etc/systemd/system/newt-egress-refresh@nas.timer.d"
 #: The timer's own five minutes would make the run long; the window is as long as its interval.
 OFTEN = "[Timer]\nOnUnitActiveSec={seconds}s\nAccuracySec=100ms\n"
 #: Long enough for two looks in between on a busy machine.
@@ -252,9 +252,9 @@ def _rules_deleted(scene: Scene) -> Window:
     text = OFTEN.format(seconds=TIMER_SECONDS)
     host.sh(f"mkdir -p {TIMER} && cat >{TIMER}/often.conf", stdin=text)
     try:
-        host.sh("systemctl daemon-reload && systemctl restart newt-egress-refresh.timer")
+        host.sh("systemctl daemon-reload && systemctl restart newt-egress-refresh@nas.timer")
         # The worst moment is right after a refresh.
-        host.sh("systemctl start newt-egress-refresh.service")
+        host.sh("systemctl start newt-egress-refresh@nas.service")
         opened = time.time()
         host.sh(DELETE[scene.rules])
         assert host.check()["state"] == "drifted", "check does not tell of it"

@@ -162,11 +162,11 @@ def test_it_says_what_the_packets_say(
         for host, port in product([*HOSTS, "10.0.1.79"], PORTS)
         if decide(
             policy(stack),
-            cage(stack),
+            cage(stack, "nas"),
             Packet(
                 direction=Direction.FROM_NEWT,
-                source=cage(stack).newt,
-                destination=type(cage(stack).newt)(host),
+                source=cage(stack, "nas").newt,
+                destination=type(cage(stack, "nas").newt)(host),
                 protocol="tcp",
                 port=port,
             ),

@@ -120,7 +120,7 @@ def test_the_rules_of_iptables_are_those_of_the_list_written_by_hand(
     docker: tuple[Settings, Settings], hook: Hook
 ) -> None:
     derived, written = (
-        iptables.render(policy(one), replace(cage(one), hook=hook)) for one in docker
+        iptables.render(policy(one), replace(cage(one, "nas"), hook=hook)) for one in docker
     )
     assert "10.0.1.50" in derived.rules4
     assert derived == written
@@ -130,14 +130,16 @@ def test_the_rules_of_nftables_are_those_of_the_list_written_by_hand(
     docker: tuple[Settings, Settings],
 ) -> None:
     derived, written = (
-        nftables.render(policy(one), replace(cage(one), firewall=Firewall.NFTABLES))
+        nftables.render(policy(one), replace(cage(one, "nas"), firewall=Firewall.NFTABLES))
         for one in docker
     )
     assert derived == written
 
 
 def test_the_proof_tries_the_same(docker: tuple[Settings, Settings]) -> None:
-    derived, written = (proof_plan.plan(policy(one), cage(one), ssh_port=22) for one in docker)
+    derived, written = (
+        proof_plan.plan(policy(one), cage(one, "nas"), ssh_port=22) for one in docker
+    )
     assert derived == written
 
 

@@ -151,7 +151,8 @@ GENERATION = "2026-08-01T12:00:00Z"
 def as_left(by: Recording, *, state: str = "ok", owner: str = OWNER, **differing: str) -> str:
     """What the host says after the update ``by``, but for what is ``differing``."""
     digest = declared_digest(by)
-    said = {"owner": owner, "hash": digest, "generation": GENERATION, "confirmed": digest}
+    said = {"instance": "nas", "owner": owner, "hash": digest}
+    said |= {"generation": GENERATION, "confirmed": digest}
     answer = {"state": state} | said | differing
     return "".join(f"{key}={value}\n" for key, value in answer.items())
 

@@ -114,8 +114,10 @@ def test_nothing_depends_on_the_machine_that_deploys(nas: Recording) -> None:
 def test_sudo_never_asks_for_a_password_and_says_so_when_it_would(admin: Recording) -> None:
     create = {name: admin.named(name).inputs["create"] for name in COMMANDS}
     assert create[RULES].startswith(f"{AS_ROOT}sh -s -- apply ")
-    assert create[CREDENTIALS] == f"{AS_ROOT}/usr/local/sbin/newt-egress credentials file"
-    assert create[PROBES] == f"{AS_ROOT}sh -s -- enforce"
+    assert create[CREDENTIALS] == (
+        f"{AS_ROOT}/usr/local/sbin/newt-egress --instance nas credentials file"
+    )
+    assert create[PROBES] == f"{AS_ROOT}sh -s -- enforce nas"
     assert admin.named(RULES).inputs["delete"] == f"{AS_ROOT}sh -s -- remove"
 
 

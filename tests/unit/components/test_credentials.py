@@ -46,14 +46,14 @@ def test_a_provisioning_key_travels_in_the_same_way() -> None:
 
 def test_the_host_stores_them_in_a_file_of_its_own(nas: Recording) -> None:
     assert nas.named(CREDENTIALS).inputs["create"] == (
-        f"{AS_ROOT}/usr/local/sbin/newt-egress credentials file"
+        f"{AS_ROOT}/usr/local/sbin/newt-egress --instance nas credentials file"
     )
 
 
 def test_only_what_newt_must_write_to_is_stored_in_its_volume() -> None:
     recording = deploy({"newtId": None}, given=PROVISIONING)
     assert recording.named(CREDENTIALS).inputs["create"] == (
-        f"{AS_ROOT}/usr/local/sbin/newt-egress credentials volume newt-config"
+        f"{AS_ROOT}/usr/local/sbin/newt-egress --instance nas credentials volume newt-config"
     )
 
 

@@ -25,8 +25,8 @@ def test_the_rules_are_plain_text_that_a_diff_shows_line_by_line(nas: Recording)
     declared = nas.named(RULES).inputs["stdin"]
     assert not is_secret(declared), "a secret or unknown part would blank the whole diff"
     assert (
-        '-A NEWT-EGRESS -d 10.0.1.50 -p tcp -m tcp --dport 3000 -m comment --comment "newt: gitea" '
-        "-j RETURN\n"
+        "-A NEWT-EGRESS-nas -d 10.0.1.50 -p tcp -m tcp --dport 3000 "
+        '-m comment --comment "newt: gitea" -j RETURN\n'
     ) in declared
 
 
@@ -54,7 +54,7 @@ def test_what_is_declared_names_owner_bridge_network_container_and_persistence(
         "container=newt-tunnel",
         "persistence=systemd",
         "resolver=10.0.1.53",
-        "jump4=PREROUTING -i br-newt -j NEWT-EGRESS",
+        "jump4=PREROUTING -i br-newt -j NEWT-EGRESS-nas",
     } <= set(lines)
 
 
@@ -68,7 +68,7 @@ def test_nftables_is_one_file_of_rules_and_no_jumps() -> None:
     recording = deploy({"docker": {"firewall": "nftables"}})
     files = declared_files(recording)
     assert list(files) == ["rules.nft", "declaration", "newt-egress"]
-    assert "table inet newt_guard" in files["rules.nft"]
+    assert "table inet newt_guard_nas" in files["rules.nft"]
     assert "jump" not in files["declaration"]
 
 
@@ -180,5 +180,5 @@ def test_the_complete_arrangement_warns_of_nothing(nas: Recording) -> None:
 
 def test_docker_user_also_guards_the_host_itself() -> None:
     declaration = declared_files(deploy({"docker": {"hook": "docker-user"}}))["declaration"]
-    assert "jump4=DOCKER-USER -i br-newt -j NEWT-EGRESS\n" in declaration
-    assert "jump4=INPUT -i br-newt -j NEWT-EGRESS\n" in declaration
+    assert "jump4=DOCKER-USER -i br-newt -j NEWT-EGRESS-nas\n" in declaration
+    assert "jump4=INPUT -i br-newt -j NEWT-EGRESS-nas\n" in declaration

@@ -46,8 +46,8 @@ def test_one_look_asks_the_installed_program_and_changes_nothing() -> None:
     host = Host()
     deploy(host=host)
     (command,) = host.asked
-    assert f"{PROGRAM_PATH} check" in command
-    assert "else echo state=absent" in command, "a host without the program is no error"
+    assert f"{PROGRAM_PATH} --instance nas check" in command
+    assert "echo state=absent" in command, "a host without the program is no error"
 
 
 def test_a_host_without_rules_gets_them_and_the_user_is_told(nas: Recording) -> None:
@@ -150,8 +150,8 @@ def test_a_new_declaration_alone_keeps_the_generation(nas: Recording) -> None:
 def test_a_host_of_another_stack_is_left_alone(nas: Recording, preview: bool, state: str) -> None:
     host = Host(as_left(nas, state=state, owner="newt-tunnel/other"))
     assert _error(host, preview=preview) == (
-        "docker.address: 10.0.1.10 is guarded by stack newt-tunnel/other: destroy that stack "
-        "first, or choose another docker.address"
+        "docker.address: 10.0.1.10 has docker.instance nas already, of stack newt-tunnel/other: "
+        "write another docker.instance, or choose another docker.address"
     )
 
 

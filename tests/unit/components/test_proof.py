@@ -60,8 +60,9 @@ def test_the_prober_itself_travels_behind_the_plan(nas: Recording) -> None:
 
 
 @pytest.mark.parametrize("mode", ["enforce", "warn", "off"])
-def test_the_mode_is_the_only_word_of_the_command(mode: str) -> None:
-    assert deploy({"proof": mode}).named(PROBES).inputs["create"] == f"{AS_ROOT}sh -s -- {mode}"
+def test_the_command_names_the_mode_and_the_newt(mode: str) -> None:
+    create = deploy({"proof": mode}).named(PROBES).inputs["create"]
+    assert create == f"{AS_ROOT}sh -s -- {mode} nas"
 
 
 def test_a_new_container_is_proved_anew(nas: Recording) -> None:

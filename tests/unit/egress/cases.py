@@ -12,8 +12,10 @@ from dataclasses import replace
 from ipaddress import AddressValueError, IPv4Address, IPv4Network
 from pathlib import Path
 
+from newt_tunnel.docker_host.docker_names import DockerNames
 from newt_tunnel.docker_host.payload import Declaration
 from newt_tunnel.egress.cage import Cage, ServiceNetwork
+from newt_tunnel.egress.instance import Instance
 from newt_tunnel.egress.model import (
     DNS_RULE,
     PANGOLIN_RULE,
@@ -29,6 +31,7 @@ GOLDEN = Path(__file__).parents[2] / "golden"
 
 #: newt's place on the NAS of the blog post.
 CAGE = Cage(
+    instance=Instance("nas"),
     bridge="br-newt",
     subnet=IPv4Network("172.30.0.0/24"),
     gateway=IPv4Address("172.30.0.1"),
@@ -98,8 +101,7 @@ def declaration(policy: Policy, cage: Cage = CAGE) -> Declaration:
         policy=policy,
         cage=cage,
         owner="newt-tunnel/nas",
-        network="newt",
-        container="newt-tunnel",
+        names=DockerNames.of(None),
         persistence="systemd",
     )
 

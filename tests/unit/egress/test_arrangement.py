@@ -18,7 +18,10 @@ GITEA = policy("allow gitea 10.0.1.50 3000/tcp")
 @pytest.mark.parametrize("hook", Hook)
 def test_jumps_go_by_the_bridge_and_never_by_an_address(hook: Hook) -> None:
     ruleset = iptables.render(GITEA, replace(CAGE, hook=hook))
-    targets = {"-i br-newt": iptables.EGRESS_CHAIN, "-o br-newt": iptables.INGRESS_CHAIN}
+    targets = {
+        "-i br-newt": CAGE.instance.egress_chain,
+        "-o br-newt": CAGE.instance.ingress_chain,
+    }
     for jump in (*ruleset.jumps4, *ruleset.jumps6):
         assert jump.target == targets.get(jump.match), f"{jump}: a raw socket forges its source"
 
@@ -27,8 +30,8 @@ def test_prerouting_stays_out_of_the_chains_that_docker_edits() -> None:
     ruleset = iptables.render(GITEA, replace(CAGE, hook=Hook.PREROUTING))
     assert ruleset.table == "mangle"
     assert [str(jump) for jump in ruleset.jumps4] == [
-        "PREROUTING -i br-newt -j NEWT-EGRESS",
-        "POSTROUTING -o br-newt -j NEWT-INGRESS",
+        "PREROUTING -i br-newt -j NEWT-EGRESS-nas",
+        "POSTROUTING -o br-newt -j NEWT-INGRESS-nas",
     ]
 
 
@@ -36,9 +39,9 @@ def test_docker_user_has_the_jumps_that_the_post_lacks() -> None:
     ruleset = iptables.render(GITEA, replace(CAGE, hook=Hook.DOCKER_USER))
     jumps = {str(jump) for jump in ruleset.jumps4}
     assert ruleset.table == "filter"
-    assert "DOCKER-USER -i br-newt -j NEWT-EGRESS" in jumps, "the post's own"
-    assert "INPUT -i br-newt -j NEWT-EGRESS" in jumps, "the host itself is not behind DOCKER-USER"
-    assert "OUTPUT -o br-newt -j NEWT-INGRESS" in jumps, "nor does the host's own traffic pass it"
+    assert "DOCKER-USER -i br-newt -j NEWT-EGRESS-nas" in jumps, "the post's own"
+    assert "INPUT -i br-newt -j NEWT-EGRESS-nas" in jumps, "the host is not behind DOCKER-USER"
+    assert "OUTPUT -o br-newt -j NEWT-INGRESS-nas" in jumps, "nor does its own traffic pass it"
 
 
 @pytest.mark.parametrize("hook", Hook)
@@ -91,7 +94,7 @@ def test_bridge_and_address_of_newt_come_from_the_cage(firewall: Firewall, hook:
 def test_the_nftables_table_is_replaced_whole_on_a_host_that_has_none_too() -> None:
     first, second, third, *_ = nftables.render(GITEA, CAGE).splitlines()
     assert (first, second, third) == (
-        "table inet newt_guard",
-        "delete table inet newt_guard",
-        "table inet newt_guard {",
+        "table inet newt_guard_nas",
+        "delete table inet newt_guard_nas",
+        "table inet newt_guard_nas {",
     ), "deleting what does not exist would fail, and adding to what exists would keep old rules"

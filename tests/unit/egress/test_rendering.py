@@ -105,7 +105,9 @@ def without(text: str, *entries: Rule) -> list[str]:
 def test_a_diff_of_the_script_shows_the_rule_that_changed_and_nothing_else() -> None:
     before = policy("allow gitea 10.0.1.50 3000/tcp\nallow wiki 10.0.1.51 80/tcp")
     after = policy("allow gitea 10.0.1.50 3000,3001/tcp\nallow wiki 10.0.1.51 80/tcp")
-    line = '-A NEWT-EGRESS -d 10.0.1.50 -p tcp -m tcp --dport 3001 -m comment --comment "newt: {}"'
+    line = (
+        '-A NEWT-EGRESS-nas -d 10.0.1.50 -p tcp -m tcp --dport 3001 -m comment --comment "newt: {}"'
+    )
     assert added_lines(before, after, Firewall.IPTABLES) == [f"{line.format('gitea')} -j RETURN"]
     assert added_lines(before, after, Firewall.NFTABLES) == [
         '\t\t\t10.0.1.50 . tcp . 3001 comment "newt: gitea",'
@@ -145,7 +147,7 @@ def test_what_is_allowed_returns_and_is_never_accepted(policy: Policy) -> None:
 def test_every_chain_ends_by_dropping_the_rest(policy: Policy) -> None:
     rendered = texts(policy)
     for firewall in ("iptables", "docker-user"):
-        for chain in (iptables.EGRESS_CHAIN, iptables.INGRESS_CHAIN):
+        for chain in (CAGE.instance.egress_chain, CAGE.instance.ingress_chain):
             rules = lines_with(rendered[firewall], f"-A {chain} ")
             unconditional = rf'-A {chain} -m comment --comment "[^"]*" -j DROP'
             assert re.fullmatch(unconditional, rules[-1]), f"{firewall}: {rules[-1]}"
@@ -175,22 +177,24 @@ def test_remembering_adds_its_own_lines_and_moves_none() -> None:
 
 _TABLE = (
     "-m hashlimit --hashlimit-upto 1/hour --hashlimit-burst 20 --hashlimit-mode dstip,dstport "
-    "--hashlimit-name newt-drops-{} --hashlimit-htable-size 256 --hashlimit-htable-max 256 "
+    "--hashlimit-name newt-047de0-{} --hashlimit-htable-size 256 --hashlimit-htable-max 256 "
     "--hashlimit-htable-expire 86400000 --hashlimit-htable-gcinterval 60000"
 )
 _SET = ("type ipv4_addr . inet_service", "size 256", "flags dynamic,timeout", "timeout 86400s")
 REMEMBERING = {
     Firewall.IPTABLES: [
         "+ drops=256",
-        '- -A NEWT-EGRESS -m comment --comment "newt: not listed" -j DROP',
+        "+ refused=newt-047de0",
+        '- -A NEWT-EGRESS-nas -m comment --comment "newt: not listed" -j DROP',
         # Counted first: a full table drops, and would leave the count behind.
-        '+ -A NEWT-EGRESS -m comment --comment "newt: not listed"',
-        f"+ -A NEWT-EGRESS -p tcp {_TABLE.format('tcp')}",
-        f"+ -A NEWT-EGRESS -p udp {_TABLE.format('udp')}",
-        "+ -A NEWT-EGRESS -j DROP",
+        '+ -A NEWT-EGRESS-nas -m comment --comment "newt: not listed"',
+        f"+ -A NEWT-EGRESS-nas -p tcp {_TABLE.format('tcp')}",
+        f"+ -A NEWT-EGRESS-nas -p udp {_TABLE.format('udp')}",
+        "+ -A NEWT-EGRESS-nas -j DROP",
     ],
     Firewall.NFTABLES: [
         "+ drops=256",
+        "+ refused=newt-047de0",
         *(
             f"+ {line}"
             for protocol in ("tcp", "udp")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from newt_tunnel.docker_host.payload import PROGRAM_PATH
-from newt_tunnel.docker_host.state import CHECK_COMMAND, HostState
+from newt_tunnel.docker_host.state import HostState, check_command
 
 pytestmark = pytest.mark.skipif(Path(PROGRAM_PATH).exists(), reason="this host has a cage")
 
@@ -19,9 +19,8 @@ def look(folder: Path, listing: str) -> HostState:
     tool.write_text(f"#!/bin/sh\ncat <<'END'\n{listing}\nEND\n")
     tool.chmod(0o755)
     path = f"{folder}:{os.environ['PATH']}"
-    done = subprocess.run(
-        ["sh", "-c", CHECK_COMMAND], env={"PATH": path}, check=True, capture_output=True, text=True
-    )
+    command = ["sh", "-c", check_command("nas")]
+    done = subprocess.run(command, env={"PATH": path}, check=True, capture_output=True, text=True)
     return HostState.parse(done.stdout)
 
 

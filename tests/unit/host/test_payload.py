@@ -13,6 +13,7 @@ import pytest
 from newt_tunnel.docker_host import payload
 from newt_tunnel.docker_host.payload import Declaration
 from newt_tunnel.egress.cage import Firewall, Hook
+from newt_tunnel.egress.instance import Instance
 from tests.unit.egress.cases import CAGE, declaration, golden, policy
 from tests.unit.host.program import NEWT_EGRESS, shell_function
 
@@ -91,7 +92,9 @@ def test_remove_names_the_stack_that_owns_the_cage(
 ) -> None:
     harmless(monkeypatch, 'echo "$@"')
     done = run(shell, declaration(golden("nas")), ["remove"], tmp_path)
-    assert done.stdout.split() == ["remove", "--owner", "newt-tunnel/nas"], done.stderr
+    assert done.stdout.split() == [
+        *("--instance", "nas", "remove", "--owner", "newt-tunnel/nas")
+    ], done.stderr
 
 
 @pytest.mark.parametrize("status", [0, 1, 7])
@@ -154,8 +157,9 @@ def test_the_digest_changes_with_everything_that_is_declared() -> None:
         replace(nas, cage=replace(CAGE, hook=Hook.DOCKER_USER)),
         replace(nas, cage=replace(CAGE, firewall=Firewall.NFTABLES)),
         replace(nas, owner="newt-tunnel/other"),
-        replace(nas, network="other"),
-        replace(nas, container="other"),
+        replace(nas, names=replace(nas.names, network="other")),
+        replace(nas, names=replace(nas.names, container="other")),
+        replace(nas, cage=replace(CAGE, instance=Instance("other"))),
         replace(nas, persistence="cron"),
     ]
     assert len({one.digest for one in (nas, *others)}) == len(others) + 1

@@ -17,10 +17,19 @@ RESULTS = {"_number": "number"}
 ENVIRONMENT = {"SUDO_USER"}
 
 
+#: The function that sets the names of the newt that a command is about, and nothing else.
+CHOICE = "use"
+
+
 def constants(text: str) -> set[str]:
-    """Names in capitals that only the program itself assigns, outside its functions."""
-    changed = set().union(*(uses(body).assigns for body in functions(text).values()))
-    return {name for name in uses(outside_functions(text)).assigns - changed if name.isupper()}
+    """Names in capitals that only the program itself assigns, outside its functions or where it
+    chooses the newt.
+    """
+    parts = functions(text)
+    choice = uses(parts.pop(CHOICE, "")).assigns
+    changed = set().union(*(uses(body).assigns for body in parts.values()))
+    assigned = uses(outside_functions(text)).assigns | choice
+    return {name for name in assigned - changed if name.isupper()}
 
 
 def taken_from_the_caller(text: str) -> dict[str, list[str]]:

@@ -13,7 +13,7 @@ import pytest
 
 from newt_tunnel.docker_host import ssh
 from newt_tunnel.docker_host.ssh import HostKeyError, SshHost, UnreachableError
-from newt_tunnel.docker_host.state import CHECK_COMMAND
+from newt_tunnel.docker_host.state import check_command
 
 HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI/0+pinned/key"
 NAS = SshHost(address="10.0.1.10", port=2222, user="admin", host_key=HOST_KEY, sudo=True)
@@ -118,7 +118,8 @@ def test_the_status_of_the_command_comes_back_through_sudo(path: Path) -> None:
 
 def test_the_check_of_the_host_survives_sudo_and_two_shells(path: Path) -> None:
     command(path, "sudo", WILLING_SUDO)
-    done = run_as_root(CHECK_COMMAND.replace("/usr/local/sbin/newt-egress", str(path / "none")))
+    asked = check_command("nas").replace("/usr/local/sbin/newt-egress", str(path / "none"))
+    done = run_as_root(asked)
     assert done.stdout == "state=absent\n", done.stderr
 
 
@@ -136,7 +137,7 @@ def run_as_root(
 
 def test_a_look_returns_what_the_command_printed(path: Path) -> None:
     command(path, "ssh", "echo state=absent; echo 'a warning of ssh' >&2")
-    assert NAS.look(CHECK_COMMAND) == "state=absent\n"
+    assert NAS.look(check_command("nas")) == "state=absent\n"
 
 
 def test_a_look_goes_to_the_host_with_the_pinned_key_as_root(path: Path) -> None:

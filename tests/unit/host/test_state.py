@@ -11,10 +11,10 @@ import pytest
 
 from newt_tunnel.docker_host.payload import PROGRAM_PATH
 from newt_tunnel.docker_host.state import (
-    CHECK_COMMAND,
     ForeignOwnerError,
     Generation,
     HostState,
+    check_command,
     generation,
 )
 from tests.unit.egress.cases import declaration, golden
@@ -90,10 +90,16 @@ def test_a_newt_that_the_proof_has_stopped_is_proved_again_by_the_next_update() 
 
 @pytest.mark.parametrize("state", ["ok", "drifted"])
 def test_the_cage_of_another_stack_is_left_alone(state: str) -> None:
-    foreign = host(state, owner="newt-tunnel/other")
+    foreign = replace(host(state, owner="newt-tunnel/other"), instance="nas")
     with pytest.raises(ForeignOwnerError, match="newt-tunnel/other") as error:
         generation(foreign, DECLARED, NOW)
-    assert "destroy that stack first" in str(error.value), "what to do is missing"
+    assert "write another docker.instance" in str(error.value), "what to do is missing"
+
+
+def test_beside_the_one_newt_of_a_former_release_there_is_no_room_for_another_stacks() -> None:
+    with pytest.raises(ForeignOwnerError, match="newt-tunnel/other") as error:
+        generation(host("ok", owner="newt-tunnel/other"), DECLARED, NOW)
+    assert "run pulumi up of newt-tunnel/other with this release first" in str(error.value)
 
 
 def test_the_answer_of_the_host_is_read() -> None:
@@ -146,7 +152,7 @@ def test_the_command_asks_the_program_where_there_is_one(
     if program is not None:
         path.write_text(program)
         path.chmod(0o755)
-    command = CHECK_COMMAND.replace(PROGRAM_PATH, str(path))
+    command = check_command("nas").replace(PROGRAM_PATH, str(path))
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
     assert done.stdout.endswith(answer)
 

@@ -98,6 +98,7 @@ _DOCKER: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
         {"docker.subnet": "172.31.0.0/24", "docker.newtAddress": "172.31.0.10"},
     ),
     "docker.newtAddress": ({}, {"docker.newtAddress": "172.30.0.11"}),
+    "docker.instance": ({}, {"docker.instance": "home"}),
     "docker.bridge": ({}, {"docker.bridge": "br-other"}),
     "egress[].container": (
         {"egress[0]": {"name": "web", "container": "web", "port": 80}},

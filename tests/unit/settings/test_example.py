@@ -7,6 +7,7 @@ from ipaddress import IPv4Address, IPv4Network
 import pytest
 
 from newt_tunnel.egress.cage import Cage, Firewall, Hook
+from newt_tunnel.egress.instance import Instance
 from newt_tunnel.egress.model import EVERYWHERE, HostName, PortRange, Protocol
 from newt_tunnel.egress.rules import Rule
 from newt_tunnel.settings.docker import Persistence
@@ -57,7 +58,8 @@ def test_the_example_becomes_exactly_these_rules() -> None:
 
 
 def test_the_example_becomes_exactly_this_cage() -> None:
-    assert cage(settings()) == Cage(
+    assert cage(settings(), "nas") == Cage(
+        instance=Instance("nas"),
         bridge="br-newt",
         subnet=IPv4Network("172.30.0.0/24"),
         gateway=IPv4Address("172.30.0.1"),

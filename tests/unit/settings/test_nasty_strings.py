@@ -99,7 +99,7 @@ ON_DOCKER: dict[str, Any] = {
     **{
         f"docker.{key}": lambda text, key=key: {f"docker.{key}": text}
         for key in (
-            *("address", "port", "user", "sudo", "subnet", "newtAddress", "bridge"),
+            *("address", "port", "user", "sudo", "subnet", "newtAddress", "bridge", "instance"),
             *("firewall", "hook", "persistence", "logDrops"),
         )
     },

@@ -231,7 +231,10 @@ def test_whatever_newt_tries_what_is_offered_is_private_and_not_forbidden(
 ) -> None:
     found = settings()
     docker = DockerHost(
-        policy=policy(found), cage=cage(found), ssh_port=22, resolution={HostName("a.lan"): []}
+        policy=policy(found),
+        cage=cage(found, "nas"),
+        ssh_port=22,
+        resolution={HostName("a.lan"): []},
     )
     judged = grouped(attempts, docker.verdict_on)
     assert sum(len(one.attempts) for one in judged) == len(attempts), "one is lost"
@@ -280,6 +283,8 @@ def test_the_host_of_another_stack_is_not_read(folder: Path) -> None:
 ON_THE_HOST = f"""\
 #!/bin/sh
 {shell_function(NEWT_EGRESS, "expand")}
+[ "$1 $2" = "--instance nas" ] || exit 1
+shift 2
 case $1 in
     check) echo state=ok; echo owner=newt-tunnel/nas; echo generation=1 ;;
     expand) expand "$RESOLVED" "$2" ;;
@@ -333,7 +338,7 @@ def lookup_fails(_: SshHost, asked: str) -> str:
 
 
 def test_a_policy_without_names_asks_for_none() -> None:
-    assert "expand" not in command([])
+    assert "expand" not in command([], "nas")
 
 
 def test_a_host_that_does_not_answer_is_named(folder: Path) -> None:
