@@ -21,8 +21,10 @@ from newt_tunnel.settings.types import Kind, pattern, text_matching
 # names: a container, or a service of Docker Compose; a network
 _CONTAINER = r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,127}"
 _COMPOSE_SERVICE = r"[a-z0-9][a-z0-9_-]{0,62}/[a-zA-Z0-9._-]{1,63}"
+#: The shape of an entry's ``container``.
+CONTAINER = f"{_CONTAINER}|{_COMPOSE_SERVICE}"
 _container_text = text_matching(
-    f"{_CONTAINER}|{_COMPOSE_SERVICE}",
+    CONTAINER,
     "is not a name that Docker takes; write a container's name, like immich-server, or a Compose "
     "service as PROJECT/SERVICE, like immich/immich-server",
 )
