@@ -57,6 +57,8 @@ class Packet:
     ``asked`` is the address and port that the packet's connection was opened to, according to
     conntrack; None where that is the packet's own destination. Replies and errors have another.
     On the network of services the direction says nothing: who sends to whom is what counts.
+    ``impostor``: it comes from, or leaves to, another port of the bridge than its address belongs
+    to.
     """
 
     direction: Direction
@@ -67,6 +69,7 @@ class Packet:
     tracking: Tracking = Tracking.ORIGINAL
     asked: tuple[IPv4Address | IPv6Address, int | None] | None = None
     leg: Leg = Leg.OWN
+    impostor: bool = False
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,8 @@ def _decide_on_services(
 ) -> PacketVerdict:
     if services is None:
         return PacketVerdict(False, "newt has no network of services")
+    if packet.impostor:
+        return PacketVerdict(False, "the address belongs to another container")
     if packet.destination == services.newt and packet.tracking is Tracking.REPLY:
         return PacketVerdict(True, "a reply to what newt was allowed to ask")
     if packet.source != services.newt:

@@ -12,7 +12,7 @@ from ipaddress import IPv4Network
 
 from newt_tunnel.egress.cage import REMEMBERED_DROPS, REMEMBERED_SECONDS, Cage, ServiceNetwork
 from newt_tunnel.egress.model import EVERYWHERE, REPLIES_RULE, PortRange, Protocol
-from newt_tunnel.egress.placeholders import address_text
+from newt_tunnel.egress.placeholders import NEWT, PORT, address_text
 from newt_tunnel.egress.rules import Policy, Rule
 
 _REPLIES = "ct state established,related ct direction reply"
@@ -58,6 +58,7 @@ def render(policy: Policy, cage: Cage) -> str:
             "\t}",
             *(_service_chains(policy, services) if services else ()),
             "}",
+            *(_bridge_table(policy, table, services) if services else ()),
             "",
         )
     )
@@ -90,6 +91,37 @@ def _service_chains(policy: Policy, services: ServiceNetwork) -> Iterator[str]:
         yield from ranges if counts else (line.replace(" counter ", " ") for line in ranges)
         yield f"\t\tcounter {refusal} {_comment('services: not listed')}"
         yield "\t}"
+
+
+def _bridge_table(policy: Policy, table: str, services: ServiceNetwork) -> Iterator[str]:
+    """Yield the table that ties addresses to ports of the bridge, for frames between them: another
+    container that gets or takes an address has another port. ARP is judged as well.
+    """
+    subnet, other = services.subnet, _comment("services: another's address")
+    yield f"table bridge {table}"
+    yield f"delete table bridge {table}"
+    yield f"table bridge {table} {{"
+    yield "\tset ports {"
+    yield "\t\ttype ipv4_addr . ifname"
+    yield "\t\telements = {"
+    yield from (f'\t\t\t{address_text(key)} . "{PORT}",' for key in (NEWT, *policy.container_keys))
+    yield "\t\t}"
+    yield "\t}"
+    yield "\tchain forward {"
+    yield "\t\ttype filter hook forward priority filter; policy accept;"
+    for address, port in (
+        ("ip daddr", "oifname"),
+        ("ip saddr", "iifname"),
+        ("arp saddr ip", "iifname"),
+        ("arp daddr ip", "oifname"),
+    ):
+        is_other = f"{address} {subnet} {address} . {port} != @ports"
+        if address == "arp daddr ip":
+            # A question goes to every port, and the answer comes from one.
+            is_other = f"arp operation reply {is_other}"
+        yield f"\t\t{is_other} counter drop {other}"
+    yield "\t}"
+    yield "}"
 
 
 def _split(policy_rules: Iterable[Rule]) -> tuple[list[str], list[str]]:

@@ -2,13 +2,15 @@
 
 The renderers write ``@{name}`` or ``@{container:name}`` where an address goes. The Docker host
 repeats the whole line once per address when it loads the rules: one mechanism for every firewall,
-and the line in a diff still says the name.
+and the line in a diff still says the name. Of a container ``@port`` in the same line becomes the
+port of the bridge behind which it has the address.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from ipaddress import IPv4Address
 
 from newt_tunnel.egress.decide_packet import Resolution
 from newt_tunnel.egress.model import (
@@ -21,6 +23,10 @@ from newt_tunnel.egress.model import (
 )
 
 _PLACEHOLDER = re.compile(r"@\{([^}]+)\}")
+#: A port of the bridge of services: that of the container whose address is in the same line.
+PORT = "@port"
+#: newt itself on that network. No container has such a name.
+NEWT = HostName("services:newt")
 
 
 def address_text(destination: Destination) -> str:
@@ -34,7 +40,9 @@ def address_text(destination: Destination) -> str:
     return destination_text(destination)
 
 
-def expand(lines: Iterable[str], resolution: Resolution) -> Iterator[str]:
+def expand(
+    lines: Iterable[str], resolution: Resolution, port_of: Callable[[IPv4Address], str] = str
+) -> Iterator[str]:
     """Repeat each line for each address of its name, as the Docker host does. A name without an
     address has no line.
     """
@@ -44,4 +52,4 @@ def expand(lines: Iterable[str], resolution: Resolution) -> Iterator[str]:
             yield line
             continue
         for address in resolution.get(HostName(found.group(1)), ()):
-            yield line.replace(found.group(0), str(address))
+            yield line.replace(found.group(0), str(address)).replace(PORT, port_of(address))

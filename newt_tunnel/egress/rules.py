@@ -134,6 +134,14 @@ class Policy:
         return tuple(r for r in self.sorted_rules if isinstance(r.destination, Container))
 
     @property
+    def container_keys(self) -> tuple[HostName, ...]:
+        """The allowed ones, by ``Container.key``, sorted, once each."""
+        keys = {
+            rule.destination.key for rule in self.allowed if isinstance(rule.destination, Container)
+        }
+        return tuple(sorted(keys))
+
+    @property
     def containers(self) -> tuple[Container, ...]:
         """Every container in the policy, allowed and forbidden, sorted, once each."""
         rules = (*self.allowed, *self.forbidden)

@@ -4,6 +4,8 @@ on the network that newt shares with them."""
 from __future__ import annotations
 
 import json
+import shlex
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -42,9 +44,9 @@ def create_services(host: Host) -> None:
     host.sh(
         f"docker network create --internal --label {LABEL}={OWNER} --subnet {SERVICES.subnet} "
         f"--gateway {SERVICES.gateway} --ip-range {half} "
-        f"--opt com.docker.network.bridge.name={SERVICES.bridge} {SERVICES.network}"
+        f"--opt com.docker.network.bridge.name={SERVICES.bridge} {SERVICES.network}; "
+        "[ ! -e /usr/local/sbin/newt-egress ] || newt-egress refresh"
     )
-    host.egress("refresh")
 
 
 def run(host: Host, name: str, *options: str) -> str:
@@ -92,17 +94,12 @@ def test_newt_reaches_the_listed_container_at_its_port_and_nothing_else_is_reach
     cleared: Host, arrangement: str
 ) -> None:
     host = cleared
-    host.apply(declared(arrangement))
-    create_services(host)
-    # Without a listener on 22 nothing would show that the port is closed.
-    web, other = run(host, LISTED), run(host, OTHER)
     host.sh("sysctl -qw net.bridge.bridge-nf-call-iptables=0")
-    switch = f"/sys/class/net/{SERVICES.bridge}/bridge/nf_call_iptables"
-    host.sh(f"echo 0 >{switch}")
+    create_services(host)
+    web, other = run(host, LISTED), run(host, OTHER)
     assert dialled(host, (web, PORT), by=OTHER) == [True], "else the rest shows nothing"
-    host.sh("sysctl -qw net.bridge.bridge-nf-call-iptables=1")
-    host.egress("refresh")
-    assert host.sh(f"cat {switch}") == "1\n"
+    host.apply(declared(arrangement))
+    assert host.sh(f"cat /sys/class/net/{SERVICES.bridge}/bridge/nf_call_iptables") == "1\n"
 
     host.create_network()
     host.start_newt(run="create")
@@ -114,6 +111,7 @@ def test_newt_reaches_the_listed_container_at_its_port_and_nothing_else_is_reach
     assert dialled(host, (web, PORT), (gateway, 22), by=OTHER) == [False, False]
     orders = json.dumps([{"name": "0", "kind": "tcp", "address": web, "port": PORT, "token": "x"}])
     assert host.attacker(host.nas, "fire", orders)["0"].startswith("error")
+    host.sh("sysctl -qw net.bridge.bridge-nf-call-iptables=1")
     assert host.check()["state"] == "ok", host.check()
     told = host.check()["containers"]
     assert told == f"{LISTED}: at {web}, image {JELLYFIN}"
@@ -184,3 +182,60 @@ def test_a_container_that_is_not_there_is_a_warning(cleared: Host) -> None:
     host = cleared
     assert f"warning: container: {LISTED}: no such container" in host.apply(declared()).stdout
     assert host.check()["state"] == "ok"
+
+
+@pytest.mark.parametrize("arrangement", COMPLETE)
+def test_an_address_that_another_container_gets_is_closed_before_anyone_looks(
+    cleared: Host, arrangement: str
+) -> None:
+    """Under a flood, with nothing that follows: the address is open at one port of the bridge."""
+    host = cleared
+    deploy(host, declared(arrangement))
+    old = run(host, LISTED)
+    host.egress("refresh")
+    assert dialled(host, (old, PORT)) == [True]
+    with host.newt_meanwhile("flood", old, str(PORT), "60", "2000"):
+        host.sh(f"docker rm --force {LISTED}")
+        assert run(host, OTHER) == old, "else nobody has the old address"
+        with host.container_tapped(OTHER) as wire:
+            time.sleep(2)
+            # And whatever is looked up: it is not the listed one.
+            host.egress("refresh")
+            time.sleep(1)
+    assert not wire.ports.get(f"{old}:{PORT}"), wire.ports
+    assert dialled(host, (old, PORT)) == [False]
+
+
+@pytest.mark.parametrize("arrangement", COMPLETE)
+def test_a_rogue_with_the_address_of_newt_or_of_a_listed_container_is_not_heard(
+    cleared: Host, arrangement: str
+) -> None:
+    host = cleared
+    deploy(host, declared(arrangement))
+    web, rogue = run(host, LISTED), run(host, OTHER)
+    host.egress("refresh")
+    inside = shlex.join(host.inside(OTHER))
+
+    # As newt it would reach the listed port.
+    host.sh(f"{inside} ip addr add {SERVICES.newt}/32 dev eth0")
+    order = {"name": "0", "kind": "tcp", "address": web, "port": PORT, "token": "x"}
+    with host.container_tapped(LISTED) as wire:
+        told = host.attacker(
+            host.nas,
+            "fire",
+            json.dumps([{**order, "source": str(SERVICES.newt)}]),
+            enter=host.inside(OTHER),
+        )
+    assert told["0"].startswith("error"), told
+    assert not wire.ports.get(f"{web}:{PORT}"), wire.ports
+
+    # As the listed one it would be reached: newt is told its hardware address.
+    host.sh(f"{inside} ip addr flush dev eth0; {inside} ip addr add {web}/24 dev eth0")
+    mac = host.sh(f"{inside} ip -o link show dev eth0 | sed 's/.*ether \\([^ ]*\\).*/\\1/'").strip()
+    newt = shlex.join(host.inside_newt())
+    leg = f"$({newt} ip -4 -o addr show to {SERVICES.newt} | awk '{{print $2}}')"
+    host.sh(f"{newt} ip neigh replace {web} lladdr {mac} dev {leg} nud permanent")
+    with host.container_tapped(OTHER) as wire:
+        dialled(host, (web, PORT))
+    assert not wire.ports.get(f"{web}:{PORT}"), wire.ports
+    assert rogue != web

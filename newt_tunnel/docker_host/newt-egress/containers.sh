@@ -3,8 +3,8 @@
 # bridges DIR: newt's own, and that of its network of services where there is one.
 bridges() { value "$1" bridge; value "$1" servicebridge; }
 
-# attached NETWORK: the containers that run on it, tab-separated: address, name, number of their networks, image, Compose
-# project and service. The last three are in JSON, because their text may be anything.
+# attached NETWORK: the containers that run on it, tab-separated: address, name, number of their networks, process, image,
+# Compose project and service. The last three are in JSON, because their text may be anything.
 attached() {
     _tries=0
     # A container that is gone between the two calls makes inspect fail.
@@ -19,33 +19,47 @@ attached() {
 # shellcheck disable=SC2086 # one argument per container
 inspect_attached() {
     _tab='{{"\t"}}'
-    docker container inspect -f "{{with index .NetworkSettings.Networks \"$1\"}}{{.IPAddress}}{{end}}$_tab{{.Name}}$_tab{{len .NetworkSettings.Networks}}$_tab\
+    docker container inspect -f "{{with index .NetworkSettings.Networks \"$1\"}}{{.IPAddress}}{{end}}$_tab{{.Name}}$_tab{{len .NetworkSettings.Networks}}$_tab{{.State.Pid}}$_tab\
 {{json .Config.Image}}$_tab{{json (index .Config.Labels \"com.docker.compose.project\")}}$_tab{{json (index .Config.Labels \"com.docker.compose.service\")}}" $2
 }
 
 # of_container NAME: the lines of `attached` that a name of the stack file means.
 of_container() {
     case $1 in
-        */*) awk -F '\t' -v project="\"${1%%/*}\"" -v service="\"${1#*/}\"" '$5 == project && $6 == service' ;;
+        */*) awk -F '\t' -v project="\"${1%%/*}\"" -v service="\"${1#*/}\"" '$6 == project && $7 == service' ;;
         *) awk -F '\t' -v name="/$1" '$2 == name' ;;
     esac
 }
 
-# look_up_containers: adds "container:NAME ADDRESS" lines to NEXT/resolved. A container that is not there has none, and is
-# closed. Fails when Docker does not answer.
+# port_of PID ADDRESS BRIDGE: the port of the bridge behind which a process has an address; nothing where it has none.
+port_of() {
+    _inside=$(limited "$TOOL_SECONDS" nsenter -t "$1" -n ip -4 -o addr show to "$2" 2>/dev/null | awk 'NR == 1 { print $2 }')
+    [ -n "$_inside" ] || return 0
+    _index=$(limited "$TOOL_SECONDS" nsenter -t "$1" -n ip -o link show dev "$_inside" 2>/dev/null | sed -n 's/^[0-9]*: [^ ]*@if\([0-9]*\):.*/\1/p')
+    _port=$(ip -o link show | sed -n "s/^${_index:-none}: \\([^@: ]*\\)[@:].*/\\1/p")
+    [ -z "$_port" ] || [ ! -e "/sys/class/net/$3/brif/$_port" ] || echo "$_port"
+}
+
+# look_up_containers: adds "container:NAME ADDRESS PORT" lines to NEXT/resolved, and one of newt. A container that is not
+# there has none, and is closed; where newt is not there all are. Fails when Docker does not answer.
 look_up_containers() {
     _names=$(values "$NEXT" service)
     [ -n "$_names" ] || return 0
     _there=$(attached "$(value "$NEXT" servicenetwork)") || { complain "Docker does not list the containers on newt's network of services"; return 1; }
+    _on=$(value "$NEXT" servicebridge) _newt=$(value "$NEXT" servicenewt)
+    _port=$(port_of "$(printf '%s\n' "$_there" | of_container "$(value "$NEXT" container)" | cut -f 4)" "$_newt" "$_on")
+    [ -n "$_port" ] || return 0
+    echo "services:newt $_newt $_port" >>"$NEXT/resolved" || return 1
     for _name in $_names; do
-        for _address in $(printf '%s\n' "$_there" | of_container "$_name" | cut -f 1); do
-            echo "container:$_name $_address" >>"$NEXT/resolved" || return 1
-        done
+        printf '%s\n' "$_there" | of_container "$_name" | cut -f 1,4 | while read -r _address _process; do
+            _port=$(port_of "$_process" "$_address" "$_on")
+            [ -z "$_port" ] || echo "container:$_name $_address $_port" >>"$NEXT/resolved" || exit 1
+        done || return 1
     done
 }
 
 # known_containers: the addresses in force.
-known_containers() { [ ! -f "$CURRENT/resolved" ] || sed -n '/^container:/p' "$CURRENT/resolved"; }
+known_containers() { [ ! -f "$CURRENT/resolved" ] || sed -n -e '/^container:/p' -e '/^services:/p' "$CURRENT/resolved"; }
 
 # use_containers LOOK-UP: the rules with the addresses that LOOK-UP adds. The names keep theirs.
 use_containers() {
@@ -53,7 +67,7 @@ use_containers() {
     [ "$(loadable "$CURRENT")" = "$(record loadable)" ] || { names_stay "$CURRENT was altered or is damaged"; return 1; }
     trap 'rm -rf "$NEXT"' EXIT
     rm -rf "$NEXT"
-    cp -R "$CURRENT" "$NEXT" && mkdir "$WORK" && { sed '/^container:/d' "$CURRENT/resolved" >"$NEXT/resolved"; } ||
+    cp -R "$CURRENT" "$NEXT" && mkdir "$WORK" && { sed -e '/^container:/d' -e '/^services:/d' "$CURRENT/resolved" >"$NEXT/resolved"; } ||
         { names_stay "cannot write to $STATE (disk full?)"; return 1; }
     _said=$("$1" 2>&1 >/dev/null) || { names_stay "$_said"; return 1; }
     cmp -s "$NEXT/resolved" "$CURRENT/resolved" || use_names
@@ -61,11 +75,6 @@ use_containers() {
 
 # refresh_services: with the lock. Before names, which may be refused.
 refresh_services() { use_containers look_up_containers; }
-
-# forget_containers: at boot, when their addresses may become those of others. Docker has not made the bridge yet.
-forget_containers() {
-    [ -z "$(known_containers)" ] || ip link show dev "$(value "$CURRENT" servicebridge)" >/dev/null 2>&1 || use_containers true
-}
 
 # follow: changes the rules when containers come and go. Events are asked for from before the first look.
 follow() {
@@ -84,6 +93,7 @@ follow() {
 check_services() {
     _services=$(value "$1" servicenetwork)
     [ -n "$_services" ] || return 0
+    need nsenter util-linux
     load_bridge_filter
     [ -e "$BRIDGE_SETTINGS" ] || fail "this kernel has no br_netfilter, so containers on one network cannot be kept apart: write \`host: $(value "$1" host)\` and the published port instead of \`container:\`"
     check_free "$1" servicenetwork servicebridge servicesubnet docker.services
@@ -134,8 +144,8 @@ containers_report() {
         _lines=$(printf '%s\n' "$_there" | of_container "$_name")
         [ -n "$_lines" ] || { echo "$_name: not on $(value "$CURRENT" servicenetwork)"; continue; }
         printf '%s\n' "$_lines" | awk -F '\t' -v entry="$_name" '{
-            gsub(/[^A-Za-z0-9._:\/@-]/, "", $4); gsub(/[^A-Za-z0-9_-]/, "", $5); sub(/^\//, "", $2)
-            print entry ": " (entry == $2 ? "" : $2 " ") "at " $1 ", image " $4 ($5 == "" ? "" : ", project " $5) }'
+            gsub(/[^A-Za-z0-9._:\/@-]/, "", $5); gsub(/[^A-Za-z0-9_-]/, "", $6); sub(/^\//, "", $2)
+            print entry ": " (entry == $2 ? "" : $2 " ") "at " $1 ", image " $5 ($6 == "" ? "" : ", project " $6) }'
     done
 }
 

@@ -31,7 +31,7 @@ live() {
     if [ "$(value "$1" firewall)" = nftables ]; then
         # Elements of a set come in hash order, and the first and last share a line with the braces.
         # What is refused is remembered in sets that change by themselves, and says nothing about the rules.
-        nft -s list table inet "$TABLE" 2>/dev/null |
+        { nft -s list table inet "$TABLE" && { [ -z "$(value "$1" servicenetwork)" ] || nft -s list table bridge "$TABLE"; }; } 2>/dev/null |
             awk '/^\tset / { remembered = $2 ~ /^drops_/ }
                  remembered && /elements = / { leaving_out = 1 }
                  leaving_out { left_out++; if (/}/) leaving_out = 0; next }
@@ -108,7 +108,7 @@ repair() {
 clear_rules() {
     strays "$@" | while read -r _tool _table; do
         case $_tool in
-            nft) nft delete table inet "$TABLE" ;;
+            nft) nft delete table "${_table%/*}" "$TABLE" ;;
             *) clear_iptables "$_tool" "$_table" ;;
         esac || exit 1
     done

@@ -4,7 +4,7 @@
 counters() {
     guarded || fail "no rules of newt-egress are on this host"
     if [ "$(value "$CURRENT" firewall)" = nftables ]; then
-        nft list table inet "$TABLE" | awk '
+        { nft list table inet "$TABLE"; [ -z "$(value "$CURRENT" servicenetwork)" ] || nft list table bridge "$TABLE"; } | awk '
             /^\tchain / { chain = $2 }
             /counter packets/ && /comment "newt: / {
                 name = $0; sub(/.*comment "newt: /, "", name); sub(/".*/, "", name)

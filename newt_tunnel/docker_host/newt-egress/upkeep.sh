@@ -75,7 +75,6 @@ boot() {
         _loaded=
         close_bridge "the last good rules do not load" || fail "newt cannot be confined: Docker must not start it"
     }
-    [ -z "$_loaded" ] || forget_containers
     note_refresh
     unlock
     [ -z "$_loaded" ] || [ "$(restarts)" = docker ] || { await_docker && start; }
@@ -110,6 +109,8 @@ start() {
     show_frames "$CURRENT"
     limited "$STOP_SECONDS" docker start "$_container" >/dev/null || fail "newt could not be started"
     tell "newt started"
+    # It is behind another port of the bridge than before.
+    [ -z "$(value "$CURRENT" servicenetwork)" ] || (lock && refresh_services && rm -rf "$NEXT")
 }
 
 # hold: a link needs neither disk space nor an inode.

@@ -134,6 +134,8 @@ if [ -e "$STATE/held" ]; then
 fi
 [ -n "$(newt_pid)" ] || newt_egress start || exit 1
 newt=$(settled) || exit 1
+# Behind which port of the bridge newt is.
+[ -z "$(declared servicenetwork)" ] || newt_egress refresh >/dev/null || fail "newt-egress refresh failed: see newt-egress status"
 measure_newt "$newt" "$heading"
 cat "$WORK/table"
 keep_table

@@ -21,7 +21,7 @@ from newt_tunnel.egress.decide_packet import (
     decide,
 )
 from newt_tunnel.egress.model import Address, Container, HostName
-from newt_tunnel.egress.placeholders import expand
+from newt_tunnel.egress.placeholders import NEWT, expand
 from tests.unit.egress import iptables_machine, nft_machine
 from tests.unit.egress.cases import CAGE, CAGE_WITH_SERVICES, GOLDEN, SERVICES, declaration, policy
 from tests.unit.egress.strategies import bounded, mostly
@@ -46,6 +46,7 @@ def on_services(
     port: int,
     protocol: str = "tcp",
     tracking: Tracking = Tracking.ORIGINAL,
+    impostor: bool = False,
 ) -> Packet:
     return Packet(
         direction=Direction.FROM_NEWT,
@@ -55,6 +56,7 @@ def on_services(
         port=port,
         tracking=tracking,
         leg=Leg.SERVICES,
+        impostor=impostor,
     )
 
 
@@ -89,6 +91,14 @@ def test_only_newt_reaches_a_listed_container_at_its_port(
     assert verdict.allowed is allowed, verdict.reason
 
 
+@pytest.mark.parametrize("tracking", Tracking)
+def test_an_address_at_another_port_of_the_bridge_is_somebody_elses(tracking: Tracking) -> None:
+    there = on_services(SERVICES.newt, WEB, 2283, impostor=True)
+    back = on_services(WEB, SERVICES.newt, 40000, tracking=tracking, impostor=True)
+    for packet in (there, back):
+        assert not decide(POLICY, CAGE_WITH_SERVICES, packet, RESOLUTION).allowed
+
+
 def test_a_container_is_not_reached_on_newts_own_network() -> None:
     packet = replace(on_services(CAGE.newt, WEB, 2283), leg=Leg.OWN)
     assert not decide(POLICY, CAGE_WITH_SERVICES, packet, RESOLUTION).allowed
@@ -112,17 +122,27 @@ _ends = mostly(st.tuples(mostly(st.just(SERVICES.newt), _hosts), _hosts), st.tup
 @st.composite
 def _packets(draw: st.DrawFn) -> Packet:
     source, destination = draw(_ends)
-    return on_services(source, destination, draw(_ports), draw(_protocols), draw(_trackings))
+    impostor = draw(mostly(st.just(False), st.booleans()))
+    return on_services(
+        source, destination, draw(_ports), draw(_protocols), draw(_trackings), impostor
+    )
+
+
+def port_of(address: object) -> str:
+    return f"veth{address}"
 
 
 def expanded(text: str) -> str:
-    return "".join(f"{line}\n" for line in expand(text.splitlines(), RESOLUTION))
+    found = {**RESOLUTION, NEWT: (SERVICES.newt,)}
+    return "".join(f"{line}\n" for line in expand(text.splitlines(), found, port_of))
 
 
 RULES = iptables.render(POLICY, CAGE_WITH_SERVICES)
 IPTABLES4 = iptables_machine.Machine(expanded(RULES.rules4), map(str, RULES.jumps4))
 IPTABLES6 = iptables_machine.Machine(RULES.rules6, map(str, RULES.jumps6))
-NFT = nft_machine.Machine(expanded(nftables.render(POLICY, NFTABLES)))
+#: The table of the bridge is for the kernel: see tests/host/test_containers.py.
+INET, _, BRIDGE_TABLE = nftables.render(POLICY, NFTABLES).partition("table bridge")
+NFT = nft_machine.Machine(expanded(INET))
 
 
 @bounded
@@ -130,20 +150,33 @@ NFT = nft_machine.Machine(expanded(nftables.render(POLICY, NFTABLES)))
 def test_the_renderers_say_what_decide_says_where_a_packet_enters_and_where_it_leaves(
     packet: Packet,
 ) -> None:
+    """A frame between ports passes if both rules let it; what is no frame passes one of them."""
     wanted = decide(POLICY, CAGE_WITH_SERVICES, packet, RESOLUTION)
     ipv4 = isinstance(packet.source, IPv4Address)
-    for direction, hook in (
-        (Direction.FROM_NEWT, "PREROUTING"),
-        (Direction.TO_NEWT, "POSTROUTING"),
-    ):
-        for seen in readings(replace(packet, direction=direction), ON_BRIDGE):
-            for outcome in (
-                (IPTABLES4 if ipv4 else IPTABLES6).run(hook, seen),
-                NFT.run(hook.lower(), seen),
-            ):
-                assert outcome.passed is wanted.allowed, (wanted.reason, outcome.comment, seen)
-                if wanted.rule is not None and hook == "PREROUTING":
-                    assert outcome.comment == f"newt: {wanted.rule}"
+    entering = readings(replace(packet, direction=Direction.FROM_NEWT), ON_BRIDGE)
+    leaving = readings(replace(packet, direction=Direction.TO_NEWT), ON_BRIDGE)
+    for into, out in zip(entering, leaving, strict=True):
+        frame = replace(
+            into,
+            in_port="stranger" if packet.impostor else port_of(packet.source),
+            out_port="stranger" if packet.impostor else port_of(packet.destination),
+        )
+        tables = IPTABLES4 if ipv4 else IPTABLES6
+        passed = [
+            tables.run("PREROUTING", frame),
+            tables.run(
+                "POSTROUTING", replace(frame, in_interface="", out_interface=out.out_interface)
+            ),
+        ]
+        assert all(outcome.passed for outcome in passed) is wanted.allowed, (wanted.reason, frame)
+        if wanted.rule is not None:
+            assert passed[0].comment == f"newt: {wanted.rule}"
+        if packet.impostor:
+            continue
+        for outcome in (NFT.run("prerouting", into), NFT.run("postrouting", out)):
+            assert outcome.passed is wanted.allowed, (wanted.reason, outcome.comment, into)
+        if wanted.rule is not None:
+            assert NFT.run("prerouting", into).comment == f"newt: {wanted.rule}"
 
 
 def test_the_rules_are_those_of_the_golden_files(pytestconfig: pytest.Config) -> None:
