@@ -17,7 +17,10 @@ from newt_tunnel.egress.proof_table import ProbeVerdict, parse
 from tests.host.rig import (
     COMPLETE,
     CONTAINER,
+    IMAGE,
     LABEL,
+    NETWORK,
+    NEWT,
     OWNER,
     SERVICES,
     Host,
@@ -239,3 +242,24 @@ def test_a_rogue_with_the_address_of_newt_or_of_a_listed_container_is_not_heard(
         dialled(host, (web, PORT))
     assert not wire.ports.get(f"{web}:{PORT}"), wire.ports
     assert rogue != web
+
+
+def test_newt_knows_the_name_though_it_may_ask_no_resolver(cleared: Host) -> None:
+    """With `dns: none` its container asks itself, where nothing answers."""
+    host = cleared
+    host.apply(declared())
+    host.create_network()
+    create_services(host)
+    host.sh(
+        f"docker create --name {CONTAINER} --label {LABEL}={OWNER} --network {NETWORK} "
+        f"--ip {NEWT} --dns {NEWT} --stop-signal KILL --entrypoint sleep {IMAGE} 3600"
+    )
+    host.sh(f"docker network connect --ip {SERVICES.newt} {SERVICES.network} {CONTAINER}")
+    host.egress("start")
+    run(host, LISTED)
+    host.egress("refresh")
+    ask = f"docker exec {CONTAINER} nc -w 3 {LISTED} {PORT} </dev/null; echo $?"
+    assert host.sh(ask).strip().endswith("0"), host.sh(ask)
+    with host.tapped() as wire:
+        host.sh(f"docker exec {CONTAINER} nc -w 2 elsewhere.example 80 </dev/null; :")
+    assert not [target for target in wire.ports if target.endswith(":53")], wire.ports
