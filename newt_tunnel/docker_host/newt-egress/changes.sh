@@ -102,6 +102,7 @@ apply() {
     check_docker
     check_network "$from"
     check_services "$from"
+    _containers=$(look_up_containers "$from") || exit 1
     lock
     taken_over=
     ! takes_over "$from" || { lock_former; guarded || taken_over=yes; }
@@ -112,7 +113,8 @@ apply() {
     done
 
     check_persistence "$(value "$NEXT" persistence)"
-    resolve_names && look_up_containers || exit 1
+    resolve_names || exit 1
+    [ -z "$_containers" ] || printf '%s\n' "$_containers" >>"$NEXT/resolved" || fail "cannot write to $STATE (disk full?): nothing was changed"
     prepare "$NEXT" || fail "cannot write to $STATE (disk full?): nothing was changed"
     load "$NEXT" --test || fail "the rules were refused by the firewall's own tools: nothing was changed"
     check_way "$NEXT"

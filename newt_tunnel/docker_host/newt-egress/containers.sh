@@ -40,51 +40,59 @@ port_of() {
     [ -z "$_port" ] || [ ! -e "/sys/class/net/$3/brif/$_port" ] || echo "$_port"
 }
 
-# look_up_containers: adds "container:NAME ADDRESS PORT" lines to NEXT/resolved, and one of newt. A container that is not
-# there has none, and is closed; where newt is not there all are. Fails when Docker does not answer.
+# look_up_containers DIR: prints "container:NAME ADDRESS PORT" lines, and one of newt. A container that is not there has none,
+# and is closed; where newt is not there all are. Fails when Docker does not answer.
 look_up_containers() {
-    _names=$(values "$NEXT" service)
-    [ -n "$_names" ] || return 0
-    _there=$(attached "$(value "$NEXT" servicenetwork)") || { complain "Docker does not list the containers on newt's network of services"; return 1; }
-    _on=$(value "$NEXT" servicebridge) _newt=$(value "$NEXT" servicenewt)
-    _port=$(port_of "$(printf '%s\n' "$_there" | of_container "$(value "$NEXT" container)" | cut -f 4)" "$_newt" "$_on")
+    [ -n "$(value "$1" servicenetwork)" ] || return 0
+    _there=$(attached "$(value "$1" servicenetwork)") || { complain "Docker does not list the containers on newt's network of services"; return 1; }
+    _on=$(value "$1" servicebridge) _newt=$(value "$1" servicenewt)
+    _port=$(port_of "$(printf '%s\n' "$_there" | of_container "$(value "$1" container)" | cut -f 4)" "$_newt" "$_on")
     [ -n "$_port" ] || return 0
-    echo "services:newt $_newt $_port" >>"$NEXT/resolved" || return 1
-    for _name in $_names; do
+    echo "services:newt $_newt $_port"
+    for _name in $(values "$1" service); do
         printf '%s\n' "$_there" | of_container "$_name" | cut -f 1,4 | while read -r _address _process; do
             _port=$(port_of "$_process" "$_address" "$_on")
-            [ -z "$_port" ] || echo "container:$_name $_address $_port" >>"$NEXT/resolved" || exit 1
-        done || return 1
+            [ -z "$_port" ] || echo "container:$_name $_address $_port"
+        done
     done
 }
 
 # known_containers: the addresses in force.
 known_containers() { [ ! -f "$CURRENT/resolved" ] || sed -n -e '/^container:/p' -e '/^services:/p' "$CURRENT/resolved"; }
 
-# use_containers LOOK-UP: the rules with the addresses that LOOK-UP adds. The names keep theirs.
+# refresh_services: Docker is asked without the lock of the rules, because a repair must not wait for it; another lock keeps
+# an older answer from coming after a newer one.
+refresh_services() {
+    guarded && [ -n "$(value "$CURRENT" servicenetwork)" ] || return 0
+    (
+        exec 6>"$LOCK.services" || exit 1
+        await 6
+        _found=$(look_up_containers "$CURRENT" 2>&1) || { names_stay "$(echo "$_found" | tail -n 1)"; exit 1; }
+        [ "$_found" != "$(known_containers)" ] || exit 0
+        lock
+        ! guarded || use_containers "$_found"
+    ) 8>&- 9>&-
+}
+
+# use_containers LINES: the rules with these addresses of containers. The names keep theirs.
 use_containers() {
-    [ -n "$(value "$CURRENT" servicenetwork)" ] || return 0
     [ "$(loadable "$CURRENT")" = "$(record loadable)" ] || { names_stay "$CURRENT was altered or is damaged"; return 1; }
     trap 'rm -rf "$NEXT"' EXIT
     rm -rf "$NEXT"
-    cp -R "$CURRENT" "$NEXT" && mkdir "$WORK" && { sed -e '/^container:/d' -e '/^services:/d' "$CURRENT/resolved" >"$NEXT/resolved"; } ||
-        { names_stay "cannot write to $STATE (disk full?)"; return 1; }
-    _said=$("$1" 2>&1 >/dev/null) || { names_stay "$_said"; return 1; }
+    cp -R "$CURRENT" "$NEXT" && mkdir "$WORK" && sed -e '/^container:/d' -e '/^services:/d' "$CURRENT/resolved" >"$NEXT/resolved" &&
+        printf '%s\n' "$1" | sed '/^$/d' >>"$NEXT/resolved" || { names_stay "cannot write to $STATE (disk full?)"; return 1; }
     cmp -s "$NEXT/resolved" "$CURRENT/resolved" || use_names
 }
-
-# refresh_services: with the lock. Before names, which may be refused.
-refresh_services() { use_containers look_up_containers; }
 
 # follow: changes the rules when containers come and go. Events are asked for from before the first look.
 follow() {
     while guarded && [ -n "$(value "$CURRENT" servicenetwork)" ]; do
         _since=$(date +%s)
-        (lock && refresh_services && rm -rf "$NEXT")
+        refresh_services
         # Not limited: it waits for events.
         command docker events --since "$_since" --format '{{.Action}}' --filter type=network --filter type=container \
             --filter event=connect --filter event=disconnect --filter event=start --filter event=die --filter event=rename 2>/dev/null |
-            while read -r _event; do (lock && refresh_services && rm -rf "$NEXT"); done
+            while read -r _event; do refresh_services; done
         sleep 2 # Docker is gone, or not up yet
     done
 }

@@ -7,19 +7,18 @@ refresh() {
     _status=0
     if repair; then retire_former || _status=1; else _status=1; fi
     show_frames "$CURRENT"
-    refresh_services || _status=1
-    refresh_names "$_status" || _status=1
+    refresh_names || _status=1
     note_refresh
     rm -rf "$NEXT" # now: the next process that has the lock makes its own
     trap - EXIT
     unlock
     stop_if_held
     [ "$(restarts)" = docker ] || start
+    refresh_services || _status=1
     return "$_status"
 }
 
-# refresh_names FAILED: a refused answer or a full disk leaves the rules as they are. FAILED is not 0 where it is not known
-# which containers are there, which is reported until it is.
+# refresh_names: a refused answer or a full disk leaves the rules as they are.
 refresh_names() {
     if [ -n "$(value "$CURRENT" name)" ]; then
         trap 'rm -rf "$NEXT"' EXIT
@@ -33,7 +32,7 @@ refresh_names() {
         echo "$_said" | sed -n '/^warning: /p'
         cmp -s "$NEXT/resolved" "$CURRENT/resolved" || use_names || return 1
     fi
-    [ "$1" -ne 0 ] || rm -f "$UNRESOLVED"
+    rm -f "$UNRESOLVED"
 }
 
 # use_names: rules with the new addresses, in place of CURRENT.
@@ -110,7 +109,7 @@ start() {
     limited "$STOP_SECONDS" docker start "$_container" >/dev/null || fail "newt could not be started"
     tell "newt started"
     # It is behind another port of the bridge than before.
-    [ -z "$(value "$CURRENT" servicenetwork)" ] || (lock && refresh_services && rm -rf "$NEXT")
+    refresh_services
 }
 
 # hold: a link needs neither disk space nor an inode.
