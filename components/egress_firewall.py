@@ -98,6 +98,8 @@ class EgressFirewall(pulumi.ComponentResource):
             )
         if answer.former:
             pulumi.log.warn(f"{address}: {answer.former}", resource=self)
+        if answer.containers:
+            _tell_containers(answer.containers, self)
         if answer.neighbours:
             pulumi.log.warn(
                 f"{address}: on newt's network, where newt must be alone: {answer.neighbours}; "
@@ -106,3 +108,12 @@ class EgressFirewall(pulumi.ComponentResource):
                 resource=self,
             )
         return generation.text
+
+
+def _tell_containers(text: str, resource: pulumi.Resource) -> None:
+    """Print where each container of the deployed stack leads now; one that is not there is a
+    warning, and no error: it is reached when it comes.
+    """
+    for line in text.split("; "):
+        tell = pulumi.log.warn if ": not on " in line else pulumi.log.info
+        tell(f"container {line}", resource=resource)

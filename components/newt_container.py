@@ -15,6 +15,7 @@ import pulumi_docker as docker
 
 from components.egress_firewall import EgressFirewall
 from components.newt_credentials import Credentials, store
+from components.service_network import service_network
 from newt_tunnel.docker_host.docker_names import DockerNames
 from newt_tunnel.docker_host.ssh import SshHost
 from newt_tunnel.egress.cage import Cage
@@ -93,6 +94,22 @@ class NewtContainer(pulumi.ComponentResource):
             },
             opts=on_host,
         )
+        networks: list[docker.ContainerNetworksAdvancedArgsDict] = [
+            {"name": network.name, "ipv4_address": str(args.cage.newt)}
+        ]
+        needed: list[pulumi.Resource] = [network]
+        if args.cage.services is not None:
+            leg = service_network(
+                name,
+                args.cage.services,
+                instance=args.cage.instance.name,
+                host=args.host,
+                private_key=args.private_key,
+                labels={STACK_LABEL: args.owner},
+                on_host=on_host,
+            )
+            networks.append({"name": leg.network, "ipv4_address": leg.address})
+            needed.append(leg.ready)
         volume = docker.Volume(f"{name}-config", name=args.names.volume, opts=on_host)
         image = docker.RemoteImage(
             f"{name}-image", name=args.image, keep_locally=True, opts=on_host
@@ -123,7 +140,7 @@ class NewtContainer(pulumi.ComponentResource):
                 {"label": STACK_LABEL, "value": args.owner},
             ],
             # network; network_mode stays unset, or Docker ignores the fixed address
-            networks_advanced=[{"name": network.name, "ipv4_address": str(args.cage.newt)}],
+            networks_advanced=networks,
             dns=sorted(args.dns),
             hosts=[{"host": host, "ip": address} for host, address in sorted(args.hosts)],
             # confinement
@@ -155,7 +172,7 @@ class NewtContainer(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self,
                 provider=provider,
-                depends_on=[args.firewall, stored.command, network, volume],
+                depends_on=[args.firewall, stored.command, *needed, volume],
                 # The provider reports changes of these as updates that never reach the container.
                 replace_on_changes=["healthcheck", "mounts", "tmpfs"],
                 delete_before_replace=True,

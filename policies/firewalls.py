@@ -21,8 +21,10 @@ from policies.view import UNKNOWN, Resource, at, items, text
 #: The order to the host's program to load a declaration; see newt_tunnel/docker_host/payload.py.
 _APPLY = re.compile(r"\bsh -s -- apply\b")
 _DECLARATION = re.compile(r"<<'END-OF-DECLARATION'\n(.*?)^END-OF-DECLARATION$", re.DOTALL | re.M)
-_DECLARED = re.compile(r"^(network|newt|bridge)=(\S+)$", re.MULTILINE)
+_DECLARED = re.compile(r"^((?:service)?(?:network|newt|bridge))=(\S+)$", re.MULTILINE)
 _BRIDGE_OPTION = "com.docker.network.bridge.name"
+#: Prefixes of what is declared of newt's own network, and of the one that it shares with services.
+_LEGS = _OWN, _SERVICES = "", "service"
 #: With these Docker puts a container on its default network, and the provider takes it off again.
 _DEFAULT_MODES = (None, "", "default", "bridge")
 #: Options by which ssh goes to another machine than the one in the address.
@@ -55,10 +57,10 @@ def conditions(firewall: Resource, newt: Resource, resources: list[Resource]) ->
     declared = _declared(firewall)
     networks = newt.at("networksAdvanced")
     given = items(networks)
-    # UNKNOWN below an unknown list, too.
-    first = at(networks, 0)
-    name, address = at(first, "name"), at(first, "ipv4Address")
-    alone = Fit.UNKNOWN if networks is UNKNOWN else holds(len(given) == 1)
+    legs = _legs(declared, networks)
+    # A second network may be declared in a script that is not known yet.
+    is_known = networks is not UNKNOWN and (declared is not None or len(given) != len(_LEGS))
+    alone = holds(len(given) == len(legs)) if is_known else Fit.UNKNOWN
     guarded = (
         f"{firewall.name} guards {_text(declared, 'newt')} on network {_text(declared, 'network')}"
     )
@@ -81,15 +83,24 @@ def conditions(firewall: Resource, newt: Resource, resources: list[Resource]) ->
         Condition(
             fit=min(
                 alone,
-                _declared_as(declared, "network", name),
-                _declared_as(declared, "newt", address),
+                *(
+                    _declared_as(declared, f"{leg}network", at(place, "name"))
+                    for leg, place in legs
+                ),
+                *(
+                    _declared_as(declared, f"{leg}newt", at(place, "ipv4Address"))
+                    for leg, place in legs
+                ),
             ),
             property="networksAdvanced",
             value=_networks_text(given),
             remedy=f"{guarded} and nothing else: put newt on that network alone, at that address",
         ),
         Condition(
-            fit=_on_bridge(declared, name, firewall, resources),
+            fit=min(
+                _on_bridge(declared, leg, at(place, "name"), firewall, resources)
+                for leg, place in legs
+            ),
             property="networksAdvanced",
             value=_networks_text(given),
             remedy=f"{firewall.name} guards the bridge {_text(declared, 'bridge')}: declare the "
@@ -113,14 +124,28 @@ def _declared_as(declared: dict[str, str] | None, key: str, value: Any) -> Fit:
     return min(holds(key in declared), same(declared.get(key), value))
 
 
+def _legs(declared: dict[str, str] | None, networks: Any) -> list[tuple[str, Any]]:
+    """Return what is declared of each of newt's networks, by its prefix, with the place of newt's
+    container that may be the one. UNKNOWN below an unknown list, too.
+    """
+    legs = [_OWN]
+    if declared and f"{_SERVICES}network" in declared:
+        legs.append(_SERVICES)
+    return [(leg, at(networks, number)) for number, leg in enumerate(legs)]
+
+
 def _on_bridge(
-    declared: dict[str, str] | None, name: Any, firewall: Resource, resources: list[Resource]
+    declared: dict[str, str] | None,
+    leg: str,
+    name: Any,
+    firewall: Resource,
+    resources: list[Resource],
 ) -> Fit:
     fits = [
         min(
             same(one.at("name"), name),
             same(one.at("driver") or "bridge", "bridge"),
-            _declared_as(declared, "bridge", at(one.at("options"), _BRIDGE_OPTION)),
+            _declared_as(declared, f"{leg}bridge", at(one.at("options"), _BRIDGE_OPTION)),
             _same_host(firewall, one.provider),
         )
         for one in resources

@@ -17,6 +17,7 @@ from newt_tunnel.docker_host.docker_names import DockerNames
 from newt_tunnel.docker_host.programs import EGRESS
 from newt_tunnel.egress import iptables, nftables
 from newt_tunnel.egress.cage import REMEMBERED_DROPS, Cage, Firewall
+from newt_tunnel.egress.model import Container
 from newt_tunnel.egress.placeholders import address_text
 from newt_tunnel.egress.registry import NOT_PUBLIC
 from newt_tunnel.egress.rules import Policy, Rule
@@ -93,10 +94,14 @@ class Declaration:
         itself.
         """
         cage = self.cage
+        second = cage.services
+        services = (
+            f"{second.newt} on {second.bridge} ({second.subnet}), " if second is not None else ""
+        )
         program = hashlib.sha256(EGRESS.encode()).hexdigest()[:12]
         return (
             f"{cage.firewall.value} at {cage.hook.value}, "
-            f"{cage.newt} on {cage.bridge} ({cage.subnet}), "
+            f"{cage.newt} on {cage.bridge} ({cage.subnet}), {services}"
             f"{self.persistence}, newt-egress {program}"
         )
 
@@ -126,6 +131,7 @@ class Declaration:
         yield f"container={self.names.container}"
         yield f"credentials={self.names.credentials}"
         yield f"persistence={self.persistence}"
+        yield from self._services()
         if self.cage.log_drops:
             yield f"drops={REMEMBERED_DROPS}"
             yield f"refused={self.cage.instance.refused}"
@@ -141,8 +147,20 @@ class Declaration:
             yield from (
                 f"allowed={_rule_text(rule)}"
                 for rule in self.policy.sorted_rules
-                if not isinstance(rule.destination, str)
+                if not isinstance(rule.destination, str | Container)
             )
+
+    def _services(self) -> Iterator[str]:
+        services = self.cage.services
+        if services is None:
+            return
+        yield f"servicenetwork={services.network}"
+        yield f"servicebridge={services.bridge}"
+        yield f"servicesubnet={services.subnet}"
+        yield f"servicegateway={services.gateway}"
+        yield f"servicenewt={services.newt}"
+        yield f"host={self.cage.host}"
+        yield from (f"service={container.name}" for container in self.policy.containers)
 
     def _name_roles(self) -> Iterator[tuple[str, str]]:
         """Role and host name: the role decides what a name may resolve to. A forbidden name limits

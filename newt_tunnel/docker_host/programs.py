@@ -14,10 +14,10 @@ _HERE = Path(__file__).parent
 PARTS = {
     "newt-egress": (
         *("head", "declaration", "instances", "addresses", "names", "iptables", "bridge"),
-        *("loading", "former", "persistence", "docker", "changes", "upkeep", "status"),
-        *("credentials", "commands"),
+        *("loading", "former", "persistence", "docker", "containers", "changes"),
+        *("upkeep", "status", "credentials", "commands"),
     ),
-    "newt-proof": ("head", "knocking", "table", "place"),
+    "newt-proof": ("head", "knocking", "services", "table", "place"),
 }
 
 

@@ -113,6 +113,8 @@ class HostState:
     neighbours: str = ""
     #: The other newts of the host.
     others: tuple[Other, ...] = ()
+    #: Where the entries with ``container`` lead now.
+    containers: str = ""
 
     @classmethod
     def parse(cls, output: str) -> HostState:

@@ -44,11 +44,25 @@ REMEMBERED_SECONDS = 24 * 60 * 60
 
 
 @dataclass(frozen=True, kw_only=True)
+class ServiceNetwork:
+    """The network on which newt reaches containers by name: ``internal``, so no route leads out.
+    ``newt`` is newt's address there, ``gateway`` the bridge's.
+    """
+
+    network: str
+    bridge: str
+    subnet: IPv4Network
+    gateway: IPv4Address
+    newt: IPv4Address
+
+
+@dataclass(frozen=True, kw_only=True)
 class Cage:
     """newt's network on the Docker host, and what its rules are called; ``gateway`` is the bridge's
     own address in ``subnet``.
 
-    ``log_drops`` has the kernel remember the targets that newt was refused.
+    ``log_drops`` has the kernel remember the targets that newt was refused. ``services`` is newt's
+    second network, where the stack file lists containers.
     """
 
     instance: Instance
@@ -60,3 +74,4 @@ class Cage:
     firewall: Firewall
     hook: Hook = Hook.PREROUTING
     log_drops: bool = False
+    services: ServiceNetwork | None = None

@@ -11,7 +11,15 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from newt_tunnel.egress.model import Address, HostName, Labels, Pods, Protocol, WideBlock
+from newt_tunnel.egress.model import (
+    Address,
+    Container,
+    HostName,
+    Labels,
+    Pods,
+    Protocol,
+    WideBlock,
+)
 from newt_tunnel.egress.rules import Policy, Rule
 
 #: Transports that a rule can name a port of.
@@ -117,7 +125,7 @@ def _fits_port(rule: Rule, connection: Connection) -> bool:
 
 def _covers(rule: Rule, address: Address) -> bool:
     destination = rule.destination
-    if isinstance(destination, Pods):
+    if isinstance(destination, Pods | Container):
         return False
     if isinstance(destination, str):
         raise ValueError(f"{rule.origin}: {HostName(destination)} has not been resolved")

@@ -13,12 +13,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address
 
-from newt_tunnel.egress.cage import Cage, Firewall, Hook
-from newt_tunnel.egress.model import HostName, Protocol
+from newt_tunnel.egress.cage import Cage, Firewall, Hook, ServiceNetwork
+from newt_tunnel.egress.model import Container, HostName, Protocol
 from newt_tunnel.egress.rules import Policy, Rule
 
-#: Answers for the host names of a policy; a name without an answer matches nothing.
+#: Addresses of the host names and containers of a policy; one without an address matches nothing.
 Resolution = Mapping[HostName, Sequence[IPv4Address]]
+
+
+class Leg(enum.Enum):
+    """The bridge that a packet crosses."""
+
+    OWN = "newt's own network"
+    #: Frames between its ports are judged, too.
+    SERVICES = "the network of services"
 
 
 class Direction(enum.Enum):
@@ -43,11 +51,14 @@ class Tracking(enum.Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Packet:
-    """One packet on newt's bridge. ``protocol`` is a name or number as IP carries it; ``port`` None
-    where it has none.
+    """One packet on a bridge of newt's. ``protocol`` is a name or number as IP carries it; ``port``
+    None where it has none.
 
     ``asked`` is the address and port that the packet's connection was opened to, according to
     conntrack; None where that is the packet's own destination. Replies and errors have another.
+    On the network of services the direction says nothing: who sends to whom is what counts.
+    ``impostor``: it comes from, or leaves to, another port of the bridge than its address belongs
+    to.
     """
 
     direction: Direction
@@ -57,6 +68,8 @@ class Packet:
     port: int | None = None
     tracking: Tracking = Tracking.ORIGINAL
     asked: tuple[IPv4Address | IPv6Address, int | None] | None = None
+    leg: Leg = Leg.OWN
+    impostor: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,6 +91,8 @@ def decide(
         packet.destination, IPv4Address
     ):
         return PacketVerdict(False, "IPv6 does not cross newt's bridge")
+    if packet.leg is Leg.SERVICES:
+        return _decide_on_services(policy, cage.services, packet, resolution or {})
     if packet.direction is Direction.TO_NEWT:
         if packet.tracking is Tracking.REPLY:
             return PacketVerdict(True, "a reply to what newt was allowed to ask")
@@ -90,8 +105,25 @@ def decide(
         if packet.tracking is Tracking.UNTRACKED:
             return PacketVerdict(False, "conntrack does not know whom newt asked for")
         destination, port = packet.asked or (destination, port)
-    for rule in policy.sorted_rules:
+    for rule in policy.own_network_rules:
         if _matches(rule, destination, packet.protocol, port, resolution or {}):
+            return PacketVerdict(True, f"{rule.origin} allows it", rule.name)
+    return PacketVerdict(False, "not in the allow-list")
+
+
+def _decide_on_services(
+    policy: Policy, services: ServiceNetwork | None, packet: Packet, resolution: Resolution
+) -> PacketVerdict:
+    if services is None:
+        return PacketVerdict(False, "newt has no network of services")
+    if packet.impostor:
+        return PacketVerdict(False, "the address belongs to another container")
+    if packet.destination == services.newt and packet.tracking is Tracking.REPLY:
+        return PacketVerdict(True, "a reply to what newt was allowed to ask")
+    if packet.source != services.newt:
+        return PacketVerdict(False, f"only {services.newt} may open anything on {services.bridge}")
+    for rule in policy.container_rules:
+        if _matches(rule, packet.destination, packet.protocol, packet.port, resolution):
             return PacketVerdict(True, f"{rule.origin} allows it", rule.name)
     return PacketVerdict(False, "not in the allow-list")
 
@@ -111,10 +143,10 @@ def _matches(
     if isinstance(rule.destination, IPv4Network):
         if destination not in rule.destination:
             return False
-    elif not isinstance(rule.destination, str) or destination not in resolution.get(
-        rule.destination, ()
-    ):
-        return False
+    else:
+        name = rule.destination.key if isinstance(rule.destination, Container) else rule.destination
+        if not isinstance(name, str) or destination not in resolution.get(name, ()):
+            return False
     if rule.protocol is Protocol.ANY:
         return True
     return (

@@ -11,10 +11,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from newt_tunnel.egress.cage import REMEMBERED_DROPS, REMEMBERED_SECONDS, Cage, Hook
+from newt_tunnel.egress.cage import (
+    REMEMBERED_DROPS,
+    REMEMBERED_SECONDS,
+    Cage,
+    Hook,
+    ServiceNetwork,
+)
 from newt_tunnel.egress.instance import Instance
 from newt_tunnel.egress.model import REPLIES_RULE, PortRange, Protocol
-from newt_tunnel.egress.placeholders import address_text
+from newt_tunnel.egress.placeholders import NEWT, PORT, address_text
 from newt_tunnel.egress.rules import Policy, Rule
 
 #: Replies to newt pass by state, in that direction only: newt's own packets always meet the list,
@@ -22,6 +28,9 @@ from newt_tunnel.egress.rules import Policy, Rule
 #: would let out forged ICMP errors about the connections of others, which conntrack calls related,
 #: and replies to connections from before the cage was in force. RELATED keeps path-MTU discovery
 #: alive.
+_FROM_PORT = "-m physdev --physdev-in"
+_NOT_FROM_PORT = "-m physdev ! --physdev-in"
+_TO_PORT = "-m physdev --physdev-is-bridged --physdev-out"
 REPLIES = "-m conntrack --ctstate RELATED,ESTABLISHED --ctdir REPLY"
 
 
@@ -54,10 +63,12 @@ def render(policy: Policy, cage: Cage) -> Ruleset:
     """Render ``policy`` for the hook of ``cage``. Host names stay as placeholders."""
     docker_user = cage.hook is Hook.DOCKER_USER
     egress, ingress = cage.instance.egress_chain, cage.instance.ingress_chain
+    services = cage.services
     lines = [
+        *(_services(policy, cage.instance, services) if services else ()),
         f"-A {egress} ! -s {cage.newt}/32 {_comment('foreign source')} -j DROP",
     ]
-    for rule in policy.sorted_rules:
+    for rule in policy.own_network_rules:
         lines += _allow(egress, rule, by_original_destination=docker_user)
     lines += [
         *_drop(cage),
@@ -69,7 +80,11 @@ def render(policy: Policy, cage: Cage) -> Ruleset:
         f"-A {ingress} {_comment('no IPv6')} -j DROP",
     )
     out, into = f"-i {cage.bridge}", f"-o {cage.bridge}"
-    mangle = (Jump("PREROUTING", out, egress), Jump("POSTROUTING", into, ingress))
+    bridges = (cage.bridge, *((services.bridge,) if services else ()))
+    mangle = (
+        *(Jump("PREROUTING", f"-i {bridge}", egress) for bridge in bridges),
+        *(Jump("POSTROUTING", f"-o {bridge}", ingress) for bridge in bridges),
+    )
     filter_ = (
         Jump("DOCKER-USER", out, egress),
         Jump("DOCKER-USER", into, ingress),
@@ -116,6 +131,40 @@ def _allow(chain: str, rule: Rule, *, by_original_destination: bool) -> Iterator
         else:
             match = f"-d {address} -p {protocol} -m {protocol} --dport {_ports(ports)}"
         yield f"-A {chain} {match} {tail}"
+
+
+def _services(policy: Policy, instance: Instance, services: ServiceNetwork) -> Iterator[str]:
+    """Yield the rules of the second network, where frames between ports of the bridge pass them:
+    once when they enter it, and once when they leave it. Each is counted once.
+
+    An address counts at the port of the bridge behind which its container is: another container
+    that gets or takes the address has another port.
+    """
+    egress, ingress = instance.egress_chain, instance.ingress_chain
+    newt, bridge = address_text(NEWT), services.bridge
+    leaves = f"-o {bridge} {_TO_PORT} {PORT}"
+    replies, other = _comment("services: replies"), _comment("services: another's address")
+    foreign, unlisted = _comment("services: not from newt"), _comment("services: not listed")
+    allowed = [
+        (rule, f"-p {protocol} -m {protocol} --dport {_ports(ports)}")
+        for rule in policy.container_rules
+        for protocol in [rule.protocol.value]
+        for ports in rule.ports
+    ]
+    for key in policy.container_keys:
+        ends = f"-s {address_text(key)} -d {services.newt}/32 -i {bridge} {_FROM_PORT} {PORT}"
+        yield f"-A {egress} {ends} {REPLIES} {replies} -j RETURN"
+    yield f"-A {egress} ! -s {services.newt}/32 -i {bridge} {foreign} -j DROP"
+    yield f"-A {egress} -s {newt} -i {bridge} {_NOT_FROM_PORT} {PORT} {other} -j DROP"
+    for rule, match in allowed:
+        target = f"-d {address_text(rule.destination)} -i {bridge} {match}"
+        yield f"-A {egress} {target} {_comment(rule.name)} -j RETURN"
+    yield f"-A {egress} -i {bridge} {unlisted} -j DROP"
+    yield f"-A {ingress} -d {newt} {leaves} {REPLIES} -j RETURN"
+    yield f"-A {ingress} ! -s {services.newt}/32 -o {bridge} {foreign} -j DROP"
+    for rule, match in allowed:
+        yield f"-A {ingress} -d {address_text(rule.destination)} {leaves} {match} -j RETURN"
+    yield f"-A {ingress} -o {bridge} {unlisted} -j DROP"
 
 
 def _drop(cage: Cage) -> Iterator[str]:

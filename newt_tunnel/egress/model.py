@@ -160,7 +160,24 @@ class WideBlock:
         return str(self.network)
 
 
-Destination = Network | HostName | Pods | WideBlock
+@dataclass(frozen=True, order=True)
+class Container:
+    """A container on newt's network of services: its name, or a Compose service, all replicas of
+    it, as PROJECT/SERVICE. The Docker host looks up the addresses.
+    """
+
+    name: str
+
+    @property
+    def key(self) -> HostName:
+        """What its addresses are found under. No host name has a colon."""
+        return HostName(f"container:{self.name}")
+
+    def __str__(self) -> str:
+        return f"container {self.name}"
+
+
+Destination = Network | HostName | Pods | WideBlock | Container
 
 
 def destination_text(destination: Destination) -> str:

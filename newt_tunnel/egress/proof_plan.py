@@ -93,7 +93,7 @@ def forbidden_probes(rule: Rule, known: Iterable[Address]) -> Iterator[Probe]:
     if isinstance(where, Pods | WideBlock):
         raise TypeError(f"{where} has no ends to try")
     places, block = [address_text(where)], ""
-    if not isinstance(where, str) and not _is_single(where):
+    if isinstance(where, IPv4Network | IPv6Network) and not _is_single(where):
         places, block = [str(address) for address in addresses_to_try(where, known)], f"{where}:"
     for place in places:
         for protocol, ports in _ranges(rule):
@@ -148,6 +148,15 @@ def _allowed(rule: Rule) -> Iterator[Probe]:
 
 def _canaries(policy: Policy, cage: Cage, ssh_port: int) -> Iterator[Probe]:
     host_ssh, gateway_ssh, metadata, resolver = CANARIES
+    if services := cage.services:
+        # No rule of the stack file is for this address.
+        yield Probe(
+            name=gateway_ssh,
+            address=str(services.gateway),
+            protocol=Protocol.TCP.value,
+            port=str(ssh_port),
+            must_reach=False,
+        )
     for name, address, port, protocol in (
         (host_ssh, cage.host, ssh_port, Protocol.TCP),
         (gateway_ssh, cage.gateway, ssh_port, Protocol.TCP),

@@ -13,6 +13,7 @@ from functools import cached_property
 from newt_tunnel.egress.model import (
     ALL_PORTS,
     Address,
+    Container,
     Destination,
     HostName,
     Pods,
@@ -121,6 +122,30 @@ class Policy:
     @cached_property
     def sorted_rules(self) -> tuple[Rule, ...]:
         return tuple(sorted(self.allowed, key=lambda rule: rule.sort_key))
+
+    @property
+    def own_network_rules(self) -> tuple[Rule, ...]:
+        """Those of ``sorted_rules`` that are enforced on newt's own network."""
+        return tuple(r for r in self.sorted_rules if not isinstance(r.destination, Container))
+
+    @property
+    def container_rules(self) -> tuple[Rule, ...]:
+        """Those of ``sorted_rules`` that are enforced on the network of services."""
+        return tuple(r for r in self.sorted_rules if isinstance(r.destination, Container))
+
+    @property
+    def container_keys(self) -> tuple[HostName, ...]:
+        """The allowed ones, by ``Container.key``, sorted, once each."""
+        keys = {
+            rule.destination.key for rule in self.allowed if isinstance(rule.destination, Container)
+        }
+        return tuple(sorted(keys))
+
+    @property
+    def containers(self) -> tuple[Container, ...]:
+        """Every container in the policy, allowed and forbidden, sorted, once each."""
+        rules = (*self.allowed, *self.forbidden)
+        return tuple(sorted({r.destination for r in rules if isinstance(r.destination, Container)}))
 
     @property
     def host_names(self) -> tuple[HostName, ...]:

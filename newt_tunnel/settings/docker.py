@@ -6,14 +6,7 @@ import enum
 from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, Any
 
-from pydantic import (
-    Field,
-    PlainSerializer,
-    PlainValidator,
-    ValidationInfo,
-    WithJsonSchema,
-    field_validator,
-)
+from pydantic import Field, ValidationInfo, field_validator
 
 from newt_tunnel.egress.cage import (
     IPTABLES_CHEAP_TARGETS,
@@ -23,16 +16,19 @@ from newt_tunnel.egress.cage import (
 )
 from newt_tunnel.egress.instance import LONGEST, SHAPE
 from newt_tunnel.egress.model import SSH_PORT
-from newt_tunnel.egress.networks import is_inside
-from newt_tunnel.settings import hostkey, shapes
-from newt_tunnel.settings.addresses import PRIVATE
+from newt_tunnel.settings import hostkey
+from newt_tunnel.settings.docker_types import (
+    DEFAULT_SERVICES,
+    DEFAULT_SUBNET,
+    DockerName,
+    ServicesSubnet,
+    Subnet,
+)
 from newt_tunnel.settings.errors import WhenMissing, refuse
-from newt_tunnel.settings.families import ON_DOCKER_HOST
 from newt_tunnel.settings.section import Section
 from newt_tunnel.settings.types import (
     LONGEST_BRIDGE,
     BridgeName,
-    Kind,
     Port,
     Switch,
     UserName,
@@ -52,12 +48,10 @@ InstanceName = Annotated[
         "name",
     ),
 ]
-DEFAULT_SUBNET = IPv4Network("172.30.0.0/24")
+#: Docker's name for the network that newt is alone on, where the instance has no name.
+NETWORK = "newt"
 #: newt's number in its subnet when no address is written.
 _USUAL_PLACE = 10
-#: Network, gateway, newt, broadcast.
-_LONGEST_PREFIX = 30
-_SHORTEST_PREFIX = 16
 
 
 class Persistence(enum.Enum):
@@ -69,22 +63,6 @@ class Persistence(enum.Enum):
     NONE = "none"
 
 
-def _subnet(value: object) -> IPv4Network:
-    subnet = ON_DOCKER_HOST.network(value)
-    assert isinstance(subnet, IPv4Network), "IPv6 is refused"
-    if not any(is_inside(subnet, block) for block in PRIVATE):
-        raise refuse(
-            "is not private, so it would hide addresses that belong to others; write one like "
-            f"{DEFAULT_SUBNET}"
-        )
-    if not _SHORTEST_PREFIX <= subnet.prefixlen <= _LONGEST_PREFIX:
-        raise refuse(
-            "has no useful size; newt's network holds newt and a gateway, write "
-            f"/{_SHORTEST_PREFIX} to /{_LONGEST_PREFIX}"
-        )
-    return subnet
-
-
 def _newt_in(data: dict[str, Any]) -> IPv4Address:
     subnet: IPv4Network = data["subnet"]
     return subnet[_USUAL_PLACE] if subnet.num_addresses > _USUAL_PLACE + 1 else subnet[-2]
@@ -92,6 +70,34 @@ def _newt_in(data: dict[str, Any]) -> IPv4Address:
 
 def _bridge_of(data: dict[str, Any]) -> str:
     return f"br-{data.get('instance') or 'newt'}"[:LONGEST_BRIDGE]
+
+
+class Services(Section):
+    """newt's second network, on which it reaches containers by name."""
+
+    network: DockerName = Field(
+        default="newt-services",
+        description="Name of the network that newt shares with the listed containers. Made by the "
+        "stack, `internal`: it leads nowhere else. A container joins it in its compose file.",
+    )
+    subnet: ServicesSubnet = Field(
+        default=DEFAULT_SERVICES,
+        description="Its subnet. Docker gives containers addresses of the lower half; newt has the "
+        "last one.",
+    )
+    bridge: BridgeName = Field(
+        default="br-newt-svc", description="Name of its bridge, up to 15 characters."
+    )
+
+    @property
+    def gateway(self) -> IPv4Address:
+        """The bridge's own address, the first of the subnet."""
+        return gateway(self.subnet)
+
+    @property
+    def newt(self) -> IPv4Address:
+        """newt's address: outside of what Docker gives to others."""
+        return self.subnet[-2]
 
 
 class Docker(Section):
@@ -128,13 +134,7 @@ class Docker(Section):
     )
 
     # newt's network
-    subnet: Annotated[
-        IPv4Network,
-        PlainValidator(_subnet),
-        PlainSerializer(str, return_type=str),
-        WithJsonSchema(shapes.text(rf"{shapes.IPV4}/(1[6-9]|2[0-9]|30)")),
-        Kind("CIDR block"),
-    ] = Field(
+    subnet: Subnet = Field(
         default=DEFAULT_SUBNET, description="Subnet of newt's own network. Nothing else may use it."
     )
     newt_address: V4Address = Field(
@@ -146,6 +146,11 @@ class Docker(Section):
         default_factory=_bridge_of,
         description="Name of newt's bridge, up to 15 characters. Omitted: `br-newt`, or `br-` and "
         "`instance`.",
+    )
+
+    services: Services = Field(
+        default=Services(),
+        description="newt's second network; it exists when an entry names a `container`.",
     )
 
     # firewall

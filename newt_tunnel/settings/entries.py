@@ -23,8 +23,15 @@ from pydantic import (
     model_validator,
 )
 
-from newt_tunnel.egress.model import RESERVED_NAMES, HostName, PortRange, Protocol
+from newt_tunnel.egress.model import (
+    RESERVED_NAMES,
+    Container,
+    HostName,
+    PortRange,
+    Protocol,
+)
 from newt_tunnel.findings import shown
+from newt_tunnel.settings.docker_types import ContainerName
 from newt_tunnel.settings.errors import WhenMissing, refuse
 from newt_tunnel.settings.section import Section, ValidParts
 from newt_tunnel.settings.types import Cidr, Host, Name, Ports, Reason, TransportProtocol
@@ -98,10 +105,10 @@ class NamedEntry(Section):
 
 
 class Entry(NamedEntry):
-    """One target. Exactly one of ``host`` and ``cidr``."""
+    """One target. Exactly one of ``host``, ``cidr`` and ``container``."""
 
-    means: ClassVar[tuple[str, ...]] = ("host", "cidr")
-    forms: ClassVar[str] = "{name, host, port}, {name, cidr, port}"
+    means: ClassVar[tuple[str, ...]] = ("host", "cidr", "container")
+    forms: ClassVar[str] = "{name, host, port}, {name, cidr, port}, {name, container, port}"
     misplaced: ClassVar[Mapping[str, str]] = {
         "namespace": _FOR_KUBERNETES,
         "labels": _FOR_KUBERNETES,
@@ -117,8 +124,16 @@ class Entry(NamedEntry):
         description="Address or full name of the target. The Docker host resolves a name.",
     )
     cidr: Cidr | None = Field(default=None, description="Block of addresses, in place of `host`.")
+    container: ContainerName | None = Field(
+        default=None,
+        description="Container on newt's network of services (`docker.services.network`), by its "
+        "name, or a Compose service as PROJECT/SERVICE.",
+    )
     port: Annotated[Ports, WhenMissing("write the port that newt dials, like `port: 3000`")] = (
-        Field(description="Port that newt dials: of a container's port the published one.")
+        Field(
+            description="Port that newt dials. At `host` the port that a container publishes; at "
+            "`container` the one on which it listens."
+        )
     )
     protocol: TransportProtocol = Field(default=Protocol.TCP, description="Case-insensitive.")
     reason: Reason | None = Field(
@@ -132,23 +147,27 @@ class Entry(NamedEntry):
     def _is_given(cls, value: object) -> object:
         if value is None:
             raise refuse(
-                "write the target, `host: 10.0.1.50` or `cidr: 10.0.1.0/24`", value="(missing)"
+                "write the target, `host: 10.0.1.50`, `cidr: 10.0.1.0/24` or `container: gitea`",
+                value="(missing)",
             )
         return value
 
-    @field_validator("cidr")
+    @field_validator("cidr", "container")
     @classmethod
-    def _is_alone(cls, value: IPv4Network | None, info: ValidationInfo) -> IPv4Network | None:
-        host = info.data.get("host")
-        if value is not None and host is not None:
-            raise refuse(f"is set together with host {host}; keep one of the two")
+    def _is_alone(cls, value: object, info: ValidationInfo) -> object:
+        for other in cls.means:
+            there = info.data.get(other)
+            if value is not None and there is not None and other != info.field_name:
+                raise refuse(f"is set together with {other} {there}; keep one of the two")
         return value
 
     @cached_property
-    def meaning(self) -> IPv4Network | HostName:
+    def meaning(self) -> IPv4Network | HostName | Container:
         """The target as the file says it. Cached, because each check asks for it."""
+        if self.container is not None:
+            return self.container
         target = self.host if self.cidr is None else self.cidr
-        assert target is not None, "validated: one of the two is set"
+        assert target is not None, "validated: one of the three is set"
         return target if isinstance(target, str | IPv4Network) else IPv4Network(target)
 
     @property

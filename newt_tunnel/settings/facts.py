@@ -14,14 +14,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from newt_tunnel.egress.cage import Firewall
+from newt_tunnel.egress.cage import Firewall, Hook
 from newt_tunnel.egress.model import Address
 from newt_tunnel.egress.rules import Rule
 from newt_tunnel.findings import Finding
 from newt_tunnel.settings.agent import Agent
 from newt_tunnel.settings.blueprint import Blueprint
 from newt_tunnel.settings.dns import Dns
-from newt_tunnel.settings.docker import Docker, implied_firewall
+from newt_tunnel.settings.docker import Docker, Services, implied_firewall
 from newt_tunnel.settings.endpoint import Endpoint
 from newt_tunnel.settings.entries import Entry
 from newt_tunnel.settings.kubernetes import Kubernetes
@@ -61,6 +61,9 @@ class Facts:
     host: IPv4Address | None
     #: None also where the host's record decides.
     firewall: Firewall | None
+    hook: Hook | None
+    bridge: str | None
+    services: Services | None
     # in a cluster
     namespace: str | None
 
@@ -139,6 +142,9 @@ def _facts(model: type[AnySettings], tree: Mapping[str, object], parts: ValidPar
         subnet=_valid(Docker, "subnet", docker, parts),
         host=_valid(Docker, "address", docker, parts),
         firewall=_firewall(docker, parts),
+        hook=_valid(Docker, "hook", docker, parts),
+        bridge=_valid(Docker, "bridge", docker, parts),
+        services=_valid(Docker, "services", docker, parts),
         namespace=_valid(Kubernetes, "namespace", tree.get("kubernetes", {}), parts),
     )
 

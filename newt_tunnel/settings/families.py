@@ -211,7 +211,8 @@ ON_DOCKER_HOST = Families(
     without_prefix="ADDRESS/32 for one address or 10.0.1.0/24 for a block",
     loopback="newt's container is newt itself; for a service on the Docker host write the host's "
     "address (docker.address)",
-    instead_of_name="for a container write docker.address and its published port",
+    instead_of_name="for a container write `container: NAME`, or docker.address and its published "
+    "port",
     no_ipv6="is IPv6, and newt's bridge drops all IPv6; write the IPv4 address",
 )
 IN_CLUSTER = Families(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pydantic import ValidationError
 
 from newt_tunnel.blueprint.exposed import Exposure, Via
-from newt_tunnel.egress.model import PortRange, Protocol, destination_text
+from newt_tunnel.egress.model import Container, PortRange, Protocol, destination_text
 from newt_tunnel.findings import Finding, info
 from newt_tunnel.settings.cluster_types import ServiceRef
 from newt_tunnel.settings.entries import candidates
@@ -193,7 +193,7 @@ def _about(problem: Finding, exposure: Exposure) -> Finding:
     return Finding(f"{_key(exposure)}{key}", problem.value, problem.remedy)
 
 
-def _aim(entry: AnyEntry) -> tuple[Meaning, Protocol]:
+def _aim(entry: AnyEntry) -> tuple[Meaning | Container, Protocol]:
     return entry.meaning, entry.protocol
 
 

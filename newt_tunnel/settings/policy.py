@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from ipaddress import ip_network
 
-from newt_tunnel.egress.cage import Cage
+from newt_tunnel.egress.cage import Cage, ServiceNetwork
 from newt_tunnel.egress.instance import Instance
 from newt_tunnel.egress.model import (
     DNS_PORT,
@@ -25,7 +25,7 @@ from newt_tunnel.egress.rules import Policy, Rule
 from newt_tunnel.findings import Finding
 from newt_tunnel.settings.cluster_types import ServiceRef
 from newt_tunnel.settings.dns import Dns
-from newt_tunnel.settings.docker import USUAL_FIREWALL
+from newt_tunnel.settings.docker import USUAL_FIREWALL, Services
 from newt_tunnel.settings.servers import servers_of
 from newt_tunnel.settings.stack import Settings
 from newt_tunnel.settings.targets import AnyEntry, Keyed
@@ -49,6 +49,8 @@ def policy(settings: Settings) -> Policy:
 def cage(settings: Settings, stack: str) -> Cage:
     """Where the policy of ``stack`` is enforced, on a host without a record of another firewall."""
     docker = settings.docker
+    every = (*settings.egress, *settings.must_not_reach)
+    names_containers = any(entry.container is not None for entry in every)
     return Cage(
         instance=Instance.of(docker.instance, stack),
         bridge=docker.bridge,
@@ -59,6 +61,17 @@ def cage(settings: Settings, stack: str) -> Cage:
         firewall=docker.firewall_in_file or USUAL_FIREWALL,
         hook=docker.hook,
         log_drops=docker.log_drops,
+        services=_services(docker.services) if names_containers else None,
+    )
+
+
+def _services(services: Services) -> ServiceNetwork:
+    return ServiceNetwork(
+        network=services.network,
+        bridge=services.bridge,
+        subnet=services.subnet,
+        gateway=services.gateway,
+        newt=services.newt,
     )
 
 

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from ipaddress import ip_network
 from typing import Annotated, ClassVar
 
@@ -44,6 +44,10 @@ class Target(NamedEntry):
 
     model_config = ConfigDict(json_schema_extra={"dependencies": {"labels": ["namespace"]}})
 
+    misplaced: ClassVar[Mapping[str, str]] = {
+        "container": "names a container on a Docker host, and this platform is kubernetes; write "
+        "`service: NAMESPACE/NAME` instead"
+    }
     means: ClassVar[tuple[str, ...]] = ("service", "namespace", "host", "cidr")
     forms: ClassVar[str] = (
         "{name, namespace, labels, port}, {name, service, port}, {name, host, port}, "

@@ -10,11 +10,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from newt_tunnel.egress.model import HostName, Network, Pods, PortName, PortRange, Protocol
+from newt_tunnel.egress.model import (
+    Container,
+    HostName,
+    Network,
+    Pods,
+    PortName,
+    PortRange,
+    Protocol,
+)
 from newt_tunnel.settings.cluster_types import ServiceRef
 
 #: The target of a rule before any look-up.
-Place = Network | HostName | Pods | ServiceRef
+Place = Network | HostName | Pods | ServiceRef | Container
 
 #: A line of ports: a transport, or a transport and the name of a port. Everything that is neither
 #: TCP nor UDP, or has no port, is ``OTHER``: only a rule for everything allows it.
@@ -182,6 +190,8 @@ def extent_of(place: Place) -> Extent:
             return SomePods(place.namespace, frozenset(place.labels))
         case ServiceRef():
             return Opaque(f"service {place}")
+        case Container():
+            return Opaque(str(place))
         case str():
             return Opaque(f"host {place}")
         case _:

@@ -25,10 +25,10 @@ from newt_tunnel.docker_host.docker_names import STATE_FOLDER, DockerNames
 from newt_tunnel.docker_host.payload import Declaration
 from newt_tunnel.docker_host.programs import PROOF
 from newt_tunnel.docker_host.state import check_command
-from newt_tunnel.egress.cage import Cage, Firewall, Hook
+from newt_tunnel.egress.cage import Cage, Firewall, Hook, ServiceNetwork
 from newt_tunnel.egress.instance import Instance
 from newt_tunnel.egress.limits import HostLimit
-from newt_tunnel.egress.model import HostName, PortRange, Protocol
+from newt_tunnel.egress.model import Container, Destination, HostName, PortRange, Protocol
 from newt_tunnel.egress.proof_plan import Probe, render
 from newt_tunnel.egress.rules import Policy, Rule
 from tests.lab import Lab
@@ -68,6 +68,14 @@ DOCKER_USER_BACK = (
     "iptables -I FORWARD 1 -j DOCKER-USER"
 )
 PYTHON = ("python3", "-I", "-S")
+#: newt's second network, for declarations that name a container.
+SERVICES = ServiceNetwork(
+    network="newt-services",
+    bridge="br-newt-svc",
+    subnet=IPv4Network("172.30.1.0/24"),
+    gateway=IPv4Address("172.30.1.1"),
+    newt=IPv4Address("172.30.1.254"),
+)
 
 ARRANGEMENTS: dict[str, Mapping[str, Firewall | Hook]] = {
     "iptables": {"firewall": Firewall.IPTABLES},
@@ -78,12 +86,15 @@ ARRANGEMENTS: dict[str, Mapping[str, Firewall | Hook]] = {
 COMPLETE = ("iptables", "nftables")
 
 
-def rule(name: str, where: str, *ports: int | PortRange, protocol: str = "tcp") -> Rule:
-    """An entry of a policy; `where` is an address, a CIDR or a host name."""
-    numeric = where[0].isdigit()
+def rule(name: str, where: str | Container, *ports: int | PortRange, protocol: str = "tcp") -> Rule:
+    """An entry of a policy; `where` is an address, a CIDR, a host name or a container."""
+    if isinstance(where, Container):
+        destination: Destination = where
+    else:
+        destination = IPv4Network(where) if where[0].isdigit() else HostName(where)
     return Rule(
         name=name,
-        destination=IPv4Network(where) if numeric else HostName(where),
+        destination=destination,
         protocol=Protocol(protocol),
         ports=tuple(PortRange.single(p) if isinstance(p, int) else p for p in ports),
         origin="egress",
@@ -425,7 +436,8 @@ class Host:
         self.sh(
             f"""
             docker rm --force {CONTAINER} >/dev/null 2>&1
-            docker network rm {NETWORK} >/dev/null 2>&1
+            [ ! -e {PROGRAM} ] || newt-egress empty >/dev/null 2>&1
+            docker network rm {NETWORK} {SERVICES.network} >/dev/null 2>&1
             for instance in $(ls {STATE_FOLDER}/instances 2>/dev/null); do
                 newt-egress --instance $instance remove >/dev/null
             done

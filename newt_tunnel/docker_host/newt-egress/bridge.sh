@@ -31,9 +31,13 @@ load_bridge_filter() {
     [ -e "$BRIDGE_SETTINGS" ] || ! have modprobe || limited "$TOOL_SECONDS" modprobe -q br_netfilter
 }
 
-# show_frames BRIDGE: turns the bridge's own switches on.
+# show_frames DIR: turns the own switches of newt's bridges on.
 show_frames() {
     load_bridge_filter
+    for _bridge in $(bridges "$1"); do show_frames_of "$_bridge"; done
+}
+
+show_frames_of() {
     _unseen=$(bridge_faults "$1" | joined)
     for _switch in $(bridge_switches "$1"); do
         [ "$(cat "$_switch")" = 1 ] || echo 1 >"$_switch" || complain "cannot write 1 to $_switch"

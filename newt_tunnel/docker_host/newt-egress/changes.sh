@@ -101,6 +101,8 @@ apply() {
     unlock
     check_docker
     check_network "$from"
+    check_services "$from"
+    _containers=$(look_up_containers "$from") || exit 1
     lock
     taken_over=
     ! takes_over "$from" || { lock_former; guarded || taken_over=yes; }
@@ -112,6 +114,7 @@ apply() {
 
     check_persistence "$(value "$NEXT" persistence)"
     resolve_names || exit 1
+    [ -z "$_containers" ] || printf '%s\n' "$_containers" >>"$NEXT/resolved" || fail "cannot write to $STATE (disk full?): nothing was changed"
     prepare "$NEXT" || fail "cannot write to $STATE (disk full?): nothing was changed"
     load "$NEXT" --test || fail "the rules were refused by the firewall's own tools: nothing was changed"
     check_way "$NEXT"
@@ -132,7 +135,7 @@ apply() {
     note_live "$NEXT" || give_up "cannot write to $STATE"
     _faults=$(rule_faults "$NEXT")
     [ -z "$_faults" ] || give_up "the rules did not take effect: $_faults"
-    show_frames "$(value "$NEXT" bridge)"
+    show_frames "$NEXT"
     install_persistence "$(value "$NEXT" persistence)" || give_up "persistence could not be installed"
     _old_persistence=
     ! guarded || _old_persistence=$(value "$CURRENT" persistence)
@@ -143,6 +146,7 @@ apply() {
     clear_rules "$CURRENT" || fail "a former arrangement could not be removed; both are in force"
     [ -z "$_old_persistence" ] || remove_persistence "$_old_persistence" "$(value "$CURRENT" persistence)" ||
         fail "the former persistence could not be removed"
+    install_follower "$CURRENT" || fail "the service that follows containers could not be installed; the rules are in force"
     rm -f "$PENDING" "$UNRESOLVED"
     note_refresh
     clear_former || fail "the rules of the blog post's script could not be removed; both are in force"
@@ -155,7 +159,7 @@ apply() {
 stop_if_moved() {
     _former=$(replaced "$NEXT")
     [ -n "$_former" ] || return 0
-    for _key in bridge newt subnet; do
+    for _key in bridge newt subnet servicebridge servicenewt servicesubnet servicenetwork; do
         [ "$(value "$_former" "$_key")" = "$(value "$NEXT" "$_key")" ] || {
             newt_runs "$(value "$_former" container)" || return 0
             say "$_key changes: newt is stopped until its network is replaced"

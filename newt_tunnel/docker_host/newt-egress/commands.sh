@@ -14,7 +14,9 @@ usage: newt-egress [--instance NAME] COMMAND
   gate                                               exit 0 only if newt is confined
   start, hold, release                               start newt; stop it until released
   credentials file|volume NAME                       store newt's credentials from standard input
-  expand FILE                                        repeat each line of FILE per address of the host name in it
+  follow                                             change the rules whenever a listed container comes or goes
+  empty                                              take every container off newt's network of services
+  expand FILE                                        repeat each line of FILE per address of the host name or container in it
   confirm                                            note that the declaration in force was recorded by its owner
   adopt                                              remove the rules of the blog post's script, once these are in force
 status, check, refresh, boot and gate are for every newt of this host; the other commands need a name where there are several
@@ -33,7 +35,7 @@ COMMAND=${1:-}
 case $COMMAND in
     apply) apply "$@" ;;
     status | check | refresh | boot | gate) each "$NAMED" "$COMMAND" "$@" ;;
-    remove | start | hold | release | counters | refused | confirm | adopt | credentials) the_one "$NAMED" && "$COMMAND" "$@" ;;
+    remove | start | hold | release | counters | refused | confirm | adopt | credentials | follow | empty) the_one "$NAMED" && "$COMMAND" "$@" ;;
     expand) the_one "$NAMED" && guarded && expand "$CURRENT/resolved" "$1" ;;
     *) usage >&2; exit 2 ;;
 esac

@@ -41,9 +41,12 @@ shifted() {
 # A container made for another bridge, or put on a second network, would run outside the cage.
 in_cage() {
     # shellcheck disable=SC2016 # a template, not the shell's variables
-    _networks=$(docker container inspect -f '{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}' "$1")
-    _network=$(value "$CURRENT" network)
-    [ "$_networks" = "$_network " ] && [ "$(bridge_of "$_network")" = "$(value "$CURRENT" bridge)" ]
+    _networks=$(docker container inspect -f '{{range $name, $_ := .NetworkSettings.Networks}}{{println $name}}{{end}}' "$1" | grep . | sort)
+    [ "$_networks" = "$({ value "$CURRENT" network; value "$CURRENT" servicenetwork; } | sort)" ] || return 1
+    for _leg in "" service; do
+        _network=$(value "$CURRENT" "${_leg}network")
+        [ -z "$_network" ] || [ "$(bridge_of "$_network")" = "$(value "$CURRENT" "${_leg}bridge")" ] || return 1
+    done
 }
 
 # not_forwarding: why an engine with firewall-backend nftables may not have started.
@@ -89,15 +92,22 @@ neighbours() {
 
 # check_network DIR: the names, the bridge and the subnet of newt's network must be free, and newt alone on it.
 check_network() {
-    _network=$(value "$1" network) _container=$(value "$1" container)
-    _subnet=$(value "$1" subnet) _bridge=$(value "$1" bridge)
-    _made_by=$(docker network inspect -f "$MADE_BY" "$_network" 2>/dev/null) && [ "$_made_by" != "$(value "$1" owner)" ] &&
-        fail "a Docker network named $_network exists already, made by ${_made_by:-others}: docker network rm $_network"
+    _container=$(value "$1" container)
+    check_free "$1" network bridge subnet docker
     _made_by=$(docker container inspect -f "{{with .Config}}$MADE_BY{{end}}" "$_container" 2>/dev/null) &&
         [ "$_made_by" != "$(value "$1" owner)" ] &&
         fail "a container named $_container exists already, made by ${_made_by:-others}: docker rm -f $_container"
+    _neighbours=$(neighbours "$1")
+    [ -z "$_neighbours" ] || fail "container $(one_line "$_neighbours") is on newt's network $(value "$1" network): newt must be alone there"
+}
+
+# check_free DIR NETWORK BRIDGE SUBNET SECTION: keys of the declaration, and the section of the stack file.
+check_free() {
+    _network=$(value "$1" "$2") _bridge=$(value "$1" "$3") _subnet=$(value "$1" "$4")
+    _made_by=$(docker network inspect -f "$MADE_BY" "$_network" 2>/dev/null) && [ "$_made_by" != "$(value "$1" owner)" ] &&
+        fail "a Docker network named $_network exists already, made by ${_made_by:-others}: docker network rm $_network"
     if [ "$(bridge_of "$_network")" != "$_bridge" ] && ip link show dev "$_bridge" >/dev/null 2>&1; then
-        fail "an interface $_bridge exists already: choose another docker.bridge"
+        fail "an interface $_bridge exists already: choose another $5.bridge"
     fi
     # inspect complains about a network that is being removed, which is no obstacle.
     # shellcheck disable=SC2046 # one argument per network
@@ -107,23 +117,21 @@ check_network() {
         [ "$_name" != "$_network" ] || continue
         for _other in $_subnets; do
             case $_other in *:*) continue ;; esac
-            ! overlap "$_other" "$_subnet" || fail "docker.subnet $_subnet is in use: Docker network $_name has $_other"
+            ! overlap "$_other" "$_subnet" || fail "$5.subnet $_subnet is in use: Docker network $_name has $_other"
         done
     done <<END
 $_networks
 END
     _mine=$_bridge _former=$(replaced "$1")
-    [ -z "$_former" ] || _mine="$_bridge $(value "$_former" bridge)"
+    [ -z "$_former" ] || _mine="$_bridge $(one_line "$(bridges "$_former")")"
     _routes=$(ip -4 route show | awk '$1 ~ /^[0-9]/ { for (i = 1; i < NF; i++) if ($i == "dev") print $1, $(i + 1) }')
     while read -r _other _device; do
         case " $_mine " in *" $_device "*) continue ;; esac
         [ -z "$_other" ] || ! overlap "$_other" "$_subnet" ||
-            fail "docker.subnet $_subnet is in use: this host routes $_other to $_device"
+            fail "$5.subnet $_subnet is in use: this host routes $_other to $_device"
     done <<END
 $_routes
 END
-    _neighbours=$(neighbours "$1")
-    [ -z "$_neighbours" ] || fail "container $(one_line "$_neighbours") is on newt's network $_network: newt must be alone there"
 }
 
 # check_tools DIR

@@ -41,11 +41,11 @@ have() { (case $1 in *-*) ;; *) unset -f "$1" ;; esac; command -v "$1") >/dev/nu
 uptime_seconds() { cut -d . -f 1 /proc/uptime; }
 
 # A program that may wait for a daemon, a resolver or a lock in the kernel has a time limit, because a repair waits behind
-# it; these functions give it to every call. Programs do not inherit the locks (7 to 9): one that cannot be killed would keep it.
+# it; these functions give it to every call. Programs do not inherit the locks (6 to 9): one that cannot be killed would keep them.
 # Old busyboxes do not know -k.
 KILLS=$(timeout -k 1 1 true 2>/dev/null && echo "-k 5" || echo "-s KILL")
 # shellcheck disable=SC2086 # two words
-limited() { timeout $KILLS "$@" 7>&- 8>&- 9>&-; }
+limited() { timeout $KILLS "$@" 6>&- 7>&- 8>&- 9>&-; }
 docker() { limited "$DOCKER_SECONDS" docker "$@"; }
 systemctl() { limited "$STOP_SECONDS" systemctl "$@"; }
 nft() { limited "$TOOL_SECONDS" nft "$@"; }

@@ -27,6 +27,7 @@ use() {
     UNRESOLVED=/run/newt-egress$_at.unresolved  # exists while host names cannot be refreshed, and says why
     UNIT=/etc/systemd/system/newt-egress$_at.service
     REFRESH_UNIT=/etc/systemd/system/newt-egress-refresh$_at.service
+    FOLLOWER=/etc/systemd/system/newt-egress-follow$_at.service
     TIMER=/etc/systemd/system/newt-egress-refresh$_at.timer
     DOCKER_DROP_IN=/etc/systemd/system/docker.service.d/newt-egress$_at.conf
     ENABLED="/etc/systemd/system/multi-user.target.wants/${UNIT##*/} /etc/systemd/system/timers.target.wants/${TIMER##*/}"

@@ -121,11 +121,15 @@ has_ours() {
     listing "$1" "$2" | grep -q -E -e "^-N ($EGRESS|$INGRESS)\$"
 }
 
+# has_nft FAMILY: whether a table of ours is there.
+has_nft() { have nft && nft list table "$1" "$TABLE" >/dev/null 2>&1; }
+
 # strays [KEEP-DIR]: where rules of ours are, one "TOOL TABLE" a line, but for those that KEEP-DIR declares.
 strays() {
     _keep=none
     [ $# -eq 0 ] || _keep=$(value "$1" firewall)$(value "$1" table4)
-    [ "$_keep" = nftables ] || ! have nft || ! nft list table inet "$TABLE" >/dev/null 2>&1 || echo "nft $TABLE"
+    [ "$_keep" = nftables ] || ! has_nft inet || echo "nft inet/$TABLE"
+    { [ "$_keep" = nftables ] && [ -n "$(value "$1" servicenetwork)" ]; } || ! has_nft bridge || echo "nft bridge/$TABLE"
     for _iptables in $(backends iptables); do
         for _table in mangle filter; do
             [ "$_iptables$_table" != "$_keep" ] && has_ours "$_iptables" "$_table" || continue

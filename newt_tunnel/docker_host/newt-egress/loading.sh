@@ -31,7 +31,7 @@ live() {
     if [ "$(value "$1" firewall)" = nftables ]; then
         # Elements of a set come in hash order, and the first and last share a line with the braces.
         # What is refused is remembered in sets that change by themselves, and says nothing about the rules.
-        nft -s list table inet "$TABLE" 2>/dev/null |
+        { nft -s list table inet "$TABLE" && { [ -z "$(value "$1" servicenetwork)" ] || nft -s list table bridge "$TABLE"; }; } 2>/dev/null |
             awk '/^\tset / { remembered = $2 ~ /^drops_/ }
                  remembered && /elements = / { leaving_out = 1 }
                  leaving_out { left_out++; if (/}/) leaving_out = 0; next }
@@ -65,8 +65,9 @@ live_faults() {
 faults() {
     [ ! -e "$PENDING" ] || echo "a change was begun and not finished"
     live_faults "$1"
-    bridge_faults "$(value "$1" bridge)"
+    for _bridge in $(bridges "$1"); do bridge_faults "$_bridge"; done
     persistence_faults "$(value "$1" persistence)"
+    follower_faults "$1"
 }
 
 in_force() { [ -z "$(live_faults "$1")" ]; }
@@ -87,7 +88,7 @@ reload() {
 
 # close_bridge REASON: the last resort where the rules of CURRENT cannot be in force. The next refresh tries again.
 close_bridge() {
-    tell "$1: nothing crosses $(value "$CURRENT" bridge)"
+    tell "$1: nothing crosses $(one_line "$(bridges "$CURRENT")")"
     drop_all "$CURRENT"
 }
 
@@ -107,7 +108,7 @@ repair() {
 clear_rules() {
     strays "$@" | while read -r _tool _table; do
         case $_tool in
-            nft) nft delete table inet "$TABLE" ;;
+            nft) nft delete table "${_table%/*}" "$TABLE" ;;
             *) clear_iptables "$_tool" "$_table" ;;
         esac || exit 1
     done
@@ -116,26 +117,28 @@ clear_rules() {
 # drop_all DIR: nothing crosses newt's bridge. The last resort, with whichever tool works. No here-documents: some shells
 # write them to the disk.
 drop_all() {
-    _bridge=$(value "$1" bridge)
-    [ -n "$_bridge" ] || return 1
+    _bridges=$(bridges "$1")
+    [ -n "$_bridges" ] || return 1
     _closed='counter drop comment "newt: no good rules"'
     echo "table inet $TABLE
 delete table inet $TABLE
 table inet $TABLE {
 	chain prerouting {
 		type filter hook prerouting priority mangle; policy accept;
-		iifname \"$_bridge\" $_closed
+$(for _bridge in $_bridges; do echo "		iifname \"$_bridge\" $_closed"; done)
 	}
 	chain postrouting {
 		type filter hook postrouting priority mangle; policy accept;
-		oifname \"$_bridge\" $_closed
+$(for _bridge in $_bridges; do echo "		oifname \"$_bridge\" $_closed"; done)
 	}
 }" | nft -f - 2>/dev/null && return 0
     _families=iptables
     ! has_ipv6 || _families="ip6tables iptables"
     for _family in $_families; do
-        _edits=$(hook_edits "$_family" mangle "PREROUTING -i $_bridge -j $EGRESS
-POSTROUTING -o $_bridge -j $INGRESS") || return 1
+        _edits=$(hook_edits "$_family" mangle "$(for _bridge in $_bridges; do
+            echo "PREROUTING -i $_bridge -j $EGRESS"
+            echo "POSTROUTING -o $_bridge -j $INGRESS"
+        done)") || return 1
         echo "*mangle
 :$EGRESS - [0:0]
 :$INGRESS - [0:0]

@@ -167,18 +167,25 @@ names_of() { values "$1" name | sed -n "s/^$2 //p"; }
 # answer_of DIR NAME
 answer_of() { [ ! -f "$1/resolved" ] || awk -v name="$2" '$1 == name { print $2 }' "$1/resolved"; }
 
-# expand RESOLVED FILE: a line that names a host, @{name}, is repeated per address; a target set twice is kept once.
+# expand RESOLVED FILE: a line that names a host or a container, @{name}, is repeated per address, and @port in it is the port
+# of the bridge behind which a container has that address; a target that is twice in a set is kept once, and nft refuses a
+# list of elements that is empty.
 expand() {
-    awk 'FILENAME == ARGV[1] { addresses[$1] = addresses[$1] " " $2; next }
+    awk 'FILENAME == ARGV[1] { addresses[$1] = addresses[$1] " " $2; ports[$1] = ports[$1] " " (NF > 2 ? $3 : "-"); next }
         function out(line, key) {
             key = line
             if (sub(/ comment ".*/, "", key) && key ~ / \. / && key !~ /[@]/) { if (key in seen) return; seen[key] = 1 }
+            if (opening != "") { print opening; opening = "" }
             print line
         }
+        /^\tset / { split("", seen) }
+        /elements = [{]$/ { opening = $0; next }
+        opening != "" && /^\t\t}$/ { opening = ""; next }
         match($0, /@[{][^}]*[}]/) {
-            count = split(addresses[substr($0, RSTART + 2, RLENGTH - 3)], one, " ")
+            name = substr($0, RSTART + 2, RLENGTH - 3)
             before = substr($0, 1, RSTART - 1); after = substr($0, RSTART + RLENGTH)
-            for (i = 1; i <= count; i++) out(before one[i] after)
+            count = split(addresses[name], one, " "); split(ports[name], port, " ")
+            for (i = 1; i <= count; i++) { line = before one[i] after; sub(/@port/, port[i], line); out(line) }
             next
         }
         { out($0) }' "$1" "$2"

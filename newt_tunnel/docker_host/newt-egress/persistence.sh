@@ -54,6 +54,18 @@ AccuracySec=1s
 
 [Install]
 WantedBy=timers.target" ;;
+        "$FOLLOWER") echo "# Written by newt-egress.
+[Unit]
+Description=Follow the containers that newt may reach
+After=newt-egress.service docker.service
+
+[Service]
+ExecStart=$RUNS follow
+Restart=on-failure
+RestartSec=5
+
+[Install]
+WantedBy=multi-user.target" ;;
         "$CRON_FILE") echo "# Written by newt-egress.
 @reboot root $RUNS boot
 */$REFRESH_MINUTES * * * * root $RUNS refresh >/dev/null" ;;
@@ -173,6 +185,31 @@ remove_persistence() {
     systemctl daemon-reload
 }
 
+# wants_follower DIR: whether containers are listed, and systemd runs what follows them.
+wants_follower() { [ -n "$(value "$1" servicenetwork)" ] && [ "$(value "$1" persistence)" = systemd ]; }
+
+install_follower() {
+    wants_follower "$1" || { remove_follower; return; }
+    written "$FOLLOWER" || { persistence_text "$FOLLOWER" >"$FOLLOWER.new" && mv "$FOLLOWER.new" "$FOLLOWER"; } || return 1
+    systemctl enable --quiet "${FOLLOWER##*/}" || return 1
+    ! systemd_runs || { systemctl daemon-reload && systemctl restart "${FOLLOWER##*/}"; }
+}
+
+remove_follower() {
+    [ -e "$FOLLOWER" ] || return 0
+    ! systemd_runs || systemctl stop "${FOLLOWER##*/}" 2>/dev/null
+    rm -f "$FOLLOWER" "/etc/systemd/system/multi-user.target.wants/${FOLLOWER##*/}" || return 1
+    ! systemd_runs || systemctl daemon-reload
+}
+
+# follower_faults DIR
+follower_faults() {
+    wants_follower "$1" || return 0
+    written "$FOLLOWER" || echo "$FOLLOWER is missing or was edited"
+    ! systemd_runs || systemctl is-active --quiet "${FOLLOWER##*/}" || echo "${FOLLOWER##*/} does not run: containers that are recreated stay closed for up to $REFRESH_MINUTES min"
+}
+
 remove_all_persistence() {
+    remove_follower || return 1
     for _kind in systemd cron netfilter-persistent; do remove_persistence "$_kind" || return 1; done
 }

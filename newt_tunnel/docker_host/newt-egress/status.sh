@@ -4,7 +4,7 @@
 counters() {
     guarded || fail "no rules of newt-egress are on this host"
     if [ "$(value "$CURRENT" firewall)" = nftables ]; then
-        nft list table inet "$TABLE" | awk '
+        { nft list table inet "$TABLE"; [ -z "$(value "$CURRENT" servicenetwork)" ] || nft list table bridge "$TABLE"; } | awk '
             /^\tchain / { chain = $2 }
             /counter packets/ && /comment "newt: / {
                 name = $0; sub(/.*comment "newt: /, "", name); sub(/".*/, "", name)
@@ -112,6 +112,7 @@ status() {
     counters | awk -F '\t' '{ printf "%10s %12s %-7s %-24s %s\n", $1, $2, $3, $4, $5 }'
     refused_report
     neighbours_report
+    containers_report
     proof_report
     [ ! -e "$HELD" ] || say "newt is held: the proof found the cage open"
     say "last refresh: $(($(since_refresh) / 60)) min ago$([ -e "$REFRESHED" ] || echo ' at the latest, before this boot')"
@@ -156,4 +157,6 @@ check() {
     [ -z "$_former" ] || say "former=$_former"
     _neighbours=$(neighbours "$CURRENT")
     [ -z "$_neighbours" ] || say "neighbours=$(one_line "$_neighbours")"
+    _containers=$(containers_report | joined)
+    [ -z "$_containers" ] || say "containers=$_containers"
 }

@@ -6,7 +6,7 @@ refresh() {
     guarded || return 0
     _status=0
     if repair; then retire_former || _status=1; else _status=1; fi
-    show_frames "$(value "$CURRENT" bridge)"
+    show_frames "$CURRENT"
     refresh_names || _status=1
     note_refresh
     rm -rf "$NEXT" # now: the next process that has the lock makes its own
@@ -14,6 +14,7 @@ refresh() {
     unlock
     stop_if_held
     [ "$(restarts)" = docker ] || start
+    refresh_services || _status=1
     return "$_status"
 }
 
@@ -23,7 +24,7 @@ refresh_names() {
         trap 'rm -rf "$NEXT"' EXIT
         rm -rf "$NEXT"
         cp -R "$CURRENT" "$NEXT" && mkdir "$WORK" || { names_stay "cannot write to $STATE (disk full?)"; return 1; }
-        _said=$(resolve_names 2>&1) || {
+        _said=$(resolve_names 2>&1 && known_containers >>"$NEXT/resolved") || {
             _said=$(echo "$_said" | tail -n 1)
             names_stay "${_said:-cannot write to $STATE (disk full?)}"
             return 1
@@ -104,9 +105,11 @@ start() {
     esac
     in_force "$CURRENT" || fail "the rules are not in force: newt is not started"
     in_cage "$_container" || fail "container $_container is not on the guarded bridge alone: newt is not started"
-    show_frames "$(value "$CURRENT" bridge)"
+    show_frames "$CURRENT"
     limited "$STOP_SECONDS" docker start "$_container" >/dev/null || fail "newt could not be started"
     tell "newt started"
+    # It is behind another port of the bridge than before.
+    refresh_services
 }
 
 # hold: a link needs neither disk space nor an inode.

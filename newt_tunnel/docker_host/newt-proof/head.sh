@@ -14,6 +14,7 @@ STATE=/var/lib/newt-egress/instances/$INSTANCE
 TABLE=$STATE/proof # the last table, whatever it says; newt-egress status shows it
 KNOCK_SECONDS=3   # without an answer until then a target is silent
 TOTAL_SECONDS=60  # what is not tried by then is reported as not probed
+PORTS_EACH=5      # of a container on newt's network of services that nobody listed
 AT_ONCE=40        # probes in parallel
 SETTLE_SECONDS=2  # a newt that cannot start is gone by then; it is not measured before
 DATAGRAMS=10      # in a UDP probe: more than newt itself sends meanwhile that a counter could mistake for them

@@ -12,13 +12,19 @@ stand_in_for_newt() {
         [ "$_tries" -lt 50 ] || fail "cannot make a network namespace"
         sleep 0.1
     done
-    _subnet=$(declared subnet)
-    ip link add "newt-p$$" type veth peer name eth0 netns "$guest" &&
-        ip link set "newt-p$$" master "$(declared bridge)" up &&
-        $_inside ip addr add "$(declared newt)/${_subnet#*/}" dev eth0 &&
-        $_inside ip link set eth0 up &&
-        $_inside ip route add default via "$(declared gateway)" ||
+    plug "$guest" "newt-p$$" eth0 "" && $_inside ip route add default via "$(declared gateway)" ||
         fail "cannot attach a network namespace to $(declared bridge)"
+    [ -z "$(declared servicenetwork)" ] || plug "$guest" "newt-s$$" eth1 service ||
+        fail "cannot attach a network namespace to $(declared servicebridge)"
+}
+
+# plug GUEST OUTSIDE INSIDE LEG: a wire from the bridge of a leg into the namespace of the process GUEST.
+plug() {
+    _subnet=$(declared "$4subnet")
+    ip link add "$2" type veth peer name "$3" netns "$1" &&
+        ip link set "$2" master "$(declared "$4bridge")" up &&
+        nsenter -t "$1" -n ip addr add "$(declared "$4newt")/${_subnet#*/}" dev "$3" &&
+        nsenter -t "$1" -n ip link set "$3" up
 }
 
 WORK=$(mktemp -d)
@@ -58,7 +64,9 @@ settled() {
 
 # measure_newt PID HEADING
 measure_newt() {
-    [ "$(docker container inspect -f '{{len .NetworkSettings.Networks}}' "$CONTAINER")" = 1 ] || {
+    _guarded=1
+    [ -z "$(declared servicenetwork)" ] || _guarded=2
+    [ "$(docker container inspect -f '{{len .NetworkSettings.Networks}}' "$CONTAINER")" = "$_guarded" ] || {
         [ "$MODE" != enforce ] || newt_egress hold >&2
         fail "newt is on more than one network, and only one is guarded: docker network disconnect the other"
     }
@@ -89,7 +97,8 @@ way=$(field "$checked" open)
 generation=$(field "$checked" generation)
 heading="generation ${generation:-none}, rules $(field "$checked" hash)"
 have nsenter || fail "nsenter is not on this host: install util-linux"
-plan | sort -s -k 1,1 >"$WORK/lines" # "block" before "reach"
+note_containers
+{ plan; canaries; } | sort -s -k 1,1 >"$WORK/lines" # "block" before "reach"
 newt_egress expand "$WORK/lines" >"$WORK/expanded" || fail "cannot look up the addresses of host names"
 # Every planned row is in the table. A name that the rules in force do not know has no address to try.
 awk 'FILENAME == ARGV[1] { known["@{" $1 "}"]; next } $3 ~ /^@/ && !($3 in known)' \
@@ -104,6 +113,7 @@ awk 'function is_allowed(i, ends) {
         return 0
     }
     FNR == NR { if ($1 == "reach") { protocol[++n] = $2; address[n] = $3; ports[n] = NF > 5 ? $6 : $4; rule[n] = $5 }; next }
+    $5 ~ /^container:/ && is_allowed() { next }
     $1 == "block" && (i = is_allowed()) { $1 = "allowed"; $6 = rule[i] }
     { print }' "$WORK/expanded" "$WORK/expanded" >"$WORK/plan"
 
@@ -124,6 +134,8 @@ if [ -e "$STATE/held" ]; then
 fi
 [ -n "$(newt_pid)" ] || newt_egress start || exit 1
 newt=$(settled) || exit 1
+# Behind which port of the bridge newt is.
+[ -z "$(declared servicenetwork)" ] || newt_egress refresh >/dev/null || fail "newt-egress refresh failed: see newt-egress status"
 measure_newt "$newt" "$heading"
 cat "$WORK/table"
 keep_table

@@ -11,7 +11,8 @@ row() { printf "$ROW" "$@"; }
 
 judge_tcp() {
     _inside=$1 _expected=$2 _address=$3 _port=$4 _name=$5 _of=$6 _scratch=$7
-    knock "" "$_address" "$_port" >"$_scratch" & # the control, at the same time
+    _from=$(control "$_address")
+    knock "$_from" "$_address" "$_port" >"$_scratch" & # the control, at the same time
     _newt=$(knock "$_inside" "$_address" "$_port")
     wait $!
     _host=$(cat "$_scratch")
@@ -22,13 +23,15 @@ judge_tcp() {
     elif answered "$_host"; then _verdict=blocked
     else _verdict="not proved"
     fi
-    row "$_name" "$_address" "$_port/tcp" "$_expected" "$_verdict" "newt: $_newt, host: $_host${_of:+, of $_of}"
+    _by=host
+    [ -z "$_from" ] || _by=itself
+    row "$_name" "$_address" "$_port/tcp" "$_expected" "$_verdict" "newt: $_newt, $_by: $_host${_of:+, of $_of}"
 }
 
 judge_udp() {
     _inside=$1 _expected=$2 _address=$3 _port=$4 _name=$5 _of=$6
     _rule=$_name _counted=$_address
-    [ "$_expected" = reach ] || { _rule="not listed" _counted=; }
+    [ "$_expected" = reach ] || { _rule="not listed" _counted=; [ -z "$(control "$_address")" ] || _rule="services: not listed"; }
     _before=$(packets "$_rule" "$_counted")
     if ! _answer=$(send "$_inside" "$_address" "$_port"); then
         _evidence="newt's network sends nothing there"

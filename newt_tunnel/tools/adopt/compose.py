@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,22 +13,9 @@ from pathlib import Path
 import yaml
 
 from newt_tunnel.tools.adopt import AdoptError, compose_config, variables, yaml12
+from newt_tunnel.tools.adopt.compose_ports import Published, published
 
 _ENV = ".env"
-
-
-@dataclass(frozen=True)
-class Published:
-    """A port of a service on its host. ``host_port`` None: Docker chooses one at every start.
-
-    ``address`` is the host's address it is bound to; None: all. Ports as they are written: one, or
-    a range.
-    """
-
-    container_port: str
-    host_port: str | None
-    address: str | None = None
-    protocol: str = "tcp"
 
 
 @dataclass(frozen=True)
@@ -72,12 +60,28 @@ class ComposeService:
         return {str(name): mapping(how) for name, how in mapping(written).items()}
 
     @property
+    def labels(self) -> Mapping[str, str]:
+        """Labels of its containers, in whichever form they are written."""
+        written = self.tree.get("labels")
+        pairs = written.items() if isinstance(written, dict) else _pairs(_items(written))
+        return {str(name): "" if value is None else _as_text(value) for name, value in pairs}
+
+    @property
+    def exposed(self) -> list[Published]:
+        """Ports on which it says that it listens, published or not, once each."""
+        written = [port for one in _items(self.tree.get("expose")) for port in published(one)]
+        own = (Published(p.container_port, None, None, p.protocol) for p in [*written, *self.ports])
+        return list(dict.fromkeys(own))
+
+    @property
     def ports(self) -> list[Published]:
-        return [port for one in _items(self.tree.get("ports")) for port in _published(one)]
+        return [port for one in _items(self.tree.get("ports")) for port in published(one)]
 
 
 @dataclass(frozen=True)
 class ComposeProject:
+    #: By which Compose labels its containers.
+    name: str
     services: Mapping[str, ComposeService]
     #: Subnets by network.
     subnets: Mapping[str, tuple[str, ...]]
@@ -97,6 +101,7 @@ def read(path: Path, environment: Mapping[str, str] = os.environ) -> ComposeProj
     # Compose has replaced them, and written every other `$` as `$$`.
     tree = mapping(variables.substituted(document, {} if text else known))
     return ComposeProject(
+        name=_project_name(path, document if text is None else _document(path, None)),
         services={
             str(name): _service(str(name), mapping(one), path.parent, known)
             for name, one in mapping(tree["services"]).items()
@@ -106,6 +111,15 @@ def read(path: Path, environment: Mapping[str, str] = os.environ) -> ComposeProj
             for name, network in mapping(tree.get("networks")).items()
         },
     )
+
+
+def _project_name(path: Path, written: Mapping[str, object]) -> str:
+    """Return the name in the file, or the folder's in Compose's spelling."""
+    name = written.get("name")
+    if isinstance(name, str) and "$" not in name:
+        return name
+    folder = path.absolute().parent.name.lower()
+    return re.sub(r"[^a-z0-9_-]", "", folder).lstrip("_-") or "project"
 
 
 def _is_named(path: Path) -> None:
@@ -211,22 +225,6 @@ def _host_path(mount: object, folder: Path) -> str | None:
     path = posixpath.normpath(posixpath.join(folder.absolute(), posixpath.expanduser(source)))
     # POSIX lets a path start with two slashes.
     return "/" + path.lstrip("/")
-
-
-def _published(one: object) -> Iterator[Published]:
-    if isinstance(one, dict):
-        published = one.get("published")
-        yield Published(
-            str(one.get("target", "")),
-            None if published in (None, "") else str(published),
-            one.get("host_ip") or None,
-            str(one.get("protocol", "tcp")),
-        )
-        return
-    text, _, protocol = str(one).partition("/")
-    host, _, container = text.rpartition(":")
-    address, _, port = host.rpartition(":")
-    yield Published(container, port or None, address.strip("[]") or None, protocol or "tcp")
 
 
 def _words(value: object) -> list[str]:

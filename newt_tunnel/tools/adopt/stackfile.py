@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from newt_tunnel.findings import shown
 from newt_tunnel.settings.agent_table import AGENTS, AgentName
+from newt_tunnel.settings.docker import Services
 from newt_tunnel.settings.nodes import CLOUD_NODES
 from newt_tunnel.settings.pangolin_cloud import CLOUD
 from newt_tunnel.settings.schema import MODELINE
@@ -113,16 +114,22 @@ def _note(key: str, found: ComposeNewt) -> Iterator[str]:
 
 
 def _egress(suggested: list[SuggestedEntry | ServiceRemark], address: str) -> Iterator[str]:
-    entries = [one for one in suggested if isinstance(one, SuggestedEntry)]
+    every = [one for one in suggested if isinstance(one, SuggestedEntry)]
+    entries = [one for one in every if one.container is None]
+    named = [one for one in every if one.container is not None]
     yield "  # The allow-list: the targets that were entered in Pangolin, and nothing else."
-    if entries:
+    if every:
         yield "  # Remove the [] when you take the # off an entry below."
     yield f"  {_PREFIX}egress: []"
+    if by_name := [one for one in named if not one.is_inside]:
+        yield "  # Services that share a network with the old newt, by name as Pangolin dials them."
+        yield f"  # Each joins {Services().network} in its compose file: docs/docker.md."
+        yield from (f"  #  - {_entry(one, address)}" for one in by_name)
     if wanted := [one for one in entries if not one.is_inside]:
         yield "  # Services of the compose file that are published on the Docker host:"
         yield from (f"  #  - {_entry(one, address)}" for one in wanted)
-    if inside := [one for one in entries if one.is_inside]:
-        yield "  # Published as well, and better blocked for newt; the proof tries them:"
+    if inside := [one for one in every if one.is_inside]:
+        yield "  # Databases and the like, better blocked for newt; the proof tries them:"
         yield f"  # {_PREFIX}mustNotReach:"
         yield from (f"  #  - {_entry(one, address)}" for one in inside)
     for one in suggested:
@@ -133,4 +140,7 @@ def _egress(suggested: list[SuggestedEntry | ServiceRemark], address: str) -> It
 def _entry(entry: SuggestedEntry, address: str) -> str:
     port = entry.port if entry.port.isdigit() else json.dumps(entry.port)
     protocol = "" if entry.protocol == "tcp" else f", protocol: {scalar(entry.protocol)}"
-    return f"{{name: {scalar(entry.name)}, host: {scalar(address)}, port: {port}{protocol}}}"
+    place = f"host: {scalar(address)}"
+    if entry.container is not None:
+        place = f"container: {scalar(entry.container)}"
+    return f"{{name: {scalar(entry.name)}, {place}, port: {port}{protocol}}}"

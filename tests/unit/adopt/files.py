@@ -60,6 +60,11 @@ class Folder:
         """No Compose, whatever the machine has."""
         self.program("docker", "exit 1")
 
+    @property
+    def project(self) -> str:
+        """Compose's name for what is in the folder."""
+        return re.sub(r"[^a-z0-9_-]", "", self.path.name.lower())
+
     def program(self, name: str, script: str) -> None:
         """Put a shell script into the path before everything else."""
         self.write(f"#!/bin/sh\n{script}\n", name)

@@ -52,25 +52,29 @@ def test_what_is_offered_can_be_taken_in_by_removing_signs(folder: Folder) -> No
     folder.write(yaml.safe_dump({"services": services}))
     text = folder.adopted("--address", ADDRESS)
     assert "# Remove the [] when you take the # off an entry below." in text
-    assert "# db: publishes no port" in text
-    assert "if it is a target in Pangolin, publish that port" in text, "a database seldom is"
+    assert "# db: names no port" in text
     for key in ("user", "sudo"):
         text = re.sub(rf"^    # ({key}: )", r"    \1", text, flags=re.MULTILINE)
     found = keys(uncommented(text))
-    assert found["egress"] == [{"name": "web", "host": ADDRESS, "port": 8080}]
+    container = f"{folder.project}/web"
+    assert found["egress"] == [{"name": "web", "container": container, "port": 80}]
     assert (found["docker"]["user"], found["docker"]["sudo"]) == ("admin", True)
     assert problems(uncommented(text)) == []
 
 
 def test_a_name_without_a_dot_is_written_nowhere(folder: Folder) -> None:
-    """Names of containers resolve on the old newt's network only."""
+    """Names of containers resolve on a network that newt shares with them, as `container` only."""
     services = {
         "newt": {
             "image": "fosrl/newt:1.15.0",
             "environment": {**IDENTITY, "PANGOLIN_ENDPOINT": "https://pangolin"},
             "dns": ["pihole"],
         },
-        "immich-server": {"image": "immich", "ports": ["2283:2283"]},
+        "immich-server": {
+            "image": "immich",
+            "ports": ["2283:2283"],
+            "networks": ["elsewhere"],
+        },
         "immich_ml": {"image": "immich-ml"},
     }
     folder.write(yaml.safe_dump({"services": services}))
@@ -482,7 +486,7 @@ def test_the_neighbours_are_suggested_by_their_published_ports(folder: Folder) -
 
 def test_a_port_without_quotes_is_no_number_of_base_60(folder: Folder) -> None:
     folder.write(
-        "services:\n  newt: {image: 'fosrl/newt:1.15.0'}\n"
+        "services:\n  newt: {image: 'fosrl/newt:1.15.0', networks: [alone]}\n"
         "  ssh:\n    ports:\n      - 2222:22\n      - 53:53/udp\n"
     )
     taken = uncommented(folder.adopted("--address", ADDRESS))
@@ -492,19 +496,44 @@ def test_a_port_without_quotes_is_no_number_of_base_60(folder: Folder) -> None:
 def test_services_without_networks_share_the_projects_own(folder: Folder) -> None:
     folder.write(
         "services:\n  newt: {image: 'fosrl/newt:1.15.0'}\n  redis: {image: redis}\n"
-        "  gitea: {ports: ['3000:3000']}\n  other: {networks: [else]}\n"
+        "  gitea: {ports: ['3001:3000']}\n  other: {networks: [else]}\n"
+        "  db: {container_name: gitea-db, expose: [5432]}\n"
         "  host: {network_mode: bridge}\n  inside: {network_mode: 'service:newt'}\n"
     )
     text = folder.adopted("--address", ADDRESS)
-    assert "# redis: publishes no port; the old newt reaches it by network default" in text
-    assert "# gitea: shares network default with the old newt" in text
+    assert "# redis: names no port; the old newt reaches it by network default" in text
+    taken = keys(uncommented(text))
+    gitea = {"name": "gitea", "container": f"{folder.project}/gitea", "port": 3000}
+    assert taken["egress"] == [gitea], "as Pangolin dials it, not as the host publishes it"
+    assert taken["mustNotReach"] == [{"name": "db", "container": "gitea-db", "port": 5432}]
     for alone in ("other", "host"):
         assert f"# {alone}: publishes no port, and shares no network with the old newt" in text
     assert "# inside: is in the network of the old newt" in text
 
 
+def test_the_labels_that_pangolin_reads_say_the_port(folder: Folder) -> None:
+    folder.write(
+        "name: media\nservices:\n  newt: {image: 'fosrl/newt:1.15.0'}\n"
+        "  jellyfin:\n    expose: [8096, 8920]\n    labels:\n"
+        "      - pangolin.public-resources.tv.protocol=http\n"
+        "      - pangolin.public-resources.tv.targets[0].port=8096\n"
+        "      - pangolin.proxy-resources.dlna.protocol=udp\n"
+        "      - pangolin.proxy-resources.dlna.targets[0].port=1900\n"
+    )
+    assert keys(uncommented(folder.adopted("--address", ADDRESS)))["egress"] == [
+        {"name": "jellyfin-8096-tcp", "container": "media/jellyfin", "port": 8096},
+        {
+            "name": "jellyfin-1900-udp",
+            "container": "media/jellyfin",
+            "port": 1900,
+            "protocol": "udp",
+        },
+    ]
+
+
 def test_a_suggestion_without_an_address_does_not_load_unnoticed(folder: Folder) -> None:
-    folder.write(f"services:\n  newt: {{image: 'fosrl/newt:1.15.0'}}{NEIGHBOURS}")
+    newt = "{image: 'fosrl/newt:1.15.0', networks: [alone]}"
+    folder.write(f"services:\n  newt: {newt}{NEIGHBOURS}")
     found = problems(uncommented(folder.adopted()))
     assert any(line.startswith("egress[0].host: <docker.address>") for line in found)
 

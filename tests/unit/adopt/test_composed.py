@@ -60,8 +60,14 @@ def test_what_other_files_bring_in_is_read(composed: Folder) -> None:
     ):
         assert f"#   - {refused}" in text
     taken = keys(uncommented(text))["egress"]
-    assert [(one["name"], one["port"]) for one in taken] == [("ssh", 2222), ("wiki", 8080)]
-    assert "# redis: publishes no port; the old newt reaches it by network default" in text
+    assert [(one["name"], one["port"]) for one in taken] == [
+        ("ssh-22-tcp", 22),
+        ("ssh-8080-udp", 8080),
+        ("ssh-80-tcp", 80),
+        ("wiki", 80),
+    ]
+    assert taken[0]["container"] == f"{composed.project}/ssh", "not the name that Compose was told"
+    assert "# redis: names no port; the old newt reaches it by network default" in text
 
 
 def test_compose_is_asked_for_every_file_and_fetches_nothing(composed: Folder) -> None:

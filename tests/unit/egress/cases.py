@@ -8,16 +8,18 @@ policy is the business of ``settings``.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from ipaddress import AddressValueError, IPv4Address, IPv4Network
 from pathlib import Path
 
 from newt_tunnel.docker_host.docker_names import DockerNames
 from newt_tunnel.docker_host.payload import Declaration
-from newt_tunnel.egress.cage import Cage, Firewall
+from newt_tunnel.egress.cage import Cage, Firewall, ServiceNetwork
 from newt_tunnel.egress.instance import Instance
 from newt_tunnel.egress.model import (
     DNS_RULE,
     PANGOLIN_RULE,
+    Container,
     Destination,
     HostName,
     PortRange,
@@ -37,6 +39,17 @@ CAGE = Cage(
     host=IPv4Address("10.0.1.10"),
     firewall=Firewall.IPTABLES,
 )
+
+
+#: The same, with a network on which it reaches containers.
+SERVICES = ServiceNetwork(
+    network="newt-services",
+    bridge="br-newt-svc",
+    subnet=IPv4Network("172.30.1.0/24"),
+    gateway=IPv4Address("172.30.1.1"),
+    newt=IPv4Address("172.30.1.254"),
+)
+CAGE_WITH_SERVICES = replace(CAGE, services=SERVICES)
 
 
 def golden(case: str) -> Policy:
@@ -101,6 +114,8 @@ def _origin(name: str, before: Iterable[Rule]) -> str:
 
 
 def _destination(text: str) -> Destination:
+    if text.startswith("container:"):
+        return Container(text.removeprefix("container:"))
     try:
         IPv4Address(text.partition("/")[0])
     except AddressValueError:

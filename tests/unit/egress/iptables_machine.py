@@ -20,6 +20,8 @@ Match = Callable[[WirePacket], bool]
 _MODULES_OF = {
     "--comment": {"comment"},
     "--dport": {"tcp", "udp"},
+    "--physdev-in": {"physdev"},
+    "--physdev-out": {"physdev"},
     "--ctstate": {"conntrack"},
     "--ctdir": {"conntrack"},
     "--ctorigdst": {"conntrack"},
@@ -137,8 +139,12 @@ def _rule(options: list[str], *, full: bool = False) -> _Rule:
     for word in words:
         negated = word == "!"
         option = next(words) if negated else word
+        if option == "--physdev-is-bridged":
+            assert "physdev" in modules, f"{option} stands before its module"
+            rule.matches.append(lambda packet: bool(packet.in_port and packet.out_port))
+            continue
         value = next(words)
-        assert not negated or option == "-s", f"nobody negates {option}"
+        assert not negated or option in ("-s", "--physdev-in"), f"nobody negates {option}"
         needed = _MODULES_OF.get(option)
         assert not needed or needed & modules, f"{option} stands before its module"
         match option:
@@ -153,6 +159,10 @@ def _rule(options: list[str], *, full: bool = False) -> _Rule:
                 rule.matches.append(_is("in_interface", value))
             case "-o":
                 rule.matches.append(_is("out_interface", value))
+            case "--physdev-in":
+                rule.matches.append(_is("in_port", value, negated=negated))
+            case "--physdev-out":
+                rule.matches.append(_is("out_port", value))
             case "-s":
                 rule.matches.append(_within("source", IPv4Network(value), negated=negated))
             case "-d":
@@ -189,8 +199,8 @@ def _ports(text: str) -> range:
     return range(int(first), int(last or first) + 1)
 
 
-def _is(attribute: str, value: str) -> Match:
-    return lambda packet: bool(getattr(packet, attribute) == value)
+def _is(attribute: str, value: str, *, negated: bool = False) -> Match:
+    return lambda packet: (getattr(packet, attribute) == value) is not negated
 
 
 def _is_one_of(attribute: str, values: range) -> Match:

@@ -164,10 +164,11 @@ def _statement(rule: _Rule, words: list[str]) -> None:
 
 
 def _elements(lines: Iterator[str]) -> _Elements:
-    header = [next(lines) for _ in range(3)]
+    header = [next(lines), next(lines)]
+    if header[1] == "counter":
+        header[1] = next(lines)
     assert header == [
         "type ipv4_addr . inet_proto . inet_service",
-        "counter",
         "elements = {",
     ], f"another kind of set: {header}"
     elements: _Elements = {}

@@ -44,6 +44,9 @@ class WirePacket:
     connection: Connection | None
     in_interface: str = ""
     out_interface: str = ""
+    #: Ports of a bridge, of a frame between two of them.
+    in_port: str = ""
+    out_port: str = ""
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,8 @@ RULES = "newt-tunnel-firewall-rules"
 CONTAINER = "newt-tunnel-newt-container"
 NETWORK = "newt-tunnel-newt-network"
 HOST = "newt-tunnel-newt-host"
+SERVICES = "newt-tunnel-newt-services"
+BY_NAME = {"name": "immich", "container": "immich-server", "port": 2283}
 BRIDGE = "com.docker.network.bridge.name"
 Change = Callable[[dict[str, Any]], object]
 
@@ -129,6 +131,21 @@ def test_the_program_confines_newt_in_every_arrangement(
     written = {"address": "10.0.1.10", "hostKey": HOST_KEY} | docker
     data = as_data(run("nas", {"docker": written}, preview=preview))
     assert set(everything(data)) == {"image-has-digest"}
+
+
+@pytest.mark.parametrize("preview", [True, False])
+def test_a_newt_that_reaches_containers_is_confined_on_both_of_its_networks(preview: bool) -> None:
+    data = as_data(run("nas", {"egress": [BY_NAME]}, preview=preview))
+    assert set(everything(data)) == {"image-has-digest"}
+    newt = named(data, CONTAINER)["outputs"]
+    newt["networksAdvanced"].append({"name": "lan"})
+    assert findings(RULE, data)
+
+
+def test_a_network_of_services_on_another_bridge_is_no_cage() -> None:
+    data = as_data(run("nas", {"egress": [BY_NAME]}, preview=False))
+    named(data, SERVICES)["outputs"]["options"][BRIDGE] = "br-other"
+    assert findings(RULE, data)
 
 
 def test_a_command_that_does_something_else_at_an_update_is_no_firewall() -> None:

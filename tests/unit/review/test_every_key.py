@@ -103,6 +103,13 @@ _DOCKER: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
     "docker.newtAddress": ({}, {"docker.newtAddress": "172.30.0.11"}),
     "docker.instance": ({}, {"docker.instance": "home"}),
     "docker.bridge": ({}, {"docker.bridge": "br-other"}),
+    "egress[].container": (
+        {"egress[0]": {"name": "web", "container": "web", "port": 80}},
+        {"egress[0].container": "other"},
+    ),
+    "docker.services.network": ({}, {"docker.services": {"network": "other"}}),
+    "docker.services.subnet": ({}, {"docker.services": {"subnet": "172.31.1.0/24"}}),
+    "docker.services.bridge": ({}, {"docker.services": {"bridge": "br-others"}}),
     "docker.firewall": ({}, {"docker.firewall": "nftables"}),
     "docker.hook": ({}, {"docker.hook": "docker-user"}),
     "docker.persistence": ({}, {"docker.persistence": "none"}),

@@ -32,6 +32,9 @@ def _risks(entry: dict[str, Any], stack: str = "nas") -> str:
         ({"host": "198.51.100.7", "port": 80}, "public: what is sent there leaves the network"),
         ({"name": "my-router", "host": "10.0.1.77", "port": 80}, "called like the router"),
         ({"host": "postgres.lan", "port": 80}, "called like a database"),
+        ({"container": "immich/postgres", "port": 80}, "called like a database"),
+        ({"container": "immich-database", "port": 5432}, "the port of a database (PostgreSQL)"),
+        ({"container": "portainer", "port": 9000}, "called like Docker"),
     ],
 )
 def test_a_risky_target_on_docker_is_told(entry: dict[str, Any], risk: str) -> None:

@@ -12,6 +12,7 @@ Case = tuple[dict[str, Any], str, str | None, str]
 
 HOST = {"name": "web", "host": "10.0.1.77", "port": 80}
 BLOCK = {"name": "web", "cidr": "10.0.7.0/24", "port": 80}
+IN_CONTAINER = {"name": "web", "container": "gitea", "port": 3000}
 PODS = {"name": "web", "namespace": "web", "labels": {"app": "web"}, "port": 8080}
 SERVICE = {"name": "web", "service": "web/web", "port": 80}
 _AS_WRITTEN = "as it is written"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.unit.settings.bad_input import BLOCK, HOST, Case, at, egress, entry, of
+from tests.unit.settings.bad_input import BLOCK, HOST, IN_CONTAINER, Case, at, egress, entry, of
 from tests.unit.settings.example import ABSENT, HOST_KEY
 
 RSA = "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABAQC7"
@@ -125,7 +125,7 @@ ENTRIES: list[Case] = [
         "host",
         "NAS",
         "is not a full name, and no search domain is added to it; write the full name, like "
-        "nas.lan, or the address; for a container write docker.address and its published port",
+        "nas.lan, or the address; for a container write `container: NAME`, or docker.address and ",
     ),
     of(HOST, "host", "immich_server", "is not a full name"),
     ({"egress": ["nas-1:80:tcp"]}, "egress[0].host", "nas-1", "write the full name, like nas-1.l"),
@@ -158,7 +158,17 @@ ENTRIES: list[Case] = [
         "contains newt's own network, docker.subnet 172.30.0.0/24; write narrower blocks",
     ),
     of(HOST, "cidr", "10.0.1.0/24", "keep one of the two"),
-    of(HOST, "host", ABSENT, "`host: 10.0.1.50` or `cidr: "),
+    of(HOST, "container", "gitea", "is set together with host 10.0.1.77; keep one of the two"),
+    of(BLOCK, "container", "gitea", "keep one of the two"),
+    of(
+        IN_CONTAINER,
+        "container",
+        "-gitea",
+        "is not a name that Docker takes; write a container's name",
+    ),
+    of(IN_CONTAINER, "container", "http://gitea:3000", "is not a name that Docker takes"),
+    of(IN_CONTAINER, "container", "a/b/c", "is not a name that Docker takes"),
+    of(HOST, "host", ABSENT, "`host: 10.0.1.50`, `cidr: 10.0.1.0/24` or `container: "),
     of(HOST, "port", ABSENT, "write the port that newt dials"),
     of(HOST, "port", 0, "ports go from 1 to 65535"),
     of(HOST, "port", 70000, "ports go from 1 to 65535"),
@@ -214,6 +224,48 @@ BETWEEN_ENTRIES: list[Case] = [
         "egress[1].name",
         "web",
         "is the name of egress[0] as well",
+    ),
+    (
+        {"egress": [IN_CONTAINER], "docker.hook": "docker-user"},
+        "docker.hook",
+        "docker-user",
+        "is not supported with egress[0] (container gitea)",
+    ),
+    (
+        {"egress": [IN_CONTAINER], "docker.services": {"subnet": "172.30.0.0/16"}},
+        "docker.services.subnet",
+        "172.30.0.0/16",
+        "overlaps with docker.subnet 172.30.0.0/24; write a block that nothing else uses",
+    ),
+    (
+        {"egress": [IN_CONTAINER], "docker.services": {"subnet": "10.0.1.0/24"}},
+        "docker.services.subnet",
+        "10.0.1.0/24",
+        "overlaps with docker.address 10.0.1.10",
+    ),
+    (
+        {"egress": [IN_CONTAINER], "docker.services": {"bridge": "br-newt"}},
+        "docker.services.bridge",
+        "br-newt",
+        "is docker.bridge as well",
+    ),
+    (
+        {"egress": [IN_CONTAINER], "docker.services": {"network": "newt"}},
+        "docker.services.network",
+        "newt",
+        "is the network that newt is alone on",
+    ),
+    (
+        {"docker.services": {"subnet": "172.30.1.0/29"}},
+        "docker.services.subnet",
+        "172.30.1.0/29",
+        "has no useful size; Docker gives",
+    ),
+    (
+        {"egress": [IN_CONTAINER], "mustNotReach": [{**IN_CONTAINER, "name": "again"}]},
+        "mustNotReach[0]",
+        "again (container gitea 3000/tcp)",
+        "overlaps with egress[0]: web (container gitea 3000/tcp)",
     ),
     (
         {"mustNotReach": [entry(name="gitea")]},

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from newt_tunnel.settings.load import judge
 from newt_tunnel.settings.stack import MODELS
 from newt_tunnel.settings.table import rows
-from tests.unit.settings.bad_input import HOST, PODS
+from tests.unit.settings.bad_input import HOST, IN_CONTAINER, PODS
 from tests.unit.settings.example import HOST_KEY, TREES, cluster_problems, problems, problems_on
 
 NASTY = (
@@ -106,6 +106,11 @@ ON_DOCKER: dict[str, Any] = {
             *("firewall", "hook", "persistence", "logDrops"),
         )
     },
+    **{
+        f"docker.services.{key}": lambda text, key=key: {"docker.services": {key: text}}
+        for key in ("network", "subnet", "bridge")
+    },
+    "egress[].container": lambda text: {"egress": [{**IN_CONTAINER, "container": text}]},
 }
 IN_A_CLUSTER: dict[str, Any] = {
     **{
@@ -145,6 +150,9 @@ GOOD = {
         "egress[].cidr": "10.0.7.0/24",
         "docker.hostKey": HOST_KEY.removeprefix("ssh-ed25519 "),
         "docker.subnet": "172.30.0.0/24",
+        "docker.services.subnet": "172.30.1.0/24",
+        "docker.services.network": "newt-services",
+        "egress[].container": "gitea",
         "docker.address": "10.0.1.10",
         "docker.newtAddress": "172.30.0.10",
     },

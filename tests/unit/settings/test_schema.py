@@ -44,7 +44,13 @@ BEYOND_A_SCHEMA = (
         "is the network",
         "contains newt's own network",
     ),
-    *("write hook: prerouting", "a Service has single ports", "write a number", "remove `wide`"),
+    *(
+        "write hook: prerouting",
+        "is docker.bridge as well",
+        "a Service has single ports",
+        "write a number",
+        "remove `wide`",
+    ),
     *("is in newt's own namespace", "write its IPv4 address", "write at most"),
     # an image's name beside another key
     *("is an image of ", "is older than ", "is the former name of "),
