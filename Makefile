@@ -12,7 +12,7 @@ JOBS ?= 5
 CACHE := $(or $(NEWT_TUNNEL_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/newt-tunnel)
 # Each `pulumi up` lists what is installed; the pip that comes with Python 3.11 takes twice as long.
 PIP := pip==26.3
-SHELL_SCRIPTS = newt_tunnel/tools/forge/install newt_tunnel/cluster/pod/newt-gate newt_tunnel/cluster/pod/newt-probe $(shell find tests .ci -name '*.sh') .ci/run
+SHELL_SCRIPTS = newt_tunnel/tools/forge/install newt_tunnel/cluster/pod/newt-gate newt_tunnel/cluster/pod/newt-probe newt_tunnel/tools/new/look.sh newt_tunnel/tools/new/secret.sh $(shell find tests .ci -name '*.sh') .ci/run
 
 # A value as one word of the shell.
 quoted = '$(subst ','\'',$(1))'
@@ -26,7 +26,8 @@ export PYTHONDONTWRITEBYTECODE :=
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "  variables: STACK=nas|k3s-home  PLUGINS=auto|official|standin (make demo)  JOBS=5 AGAIN=yes (make test)"
-	@echo "  ENGINE=29|29-nftables|28|26: the lab's Docker engine, else this machine's or Debian's (demo, test, attack, faults)"
+	@echo "  ENGINE=29|29-nftables|28|26|here: the lab's Docker engine (here: this machine's, or Debian's)"
+	@echo "  without ENGINE: 29 (test, attack, faults), here (demo, lab-up); attack and faults ALL=yes: all of them"
 	@echo "  make demo STACK=k3s-home in a cluster of yours: KUBECONFIG=FILE [ADDRESS=this machine's,"
 	@echo "  as pods reach it] [ACCEPT_NODE_ACCESS=yes, for an enforcer that exempts its own node]"
 
@@ -60,10 +61,11 @@ review: $(VENV)/.ready ## what this branch and your edits do to newt's reach: BA
 .PHONY: test
 test: lint ## everything: lint, types, unit tests, and (as root on Linux) the lab with real packets
 	@if command -v go >/dev/null; then (cd tests/lab/pangolin && go vet ./... && go test ./...) && \
-		cd tests/lab/kubernetes/pod && go vet ./...; \
+		(cd tests/lab/pangolin_cli && go vet ./...) && cd tests/lab/kubernetes/pod && go vet ./...; \
 	else echo "skipped: the tests of the lab's Go programs, because there is no Go on this machine" >&2; fi
 	@# Built before the lab shares the machine: linking the Kubernetes plugin takes 4 GB.
-	@if [ "$$(id -u)" = 0 ]; then $(PYTHON) -m tests.engine env >/dev/null; fi
+	@if [ "$$(id -u)" = 0 ]; then \
+		$(PYTHON) -m tests.engine env >/dev/null && $(PYTHON) -m tests.lab engines; fi
 	@$(PYTHON) -m pytest -q --durations=15 -n $(JOBS) $(if $(AGAIN),--again)
 
 .PHONY: unit
@@ -81,7 +83,7 @@ lint: $(VENV)/.ready ## ruff, mypy, shellcheck
 
 .PHONY: attack
 attack: $(VENV)/.ready ## try everything that could break the cage, here with real packets; SEED=N draws the same
-	@$(PYTHON) -m tests.attack $(if $(SEED),--seed $(SEED))
+	@$(PYTHON) -m tests.attack $(if $(SEED),--seed $(SEED)) $(if $(ALL),--all)
 
 .PHONY: bench
 bench: $(VENV)/.ready ## what the cage costs, beside no cage and the post's script; writes bench.json
@@ -89,12 +91,12 @@ bench: $(VENV)/.ready ## what the cage costs, beside no cage and the post's scri
 
 .PHONY: faults
 faults: $(VENV)/.ready ## newt floods forbidden targets while all kinds of things happen to the Docker host, and in a cluster
-	@$(PYTHON) -m tests.faults
+	@$(PYTHON) -m tests.faults $(if $(ALL),--all)
 
 .PHONY: evidence
 evidence: $(VENV)/.ready ## attack and faults, and write what was found into docs/evidence.md; read the diff
-	@$(PYTHON) -m tests.attack --evidence
-	@$(PYTHON) -m tests.faults --evidence
+	@$(PYTHON) -m tests.attack --evidence $(if $(ALL),--all)
+	@$(PYTHON) -m tests.faults --evidence $(if $(ALL),--all)
 
 .PHONY: golden
 golden: $(VENV)/.ready ## rewrite the golden files from what is rendered and declared now; read the diff

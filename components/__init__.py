@@ -1,7 +1,7 @@
 """Reusable components: thin resources around the pure model and the programs that run elsewhere.
 
-- ``docker_tunnel``: ``egress_firewall``, ``newt_container`` with ``newt_credentials``, then
-  ``egress_proof``.
+- ``docker_tunnel``: ``host_look`` first, then ``egress_firewall``, ``newt_container`` with
+  ``newt_credentials``, and ``egress_proof``.
 - ``kubernetes_tunnel``: ``cluster_look`` first, then ``egress_policy``, ``policy_proof`` and
   ``newt_release`` with its ``chart_values``; ``cluster_results`` looks once more at the end.
   ``repair`` carries the result of the first look to all of them.

@@ -44,6 +44,7 @@ class Gate:
 
 def chart_values(
     newt: ClusterNewt,
+    image: str,
     gate: Gate,
     *,
     pod_annotations: Mapping[str, str],
@@ -52,11 +53,11 @@ def chart_values(
 ) -> dict[str, Any]:
     """``secret`` and ``claim`` are names; without a claim newt keeps nothing."""
     init = shell_container(
-        "newt-gate", newt.image, GATE, {"PANGOLIN": " ".join(gate.pangolin), "CANARY": gate.canary}
+        "newt-gate", image, GATE, {"PANGOLIN": " ".join(gate.pangolin), "CANARY": gate.canary}
     )
     return {
         "global": {
-            "image": _image(newt.image),
+            "image": _image(image),
             "securityContext": CONTAINER_SECURITY,
             "podSecurityContext": POD_SECURITY,
             "podAnnotations": {**pod_annotations},

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pulumi
 
+from components import host_look
 from components.egress_firewall import EgressFirewall, EgressFirewallArgs
 from components.egress_proof import EgressProof, EgressProofArgs
 from components.newt_container import NewtContainer, NewtContainerArgs
@@ -42,10 +45,11 @@ class DockerTunnel(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("newt-tunnel:docker:DockerTunnel", name, None, opts)
-        policy = settings_policy.policy(settings)
-        cage = settings_policy.cage(settings, pulumi.get_stack())
+        policy, host = settings_policy.policy(settings), SshHost.of(settings.docker)
+        declared = settings_policy.cage(settings, pulumi.get_stack())
         names = DockerNames.of(settings.docker.instance)
-        host = SshHost.of(settings.docker)
+        looked = host_look.look(host, settings.docker, declared.instance, policy.target_count, self)
+        cage = replace(declared, firewall=looked.firewall)
         owner = f"{pulumi.get_project()}/{pulumi.get_stack()}"
         persistence = settings.docker.persistence
         if cage.hook is Hook.DOCKER_USER:
@@ -64,6 +68,7 @@ class DockerTunnel(pulumi.ComponentResource):
             EgressFirewallArgs(
                 host=host,
                 declaration=declaration,
+                found=looked.found,
                 private_key=secrets.ssh_private_key,
             ),
             opts=pulumi.ResourceOptions(parent=self),
@@ -76,6 +81,8 @@ class DockerTunnel(pulumi.ComponentResource):
                 names=names,
                 owner=owner,
                 endpoint=str(settings.pangolin.endpoint),
+                agent=settings.agent.kind,
+                image=settings.image,
                 newt=settings.newt,
                 credentials=Credentials.of(settings, secrets),
                 firewall=firewall,

@@ -1,8 +1,8 @@
 """The firewall that confines newt on a Docker host, as one remote command.
 
 Owns when the host's program runs, and what makes it run again. ``docker_host.payload`` makes its
-text; ``docker_host.state`` reads what the host has before the resource is declared, because the
-engine never looks.
+text; ``components.host_look`` finds out what the host has before the resource is declared, because
+the engine never looks.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pulumi_command import remote
 from components.connection import connection
 from newt_tunnel.docker_host import state
 from newt_tunnel.docker_host.payload import Declaration
-from newt_tunnel.docker_host.ssh import HostKeyError, SshHost, UnreachableError
+from newt_tunnel.docker_host.ssh import SshHost
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +24,8 @@ class EgressFirewallArgs:
     # required
     host: SshHost
     declaration: Declaration
+    #: The host's answer; None if a preview cannot reach it.
+    found: state.HostState | None
     # credentials; None leaves the choice of a key to the ssh agent
     private_key: pulumi.Input[str] | None = None
 
@@ -49,7 +51,7 @@ class EgressFirewall(pulumi.ComponentResource):
     ) -> None:
         super().__init__("newt-tunnel:docker:EgressFirewall", name, None, opts)
         self.stored_credentials = ""
-        self.generation = self._look(args)
+        self.generation = None if args.found is None else self._generation(args, args.found)
         command = remote.Command(
             f"{name}-rules",
             connection=connection(args.host, args.private_key),
@@ -76,37 +78,13 @@ class EgressFirewall(pulumi.ComponentResource):
         )
         self.register_outputs({"arrangement": self.arrangement})
 
-    def _look(self, args: EgressFirewallArgs) -> str | None:
-        """Return the generation for the host's present state; None if a preview cannot reach it. An
-        update must reach it.
-        """
+    def _generation(self, args: EgressFirewallArgs, answer: state.HostState) -> str:
+        """Return the generation for the host's present state, and report that state."""
         address = args.host.address
-        command = state.check_command(args.declaration.instance)
         try:
-            answer = state.HostState.parse(args.host.look(command))
             generation = state.generation(answer, args.declaration, datetime.now(UTC))
-        except UnreachableError as error:
-            if not pulumi.runtime.is_dry_run():
-                raise pulumi.RunError(
-                    f"docker.address: {address}: {error}: nothing was changed"
-                ) from error
-            pulumi.log.warn(
-                f"{address} cannot be reached ({error}): "
-                "whether its firewall is still the declared one is not known",
-                resource=self,
-            )
-            return None
-        except HostKeyError as error:
-            raise pulumi.RunError(
-                f"docker.hostKey: {address} presents another key ({error}): "
-                "find out why before you change it"
-            ) from error
         except state.ForeignOwnerError as error:
             raise pulumi.RunError(f"docker.address: {address} {error}") from error
-        except (RuntimeError, ValueError) as error:
-            raise pulumi.RunError(
-                f"docker.address: {address}: cannot read the state of its firewall: {error}"
-            ) from error
         self.stored_credentials = answer.credentials
         self.held = bool(answer.held or answer.open)
         if generation.finding:

@@ -71,11 +71,16 @@ class EgressProof(pulumi.ComponentResource):
             # After a proof that found a hole the engine keeps the output of the one before.
             as_run_error(
                 f"the table of the proof on {args.host.address} cannot be read",
-                lambda table: [result.as_row() | measurement(table) for result in parse(table)],
+                _rows,
             )
         )
         # The table is an output of the stack; each further copy would cost every preview its time.
         self.register_outputs({})
+
+
+def _rows(table: str) -> list[dict[str, str]]:
+    measured = measurement(table)
+    return [result.as_row() | measured for result in parse(table)]
 
 
 def _script(args: EgressProofArgs) -> str:

@@ -19,6 +19,7 @@ from newt_tunnel.egress.model import PANGOLIN_RULE, Protocol
 from newt_tunnel.egress.network_policy import DIGEST_ANNOTATION
 from newt_tunnel.egress.rules import Policy
 from newt_tunnel.settings.secrets import Secrets
+from newt_tunnel.settings.servers import NODES_KEY
 from newt_tunnel.settings.stack import KubernetesSettings, Proof
 
 
@@ -76,7 +77,7 @@ class KubernetesTunnel(pulumi.ComponentResource):
                     namespace=namespace,
                     control_namespace=settings.kubernetes.control_namespace,
                     owner=owner,
-                    image=settings.newt.image,
+                    image=settings.image,
                     labels=POD_LABELS,
                     digest=digest,
                     plan=lookup.probes,
@@ -102,6 +103,7 @@ class KubernetesTunnel(pulumi.ComponentResource):
                 after=before_newt,
                 repair=repair,
                 chart=settings.kubernetes.chart,
+                image=settings.image,
                 newt=settings.newt,
                 storage=settings.kubernetes.storage,
             ),
@@ -144,7 +146,9 @@ def _servers(policy: Policy | None, settings: KubernetesSettings) -> list[str]:
     addresses = {
         str(getattr(rule.destination, "network_address", rule.destination))
         for rule in policy.allowed
-        if rule.name == PANGOLIN_RULE and rule.protocol is not Protocol.UDP
+        if rule.name == PANGOLIN_RULE
+        and rule.origin != NODES_KEY  # where nothing may listen on that port
+        and rule.protocol is not Protocol.UDP
     }
     return [f"{address},{port}" for address in sorted(addresses)]
 

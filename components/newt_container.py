@@ -19,6 +19,7 @@ from components.service_network import service_network
 from newt_tunnel.docker_host.docker_names import DockerNames
 from newt_tunnel.docker_host.ssh import SshHost
 from newt_tunnel.egress.cage import Cage
+from newt_tunnel.settings.agent_table import AgentKind
 from newt_tunnel.settings.newt import Capability, Newt
 
 #: By this label the host's program recognises our network and container.
@@ -41,6 +42,8 @@ class NewtContainerArgs:
     #: ``project/stack``.
     owner: str
     endpoint: str
+    agent: AgentKind
+    image: str
     #: The stack file's section.
     newt: Newt
     credentials: Credentials
@@ -109,7 +112,7 @@ class NewtContainer(pulumi.ComponentResource):
             needed.append(leg.ready)
         volume = docker.Volume(f"{name}-config", name=args.names.volume, opts=on_host)
         image = docker.RemoteImage(
-            f"{name}-image", name=args.newt.image, keep_locally=True, opts=on_host
+            f"{name}-image", name=args.image, keep_locally=True, opts=on_host
         )
         stored = store(
             f"{name}-credentials",
@@ -149,6 +152,7 @@ class NewtContainer(pulumi.ComponentResource):
             memory_swap=limits.memory,
             cpus=None if limits.cpus is None else f"{limits.cpus:g}",
             # process
+            command=[*args.agent.command] or None,
             envs=[f"{key}={value}" for key, value in sorted(_environment(args).items())],
             mounts=_mounts(
                 volume.name,
@@ -192,7 +196,8 @@ def _environment(args: NewtContainerArgs) -> dict[str, str]:
     folder = MOUNTED_VOLUME if args.credentials.is_provisioning else MOUNTED_CREDENTIALS
     own = {
         "CONFIG_FILE": f"{folder}/config.json",
-        # A newt outside a container replaces its own program at the server's word.
+        # Outside a container an agent replaces its own program at the server's word. The image of
+        # pangolin-cli says that it is in one since 0.22.0 only.
         "NEWT_SYSTEM_SUBSTRATE": "CONTAINER",
         "PANGOLIN_ENDPOINT": args.endpoint,
         "LOG_LEVEL": newt.log_level.value,
@@ -201,7 +206,7 @@ def _environment(args: NewtContainerArgs) -> dict[str, str]:
     }
     if newt.health:
         own["HEALTH_FILE"] = HEALTH_FILE
-    return dict(newt.variables) | own
+    return {**newt.variables, **args.agent.variables, **own}
 
 
 def _flag(value: bool) -> str:

@@ -44,6 +44,7 @@ class NewtReleaseArgs:
 
     # sections of the stack file
     chart: Chart
+    image: str
     newt: ClusterNewt
     storage: Storage
 
@@ -80,6 +81,7 @@ class NewtRelease(pulumi.ComponentResource):
             else {"repo": args.chart.repository},
             values=chart_values(
                 args.newt,
+                args.image,
                 args.gate,
                 pod_annotations={DIGEST_ANNOTATION: args.digest, **args.repair.annotations},
                 secret=secret.metadata["name"],

@@ -1,12 +1,14 @@
 """The engine's record of the last completed update: the stack's own outputs.
 
 The program compares the cluster with them, because the objects there can be changed together with
-their annotations.
+their annotations. Of a Docker host they are the second source, for a preview without the host.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 
@@ -27,10 +29,9 @@ class LastUpdate:
 
 
 def last_update(namespace: str) -> LastUpdate:
-    stack = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
+    stack = _stack()
     try:
-        answer = pulumi.runtime.invoke(_READ_OUTPUTS, {"name": stack}).value
-        outputs = answer["outputs"]
+        outputs = _outputs(stack)
         firewall = outputs.get("firewall") or {}
         if firewall.get("namespace") != namespace:
             return LastUpdate()
@@ -44,3 +45,22 @@ def last_update(namespace: str) -> LastUpdate:
             "the cluster is only found while newt runs there"
         )
         return LastUpdate()
+
+
+def last_firewall() -> str:
+    """Return the firewall on a Docker host that the last update reported; empty if not known."""
+    try:
+        return str((_outputs(_stack()).get("firewall") or {}).get("firewall") or "")
+    except Exception:
+        # The caller says that it is not known.
+        return ""
+
+
+def _stack() -> str:
+    return f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
+
+
+def _outputs(stack: str) -> Mapping[str, Any]:
+    answer = pulumi.runtime.invoke(_READ_OUTPUTS, {"name": stack}).value
+    outputs: Mapping[str, Any] = answer["outputs"]
+    return outputs

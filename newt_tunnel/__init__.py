@@ -6,6 +6,8 @@ From left to right, and never backwards (``tests/unit/house/test_layers.py`` hol
                                      ├─► cluster ─────┘
                                      └─► stackfile ───► tools ─► __main__ (the front door)
 
+``tools`` may use ``docker_host`` and ``cluster`` too.
+
 - ``findings``: one finding as a line with key, value and remedy; imports none of the others.
 - ``egress``: what newt may reach: policy, verdicts, renderers, plans of the proof. Pure.
 - ``blueprint``: reads Pangolin's blueprint into what a site exposes. Pure.

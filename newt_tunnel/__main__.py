@@ -11,6 +11,10 @@ from importlib import import_module
 
 #: Name, module, and the question that the command answers.
 COMMANDS = {
+    "new": (
+        "newt_tunnel.tools.new.command",
+        "what is the stack file for a host or a cluster that has no stack yet?",
+    ),
     "check": (
         "newt_tunnel.tools.check.command",
         "is a stack file valid, and what would it allow?",
@@ -62,7 +66,7 @@ def _help() -> str:
         (
             "usage: python -m newt_tunnel COMMAND [ARGUMENTS]",
             "",
-            "Commands. None of them needs Pulumi's engine, except the jobs of forge:",
+            "Commands. None of them needs Pulumi's engine, except new and the jobs of forge:",
             *lines,
             "",
             "`python -m newt_tunnel COMMAND --help` explains one of them.",

@@ -45,6 +45,10 @@ class Finding:
     level: Level = Level.ERROR
 
     @property
+    def is_error(self) -> bool:
+        return self.level is Level.ERROR
+
+    @property
     def is_warning(self) -> bool:
         return self.level is Level.WARNING
 

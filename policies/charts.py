@@ -12,12 +12,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from newt_tunnel.egress.network_policy import INSTANCE_LABEL
+from newt_tunnel.settings.agent_table import AgentName
 from policies.kinds import RELEASES
 from policies.view import UNKNOWN, Resource, at, items, mapping, text
 
-NEWT = "newt"
-#: newt's program, image and chart have both names.
-PROGRAMS = (NEWT, "pangolin-cli")
+NEWT = AgentName.NEWT.value
+#: The programs, images and charts have these names.
+PROGRAMS = tuple(name.value for name in AgentName)
 #: The chart labels the pods of an instance by it.
 _RELEASE_LABEL = "app.kubernetes.io/instance"
 _COMPONENT_LABEL = "app.kubernetes.io/component"
@@ -77,7 +78,7 @@ def instances(section: Any) -> list[Any]:
 def labels_of_pods(release: Resource) -> Iterator[Mapping[str, Any]]:
     """The labels of each instance's pods, as far as they are known."""
     for place, section in sections(release):
-        if _chart_name(release) == PROGRAMS[1]:
+        if _chart_name(release) == AgentName.PANGOLIN_CLI.value:
             yield {}
             continue
         labels = {_COMPONENT_LABEL: NEWT}

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from newt_tunnel.cluster.pod import GATE, PROBE
+from newt_tunnel.settings.image import agent_of
 from policies import charts
 from policies.charts import PROGRAMS, is_release
 from policies.kinds import CHARTS, CONTAINER, IMAGES, SERVICE, SERVICE_SPEC, is_patch, pod_path
 from policies.view import UNKNOWN, Resource, at, items, leaves, mapping, text
 
-_IMAGE = re.compile(rf"(?:.*[-_.])?(?:{'|'.join(PROGRAMS)})")
 _NAME = re.compile(rf"(?:.*-)?(?:{'|'.join(PROGRAMS)})(?:-.*)?")
 _OWN_VARIABLES = frozenset(
     {
@@ -77,10 +77,7 @@ class PodShape:
 
 def is_newt_image(image: object) -> bool:
     """``registry/fosrl/newt:1.16.0@sha256:...`` by its last name."""
-    if not isinstance(image, str):
-        return False
-    name = image.partition("@")[0].rpartition("/")[2].partition(":")[0]
-    return _IMAGE.fullmatch(name) is not None
+    return isinstance(image, str) and agent_of(image) is not None
 
 
 def is_container(resource: Resource) -> bool:

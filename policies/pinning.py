@@ -62,7 +62,7 @@ def without_digest(resources: list[Resource]) -> Iterator[Violation]:
                     resource=resource,
                     property=name,
                     value=image,
-                    remedy="has no digest: write newt.image with @sha256:..., or say why not in "
+                    remedy="has no digest: write agent.image with @sha256:..., or say why not in "
                     "reasons.image",
                 )
 

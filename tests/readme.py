@@ -1,4 +1,5 @@
-"""The README as its reader follows it: the blocks to type and the lines to edit, from the file.
+"""The README, and a page like it, as its reader follows it: the blocks to type, the lines to edit,
+and the answers to give, from the file.
 
 Owns what in them is the example's and not the reader's: addresses, host names, ids, users, contexts
 and what names a Service or a pod. A reader writes their own; a table says what.
@@ -11,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 README = Path(__file__).parents[1] / "README.md"
+GETTING_STARTED = README.with_name("docs") / "getting-started.md"
 _SECTION = r"^#{2,3} %s\n(.*?)(?=^#{2,3} |\Z)"
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 _SPAN = re.compile(r"`([^`\n]+)`")
@@ -38,16 +40,38 @@ def section(heading: str, text: str | None = None) -> str:
     return str(found[1])
 
 
-def blocks(heading: str) -> list[tuple[str, str]]:
+def blocks(heading: str, page: Path = README) -> list[tuple[str, str]]:
     """Kind and text of the code blocks below a heading, in their order."""
-    return _BLOCK.findall(section(heading))
+    return _BLOCK.findall(section(heading, page.read_text()))
 
 
-def block(heading: str, kind: str) -> str:
+def block(heading: str, kind: str, page: Path = README) -> str:
     """The only block of its kind below a heading."""
-    found: list[str] = [text for of, text in blocks(heading) if of == kind]
+    found: list[str] = [text for of, text in blocks(heading, page) if of == kind]
     assert len(found) == 1, f"{len(found)} blocks of {kind} below {heading!r}"
     return found[0]
+
+
+def conversation(page: Path = GETTING_STARTED) -> str:
+    """What is to be read when the wizard makes the stack of a Docker host."""
+    return block("A Docker host", "console", page)
+
+
+def answers(transcript: str) -> dict[str, str]:
+    """What is typed in a transcript, by the question. What stays hidden is not in it."""
+    return dict(re.findall(r"^([A-Z].*(?:\[y/N\]|for nothing:)) (.+)$", transcript, re.MULTILINE))
+
+
+def comparable(transcript: str) -> list[str]:
+    """The wizard's lines, without what differs from host to host and site to site: fingerprint, id,
+    and the versions of system and Docker."""
+    found = re.search(
+        r"^Another machine .*^  pulumi up -s \w+$", transcript, re.DOTALL | re.MULTILINE
+    )
+    assert found, transcript
+    text = re.sub(r"SHA256:\S+", "SHA256:", found[0])
+    lines = re.sub(r"^(  (?:id|Docker|system) ).*", r"\1", text, flags=re.MULTILINE).splitlines()
+    return [line.rstrip() for line in lines]
 
 
 def command(heading: str, start: str) -> str:

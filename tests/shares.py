@@ -4,9 +4,12 @@ Tests of one share use the same daemons, so one process runs them, one after the
 module is a share of its own.
 """
 
+import re
 from pathlib import PurePosixPath
 
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
+
+from tests.lab.docker_engines import NEWEST, TEST_ID
 
 # What takes longest comes first, so that no process is left alone with it at the end. On one
 # process each of these must end before the next begins: in `stack` the stack is taken down at the
@@ -21,9 +24,17 @@ LAST = ("_end.py", "_readme.py")
 LONG = ("standins", "faults")
 
 
+#: Tests with a Docker engine say so in their id, and those with another than the newest are
+#: together: each engine has a lab of its own.
+ENGINE_ID = re.compile(rf"[\[-]({re.escape(TEST_ID)}[a-z0-9.]+)[\]-]")
+
+
 def share(nodeid: str) -> str:
     """The share of a test, given by its pytest id."""
     module = nodeid.split("::", 1)[0]
+    found = ENGINE_ID.search(nodeid)
+    if found and found[1] != NEWEST.test_id:
+        return found[1]
     suite, *inner = PurePosixPath(module).parts[1:]
     match suite:
         case "stack":
@@ -41,7 +52,7 @@ def place(nodeid: str) -> tuple[int, int]:
     """Sorts tests by when their share comes. In it what takes down the stack comes last, and after
     that what wants none there."""
     name, module = share(nodeid), nodeid.split("::", 1)[0]
-    long = PurePosixPath(module).parts[1] in LONG
+    long = PurePosixPath(module).parts[1] in LONG or name.startswith(TEST_ID)
     when = FIRST.index(name) if name in FIRST else len(FIRST) + (not long)
     return when, next((rank for rank, end in enumerate(LAST, 1) if module.endswith(end)), 0)
 

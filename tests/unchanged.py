@@ -20,7 +20,7 @@ import pytest
 
 from newt_tunnel.stackfile.repository import BESIDE_PROGRAM, PROGRAM
 from tests import cache
-from tests.lab import docker_engines
+from tests.lab.docker_engines import NEWEST, chosen
 
 REPOSITORY = Path(__file__).parents[1]
 #: Decides about any test.
@@ -52,7 +52,7 @@ class Group:
         machine = " ".join((platform.release(), platform.machine(), platform.python_version()))
         packages = [PACKAGES] if PACKAGES.exists() else []
         files = (REPOSITORY / name for name in (*COMMON, *self.decides))
-        return cache.digest([*files, *packages, machine, docker_engines.chosen().name])
+        return cache.digest([*files, *packages, machine, chosen(NEWEST).name])
 
 
 #: What the tests run on: imports nothing of the product.
@@ -95,7 +95,13 @@ STACKS = Group(
 #: Both stacks, deployed by the README alone: stands on its text, too.
 README = Group(
     tests=READERS,
-    decides=(*STACKS.decides, *BESIDE_PROGRAM, "README.md", "tests/readme.py"),
+    decides=(
+        *STACKS.decides,
+        *BESIDE_PROGRAM,
+        "README.md",
+        "docs/getting-started.md",
+        "tests/readme.py",
+    ),
 )
 GROUPS = (GROUND, HOST, STACKS, README)
 

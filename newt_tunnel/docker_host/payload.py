@@ -136,7 +136,7 @@ class Declaration:
             yield f"drops={REMEMBERED_DROPS}"
             yield f"refused={self.cage.instance.refused}"
         yield from (f"resolver={resolver}" for resolver in sorted(self.policy.resolvers))
-        if self.policy.endpoint is not None:
+        if self.policy.server_names:
             blocks = (block for block in NOT_PUBLIC if block.version == 4)
             yield from (f"notpublic={block}" for block in blocks)
         yield from (f"name={role} {name}" for role, name in sorted(set(self._name_roles())))
@@ -175,8 +175,8 @@ class Declaration:
                 yield "forbidden", rule.destination
         for rule in policy.allowed:
             if isinstance(rule.destination, str):
-                is_endpoint = rule.destination == policy.endpoint
-                yield "endpoint" if is_endpoint else "target", rule.destination
+                is_server = rule.destination in policy.server_names
+                yield "endpoint" if is_server else "target", rule.destination
 
 
 def _rule_text(rule: Rule) -> str:

@@ -93,18 +93,23 @@ class SshHost:
         Raises ``UnreachableError`` or ``HostKeyError`` if there is no connection, ``RuntimeError``
         if the command itself fails.
         """
-        ssh = [
-            "ssh",
-            *self.options,
-            "-p",
-            str(self.port),
-            f"{self.user}@{self.address}",
-            self.as_root(command),
-        ]
+        return self._output(self.as_root(command), stdin="")
+
+    def look_with(self, script: str, *words: str) -> str:
+        """Run a shell script that changes nothing, as the user who logs in, and return what it
+        printed. ``words`` are its arguments. Raises like ``look``.
+        """
+        return self._output(shlex.join(("sh", "-s", "--", *words)), stdin=script)
+
+    def command(self, remote: str) -> list[str]:
+        """Return the words that run ``remote`` on the host."""
+        return ["ssh", *self.options, "-p", str(self.port), f"{self.user}@{self.address}", remote]
+
+    def _output(self, remote: str, *, stdin: str) -> str:
         try:
             done = subprocess.run(
-                ssh,
-                stdin=subprocess.DEVNULL,
+                self.command(remote),
+                input=stdin,
                 capture_output=True,
                 text=True,
                 timeout=_LOOK_SECONDS,

@@ -12,11 +12,25 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
+from newt_tunnel.docker_host.docker_names import STATE_FOLDER
+from newt_tunnel.docker_host.others import Other, conflict
 from newt_tunnel.docker_host.payload import PROGRAM_PATH, Declaration
 
 #: A jump of the blog post's script, on a host that has no program of ours yet.
 _FORMER = r"s/^-A DOCKER-USER -s \([0-9./]*\) -j NEWT-EGRESS$/\1/p"
+#: What the rendered table needs of nft and the kernel; `nft -c` changes nothing.
+_NEEDED = (
+    "table inet newt_guard_check { "
+    "set targets { type ipv4_addr . inet_proto . inet_service; counter; }; "
+    "chain egress { ip daddr . meta l4proto . th dport @targets return; "
+    "counter reject with icmpx admin-prohibited; }; }"
+)
+_NFT = (
+    f'refusal=$(PATH="$PATH:/usr/sbin:/sbin"; echo "{_NEEDED}" | nft -c -f - 2>&1) || '
+    'echo "without_nft=$(echo "${refusal:-no reason given}" | head -n 1)"'
+)
 
 
 def check_command(instance: str) -> str:
@@ -25,6 +39,7 @@ def check_command(instance: str) -> str:
     A program of a former release knows one newt, and no instance.
     """
     return "sh -c " + shlex.quote(
+        f"{_recorded(instance)}; {_NFT}; "
         f"if [ ! -x {PROGRAM_PATH} ]; then echo state=absent; "
         'PATH="$PATH:/usr/sbin:/sbin"; iptables -w 5 -S DOCKER-USER 2>/dev/null '
         f'| sed -n "{_FORMER}" | while read -r source; do '
@@ -33,6 +48,17 @@ def check_command(instance: str) -> str:
         f"elif grep -q ^VERSION= {PROGRAM_PATH}; then "
         f"{PROGRAM_PATH} --instance {instance} check; else {PROGRAM_PATH} check; fi"
     )
+
+
+def _recorded(instance: str) -> str:
+    """Print which firewall the host's record declares, also that of a former release, whose program
+    does not print it. Between two renames the record is ``previous``.
+    """
+    folders = (f"{STATE_FOLDER}/instances/{instance}", STATE_FOLDER)
+    records = " ".join(
+        f"{folder}/{record}/declaration" for folder in folders for record in ("current", "previous")
+    )
+    return f"sed -n '/^firewall=/{{p;q;}}' {records} 2>/dev/null | head -n 1"
 
 
 #: Docker's states of a container that was stopped, or never started.
@@ -67,6 +93,10 @@ class HostState:
     generation: str = ""
     confirmed: str = ""
     faults: str = ""
+    #: The firewall of the declaration in force; empty if there is none, or none can be read.
+    firewall: str = ""
+    #: Why nft cannot hold the rules there.
+    without_nft: str = ""
     #: ``yes`` when the proof has stopped newt.
     held: str = ""
     #: Docker's word for the state of newt's container, or ``absent``; empty while it runs.
@@ -81,18 +111,23 @@ class HostState:
     former: str = ""
     #: Other containers on newt's network.
     neighbours: str = ""
+    #: The other newts of the host.
+    others: tuple[Other, ...] = ()
     #: Where the entries with ``container`` lead now.
     containers: str = ""
 
     @classmethod
     def parse(cls, output: str) -> HostState:
-        """Read the output of ``CHECK_COMMAND``; ``ValueError`` when it is something else."""
-        values = dict(line.split("=", 1) for line in output.splitlines() if "=" in line)
+        """Read the output of ``check_command``; ``ValueError`` when it is something else."""
+        lines = [line.split("=", 1) for line in output.splitlines() if "=" in line]
+        others = tuple(Other.parse(value) for key, value in lines if key == "other")
+        values = dict(lines)
         if values.get("state") not in {"absent", "ok", "drifted"}:
             raise ValueError(f"not an answer of newt-egress: {output[:200]!r}")
-        return cls(
-            **{key: value for key, value in values.items() if key in cls.__dataclass_fields__}
-        )
+        known: dict[str, Any] = {
+            key: values[key] for key in cls.__dataclass_fields__ if key in values
+        }
+        return cls(**(known | {"others": others}))
 
 
 @dataclass(frozen=True)
@@ -119,6 +154,8 @@ def generation(state: HostState, declaration: Declaration, now: datetime) -> Gen
             else f"is guarded by stack {state.owner} as a former release did it, which allows no "
             f"other newt: run pulumi up of {state.owner} with this release first"
         )
+    if taken := conflict(declaration, state.others):
+        raise ForeignOwnerError(taken)
     fresh = now.strftime("%Y-%m-%dT%H:%M:%SZ")
     if state.state == "absent":
         return Generation(fresh, "has no rules of newt-tunnel yet; they will be loaded")

@@ -119,8 +119,7 @@ def _decide_on_services(
     if packet.impostor:
         return PacketVerdict(False, "the address belongs to another container")
     if packet.destination == services.newt and packet.tracking is Tracking.REPLY:
-        listed = (address for key in policy.container_keys for address in resolution.get(key, ()))
-        if packet.source in listed:
+        if any(packet.source in resolution.get(key, ()) for key in policy.container_keys):
             return PacketVerdict(True, "a reply to what newt was allowed to ask")
         return PacketVerdict(False, "no listed container has this address")
     if packet.source != services.newt:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from newt_tunnel.egress.cage import Cage
+from newt_tunnel.egress.cage import Cage, Firewall
 from newt_tunnel.egress.decide_packet import goes_by_connection
 
 
@@ -33,13 +33,15 @@ class Engines:
 
 @dataclass(frozen=True)
 class HostLimit:
-    """A packet that an arrangement does not stop, as one sentence; ``name`` is for tables.
-    ``engines`` are the versions with this limit.
+    """A packet that an arrangement does not stop, or a Docker that does not offer it, as one
+    sentence; ``name`` is for tables. ``engines`` are the versions with this limit, ``backend`` is
+    the firewall that they use themselves.
     """
 
     name: str
     text: str
     engines: Engines = Engines()
+    backend: Firewall = Firewall.IPTABLES
 
     def __str__(self) -> str:
         return f"{self.engines}: {self.text}" if str(self.engines) else self.text
@@ -68,28 +70,25 @@ RELOAD = HostLimit(
 AHEAD = HostLimit(
     "ahead", "An ACCEPT that comes earlier in FORWARD or INPUT passes newt's packets unseen."
 )
+BACKEND = HostLimit(
+    "backend",
+    "With Docker's own nftables backend there is no DOCKER-USER chain: the hook is refused.",
+    FROM_29,
+    Firewall.NFTABLES,
+)
+ERRORS = HostLimit(
+    "errors",
+    "With `pangolin.ports: all` forged ICMP errors get out, too, to any machine with a connection "
+    "to Pangolin's address through this host: behind DNAT the rules go by the connection.",
+)
 #: Limits of ``Hook.DOCKER_USER``, the blog post's own place for the rules.
 DOCKER_USER: tuple[HostLimit, ...] = (
     NETWORKS,
     UNHOOKED,
-    HostLimit(
-        "boot",
-        "At boot DOCKER-USER is not hooked before dockerd is up, and some versions never hook a "
-        "chain that exists already.",
-    ),
-    HostLimit(
-        "backend",
-        "With Docker's own nftables backend there is no DOCKER-USER chain.",
-        FROM_29,
-    ),
+    BACKEND,
     RELOAD,
     AHEAD,
-    HostLimit(
-        "errors",
-        "With `pangolin.ports: all` forged ICMP errors get out, too, to any machine with a "
-        "connection to Pangolin's address through this host: behind DNAT the rules go by the "
-        "connection.",
-    ),
+    ERRORS,
 )
 
 

@@ -1,7 +1,7 @@
 """The measured table of the proof: one row per probe, with its verdict.
 
-Reads what ``newt-proof`` and ``newt-probe`` print: ``newt-proof`` ends each cell with a tab,
-``newt-probe`` with two spaces. The plan that they try is ``proof_plan``.
+Reads what ``newt-proof`` and ``newt-probe`` print: a tab ends each cell. The plan that they try is
+``proof_plan``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _HEADER = ("RULE", "DESTINATION", "PORT", "EXPECTED", "VERDICT", "EVIDENCE")
 #: The prober's line about the table, below it.
 _REMARK = "warning: "
 _TAB = "\t"
-#: Of ``newt-probe``, and of a ``newt-proof`` before it wrote tabs, whose table an engine may hold.
+#: Of both before they wrote tabs: an engine's state, and the log of a Job, may hold such a table.
 _COLUMN_GAP = re.compile(r" {2,}")
 #: Above the table: when it was measured, and of which rules.
 _MEASURED = re.compile(r"^measured (\S+), generation (\S+), rules \S+$", re.MULTILINE)

@@ -8,6 +8,7 @@ rule here is already validated, named and free of defaults.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from newt_tunnel.egress.model import (
     ALL_PORTS,
@@ -96,9 +97,8 @@ def _ports_overlap(one: Rule, other: Rule) -> bool:
 class Policy:
     """All that newt may reach, and what the proof tries to show it cannot.
 
-    ``resolvers`` are the DNS servers newt may ask, ``endpoint`` is the Pangolin host name when its
-    addresses are left to resolution (it may then resolve to public unicast addresses only), else
-    None.
+    ``resolvers`` are the DNS servers newt may ask, ``server_names`` the names of Pangolin's servers
+    whose addresses are left to resolution: they may resolve to public unicast addresses only.
 
     Raises ``PolicyError`` when an allowed rule and a forbidden one overlap, naming both.
     """
@@ -106,7 +106,7 @@ class Policy:
     allowed: tuple[Rule, ...]
     forbidden: tuple[Rule, ...]
     resolvers: tuple[Address, ...]
-    endpoint: HostName | None
+    server_names: tuple[HostName, ...]
 
     def __post_init__(self) -> None:
         for forbidden in self.forbidden:
@@ -119,7 +119,7 @@ class Policy:
                         "narrow the one or remove the other",
                     )
 
-    @property
+    @cached_property
     def sorted_rules(self) -> tuple[Rule, ...]:
         return tuple(sorted(self.allowed, key=lambda rule: rule.sort_key))
 

@@ -8,20 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import (
-    Field,
-    GetJsonSchemaHandler,
-    PlainValidator,
-    WithJsonSchema,
-    model_validator,
-)
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
 
 from newt_tunnel.blueprint.fields import RESOURCE_KEY
 from newt_tunnel.blueprint.sites import SITE_IDENTIFIER
 from newt_tunnel.settings.errors import refuse
-from newt_tunnel.settings.section import Section
+from newt_tunnel.settings.section import Section, ShortForm
 from newt_tunnel.settings.types import Kind, text_matching
 
 _PATH = r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*"
@@ -39,15 +31,6 @@ def _path(value: object) -> str:
     if len(path) > _LONGEST_PATH:
         raise refuse(f"is longer than {_LONGEST_PATH} characters; move the file")
     return path
-
-
-class _ShortForm:
-    """Tells an editor that a path alone is valid too."""
-
-    def __get_pydantic_json_schema__(
-        self, core_schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
-        return {"anyOf": [{"type": "string", "pattern": f"^{_PATH}$"}, handler(core_schema)]}
 
 
 class Blueprint(Section):
@@ -114,4 +97,4 @@ class Blueprint(Section):
 
 
 #: The type of the key ``blueprint``.
-BlueprintOrPath = Annotated[Blueprint, _ShortForm()]
+BlueprintOrPath = Annotated[Blueprint, ShortForm({"type": "string", "pattern": f"^{_PATH}$"})]

@@ -8,11 +8,17 @@ from newt_tunnel.egress.model import destination_text
 from newt_tunnel.egress.registry import not_public
 from newt_tunnel.egress.rules import Rule
 from newt_tunnel.findings import MISSING, Finding
-from newt_tunnel.settings import cluster_checks, docker_checks
+from newt_tunnel.settings import agent_checks, cluster_checks, docker_checks
 from newt_tunnel.settings.dns import NONE
 from newt_tunnel.settings.facts import Facts
+from newt_tunnel.settings.nodes import CLOUD_NODES
+from newt_tunnel.settings.pangolin_cloud import CLOUD
 from newt_tunnel.settings.policy import contradictions, entry_rules
+from newt_tunnel.settings.servers import NODES_KEY, TUNNEL
 from newt_tunnel.settings.stack import AnySettings, KubernetesSettings, Settings
+
+#: Enough to see which nodes are meant.
+_SHOWN_NODES = 3
 
 
 def names(found: Facts) -> Iterator[Finding]:
@@ -59,6 +65,41 @@ def endpoint_addresses(found: Facts) -> Iterator[Finding]:
         )
 
 
+def cloud_without_nodes(found: Facts) -> Iterator[Finding]:
+    """Check that a newt of Pangolin Cloud may reach a node: the endpoint has no tunnels."""
+    servers = found.servers
+    if servers is None or not servers.is_cloud or servers.nodes is not None:
+        return
+    # Entries of the allow-list may name the nodes.
+    if not any(_is_a_tunnels(rule) for rule in entry_rules(found.egress)):
+        yield Finding(
+            NODES_KEY,
+            MISSING,
+            f"a newt of Pangolin Cloud gets no tunnel at {CLOUD.endpoint}: its tunnels end at "
+            f"nodes of other names; write `nodes: {CLOUD_NODES}`, or those that newt may use",
+        )
+
+
+def _is_a_tunnels(rule: Rule) -> bool:
+    return rule.protocol is TUNNEL.protocol and any(
+        TUNNEL.ports is not None and ports.covers(TUNNEL.ports) for ports in rule.ports
+    )
+
+
+def nodes_without_dns(found: Facts) -> Iterator[Finding]:
+    """Check that newt can look its nodes up: Pangolin may send their names."""
+    if found.dns is None or not found.dns.is_none or found.servers is None:
+        return
+    names = [name for key, name in found.servers.names if key == NODES_KEY]
+    if names:
+        yield Finding(
+            NODES_KEY,
+            ", ".join(names[:_SHOWN_NODES]) + (", ..." if len(names) > _SHOWN_NODES else ""),
+            f"is a name, and with dns: {NONE} newt cannot look it up; write the resolvers that "
+            "newt may ask, or the node's address if Pangolin sends that",
+        )
+
+
 def names_without_dns(found: Facts) -> Iterator[Finding]:
     """Check that no entry is a name where newt has no DNS."""
     if found.dns is None or not found.dns.is_none:
@@ -97,8 +138,12 @@ def overlaps(found: Facts) -> Iterator[Finding]:
 #: The checks of each platform, in the order in which problems are reported.
 _CHECKS: dict[type[AnySettings], tuple[Callable[[Facts], Iterator[Finding]], ...]] = {
     Settings: (
+        agent_checks.image,
+        agent_checks.unchecked_image,
         names,
         endpoint_addresses,
+        cloud_without_nodes,
+        nodes_without_dns,
         names_without_dns,
         docker_checks.own_networks,
         docker_checks.services,
@@ -107,8 +152,12 @@ _CHECKS: dict[type[AnySettings], tuple[Callable[[Facts], Iterator[Finding]], ...
         docker_checks.size,
     ),
     KubernetesSettings: (
+        agent_checks.image,
+        agent_checks.unchecked_image,
         names,
         endpoint_addresses,
+        cloud_without_nodes,
+        nodes_without_dns,
         names_without_dns,
         cluster_checks.own_namespace,
         cluster_checks.endpoint_without_dns,
@@ -120,6 +169,6 @@ _CHECKS: dict[type[AnySettings], tuple[Callable[[Facts], Iterator[Finding]], ...
 
 
 def check(found: Facts) -> Iterator[Finding]:
-    """Yield every contradiction between sections once."""
+    """Yield every contradiction between sections once, and remarks on what is valid."""
     for rule in _CHECKS[found.model]:
         yield from rule(found)

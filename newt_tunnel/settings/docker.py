@@ -8,7 +8,12 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from newt_tunnel.egress.cage import Firewall, Hook
+from newt_tunnel.egress.cage import (
+    IPTABLES_CHEAP_TARGETS,
+    IPTABLES_MAX_TARGETS,
+    Firewall,
+    Hook,
+)
 from newt_tunnel.egress.instance import LONGEST, SHAPE
 from newt_tunnel.egress.model import SSH_PORT
 from newt_tunnel.settings import hostkey
@@ -32,6 +37,8 @@ from newt_tunnel.settings.types import (
     pattern,
 )
 
+#: Its cost does not depend on the number of targets.
+USUAL_FIREWALL = Firewall.NFTABLES
 InstanceName = Annotated[
     str,
     *pattern(
@@ -152,9 +159,12 @@ class Docker(Section):
     )
 
     # firewall
-    firewall: Annotated[Firewall, *choice(Firewall)] = Field(
-        default=Firewall.IPTABLES,
-        description="Firewall that holds the rules. More than 500 targets need nftables.",
+    firewall: Annotated[Firewall, *choice(Firewall)] | None = Field(
+        default=None,
+        description=f"Firewall that holds the rules. Omitted: `{USUAL_FIREWALL.value}`, or "
+        "`iptables` with `hook: docker-user`; a host that has this stack's rules in iptables keeps "
+        "them there. iptables is for hosts without nft: it slows newt down above "
+        f"{IPTABLES_CHEAP_TARGETS} targets and takes at most {IPTABLES_MAX_TARGETS}.",
     )
     hook: Annotated[Hook, *choice(Hook)] = Field(
         default=Hook.PREROUTING,
@@ -206,9 +216,18 @@ class Docker(Section):
         return value
 
     @property
+    def firewall_in_file(self) -> Firewall | None:
+        """The firewall that follows from the stack file; None leaves it to the host's record."""
+        return implied_firewall(self.firewall, self.hook)
+
+    @property
     def gateway(self) -> IPv4Address:
         """The bridge's own address, the first of the subnet."""
         return gateway(self.subnet)
+
+
+def implied_firewall(written: Firewall | None, hook: Hook | None) -> Firewall | None:
+    return Firewall.IPTABLES if written is None and hook is Hook.DOCKER_USER else written
 
 
 def gateway(subnet: IPv4Network) -> IPv4Address:

@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv4Network, ip_network
 
-from newt_tunnel.egress.cage import IPTABLES_MAX_TARGETS, Firewall, Hook
+from newt_tunnel.egress.cage import (
+    IPTABLES_CHEAP_TARGETS,
+    IPTABLES_COST,
+    IPTABLES_MAX_TARGETS,
+    Firewall,
+    Hook,
+)
 from newt_tunnel.egress.model import Container, Network, destination_text
 from newt_tunnel.egress.rules import Policy
-from newt_tunnel.findings import Finding
-from newt_tunnel.settings.docker import NETWORK
+from newt_tunnel.findings import Finding, Level
+from newt_tunnel.settings.docker import NETWORK, USUAL_FIREWALL
 from newt_tunnel.settings.facts import Facts
 from newt_tunnel.settings.targets import Keyed
 
@@ -103,19 +109,38 @@ def _reachable(found: Facts) -> Iterator[tuple[str, Network]]:
         and isinstance(found.endpoint.host, IPv4Address)
     ):
         yield "pangolin.endpoint", IPv4Network(found.endpoint.host)
+    nodes = found.servers.nodes if found.servers else None
+    for host in nodes.listed if nodes else ():
+        if isinstance(host, IPv4Address):
+            yield "pangolin.nodes", IPv4Network(host)
     for key, entry in found.egress:
         if isinstance(entry.meaning, IPv4Network):
             yield f"{key}.{'host' if entry.cidr is None else 'cidr'}", entry.meaning
 
 
 def size(found: Facts) -> Iterator[Finding]:
-    """Check the number of targets: iptables evaluates one rule after the other."""
-    targets = Policy(allowed=found.allowed, forbidden=(), resolvers=(), endpoint=None).target_count
-    if found.firewall is Firewall.IPTABLES and targets > IPTABLES_MAX_TARGETS:
+    """Check the number of targets where the file says that they are rules of iptables."""
+    targets = Policy(
+        allowed=found.allowed, forbidden=(), resolvers=(), server_names=()
+    ).target_count
+    if found.firewall is Firewall.IPTABLES:
+        yield from iptables_size(targets)
+
+
+def iptables_size(targets: int) -> Iterator[Finding]:
+    """Check the number of targets of iptables, which evaluates one rule after the other."""
+    key, value, remedy = "docker.firewall", Firewall.IPTABLES.value, f"write {USUAL_FIREWALL.value}"
+    if targets > IPTABLES_MAX_TARGETS:
         yield Finding(
-            "docker.firewall",
-            Firewall.IPTABLES.value,
-            f"{targets} targets are more than the {IPTABLES_MAX_TARGETS} up to which it keeps "
-            "its speed; "
-            f"write {Firewall.NFTABLES.value}",
+            key,
+            value,
+            f"{targets} targets are more than the {IPTABLES_MAX_TARGETS} that it takes; {remedy}",
+        )
+    elif targets > IPTABLES_CHEAP_TARGETS:
+        yield Finding(
+            key,
+            value,
+            f"{targets} targets slow newt down: {IPTABLES_CHEAP_TARGETS} cost {IPTABLES_COST}, "
+            f"more cost more; {remedy}, which costs the same for any number",
+            Level.WARNING,
         )

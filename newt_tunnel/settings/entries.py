@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Set
+from functools import cached_property
 from ipaddress import IPv4Network
 from itertools import count
 from typing import Annotated, ClassVar, Self
@@ -160,9 +161,9 @@ class Entry(NamedEntry):
                 raise refuse(f"is set together with {other} {there}; keep one of the two")
         return value
 
-    @property
+    @cached_property
     def meaning(self) -> IPv4Network | HostName | Container:
-        """The target as the file says it."""
+        """The target as the file says it. Cached, because each check asks for it."""
         if self.container is not None:
             return self.container
         target = self.host if self.cidr is None else self.cidr

@@ -15,25 +15,20 @@ from typing import Any
 from pydantic import ValidationError
 
 from newt_tunnel.egress.cage import Firewall, Hook
-from newt_tunnel.egress.model import Address, Destination
+from newt_tunnel.egress.model import Address
 from newt_tunnel.egress.rules import Rule
 from newt_tunnel.findings import Finding
-from newt_tunnel.settings import ports
+from newt_tunnel.settings.agent import Agent
 from newt_tunnel.settings.blueprint import Blueprint
 from newt_tunnel.settings.dns import Dns
-from newt_tunnel.settings.docker import Docker, Services
+from newt_tunnel.settings.docker import Docker, Services, implied_firewall
+from newt_tunnel.settings.endpoint import Endpoint
 from newt_tunnel.settings.entries import Entry
 from newt_tunnel.settings.kubernetes import Kubernetes
 from newt_tunnel.settings.newt import LogLevel
-from newt_tunnel.settings.pangolin import Endpoint
-from newt_tunnel.settings.policy import (
-    default_server_ports,
-    destinations_of,
-    dns_rules,
-    entry_rules,
-    server_rules,
-)
+from newt_tunnel.settings.policy import dns_rules, entry_rules
 from newt_tunnel.settings.section import Section, ValidParts
+from newt_tunnel.settings.servers import Servers
 from newt_tunnel.settings.stack import AnySettings
 from newt_tunnel.settings.targets import AnyEntry, Keyed, Target
 from newt_tunnel.settings.validation_errors import problems_of, section_in
@@ -51,7 +46,11 @@ class Facts:
     #: None also if no addresses are written; ``addresses_written`` tells the two apart.
     addresses: tuple[Address, ...] | None
     addresses_written: bool
-    server_ports: tuple[ports.ProtocolPorts, ...] | None
+    agent: Agent | None
+    #: ``newt.image``, the former ``agent.image``.
+    former_image: str | None
+    #: None where one of the keys that make it up is not valid.
+    servers: Servers | None
     clients: bool | None
     log_level: LogLevel | None
     blueprint: Blueprint | None
@@ -60,6 +59,7 @@ class Facts:
     # on a Docker host
     subnet: IPv4Network | None
     host: IPv4Address | None
+    #: None also where the host's record decides.
     firewall: Firewall | None
     hook: Hook | None
     bridge: str | None
@@ -81,14 +81,8 @@ class Facts:
         """What newt may reach for itself: its resolvers and its server."""
         return (
             *(dns_rules(self.dns) if self.dns else ()),
-            *server_rules(self._server, self.server_ports or ()),
+            *(self.servers.rules() if self.servers else ()),
         )
-
-    @property
-    def _server(self) -> tuple[Destination, ...]:
-        if self.addresses is None and (self.addresses_written or self.endpoint is None):
-            return ()
-        return destinations_of(self.endpoint.host if self.endpoint else None, self.addresses)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,29 +121,39 @@ def _facts(model: type[AnySettings], tree: Mapping[str, object], parts: ValidPar
     docker = tree.get("docker")
     endpoint = _valid(server, "endpoint", pangolin, parts)
     clients = _valid(program, "clients", newt, parts)
-    ports = _valid(server, "ports", pangolin, parts)
-    if ports is None and not is_written(pangolin, "ports") and None not in (endpoint, clients):
-        ports = default_server_ports(endpoint, clients=clients)
+    written = {key: _valid(server, key, pangolin, parts) for key in ("addresses", "nodes", "ports")}
+    is_whole = None not in (endpoint, clients) and all(
+        value is not None or not is_written(pangolin, key) for key, value in written.items()
+    )
     return Facts(
         model=model,
         blueprint=_valid(model, "blueprint", tree, parts),
         dns=_valid(model, "dns", tree, parts),
         endpoint=endpoint,
-        addresses=_valid(server, "addresses", pangolin, parts),
+        addresses=written["addresses"],
         addresses_written=is_written(pangolin, "addresses"),
-        server_ports=ports,
+        agent=_valid(model, "agent", tree, parts),
+        former_image=_valid(program, "image", newt, parts),
+        servers=Servers(endpoint=endpoint, clients=clients, **written) if is_whole else None,
         clients=clients,
         log_level=_valid(program, "log_level", newt, parts),
         egress=_entries("egress", tree, parts),
         must_not_reach=_entries("mustNotReach", tree, parts),
         subnet=_valid(Docker, "subnet", docker, parts),
         host=_valid(Docker, "address", docker, parts),
-        firewall=_valid(Docker, "firewall", docker, parts),
+        firewall=_firewall(docker, parts),
         hook=_valid(Docker, "hook", docker, parts),
         bridge=_valid(Docker, "bridge", docker, parts),
         services=_valid(Docker, "services", docker, parts),
         namespace=_valid(Kubernetes, "namespace", tree.get("kubernetes", {}), parts),
     )
+
+
+def _firewall(docker: object, parts: ValidParts) -> Firewall | None:
+    written = _valid(Docker, "firewall", docker, parts)
+    if written is None and is_written(docker, "firewall"):
+        return None
+    return implied_firewall(written, _valid(Docker, "hook", docker, parts))
 
 
 def _section(model: type[AnySettings], name: str) -> type[Section]:

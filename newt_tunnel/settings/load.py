@@ -14,7 +14,7 @@ from pulumi import runtime
 from pulumi.runtime.config import CONFIG
 
 from newt_tunnel.findings import NOT_SHOWN, Finding
-from newt_tunnel.settings import checks, cluster_checks, entries, secrets
+from newt_tunnel.settings import checks, cluster_checks, entries, pangolin, secrets
 from newt_tunnel.settings.derived import derive
 from newt_tunnel.settings.errors import SettingsError
 from newt_tunnel.settings.facts import Facts, validated
@@ -94,14 +94,17 @@ def examine(tree: Mapping[str, object], files: Files | None = None) -> Judgement
     files; by default those of the working folder.
     """
     tree, model = dict(tree), model_of(tree)
-    tree |= _with_long_entries(tree, model.entry.reserved)
+    tree |= _in_full(tree, model.entry.reserved)
     found = validated(model, tree)
     derived = derive(found.facts, files or OnDisk())
     # Without a valid list there is no allow-list to add to.
     if derived.entries and isinstance(tree.get("egress", []), list):
         found = found.with_entries(derived.entries)
-    problems = [*derived.problems, *found.problems, *checks.check(found.facts)]
-    return Judgement(None if problems else found.settings, problems, derived.remarks, found.facts)
+    checked = list(checks.check(found.facts))
+    remarks = [*derived.remarks, *(one for one in checked if not one.is_error)]
+    checked = [one for one in checked if one.is_error]
+    problems = [*derived.problems, *found.problems, *checked]
+    return Judgement(None if problems else found.settings, problems, remarks, found.facts)
 
 
 def model_of(tree: Mapping[str, object]) -> type[AnySettings]:
@@ -112,11 +115,13 @@ def model_of(tree: Mapping[str, object]) -> type[AnySettings]:
     return KubernetesSettings if "kubernetes" in tree and "docker" not in tree else Settings
 
 
-def _with_long_entries(tree: Mapping[str, object], reserved: Set[str]) -> dict[str, object]:
+def _in_full(tree: Mapping[str, object], reserved: Set[str]) -> dict[str, object]:
+    """Return the keys that may have a short form, in full."""
+    section = {"pangolin": pangolin.in_full(tree["pangolin"])} if "pangolin" in tree else {}
     lists = ("egress", "mustNotReach")
     egress, must_not_reach = (tree.get(key) for key in lists)
     expanded = entries.expand(egress, must_not_reach, reserved)
-    return {key: items for key, items in zip(lists, expanded, strict=True) if key in tree}
+    return section | {key: items for key, items in zip(lists, expanded, strict=True) if key in tree}
 
 
 def _keys(config: pulumi.Config) -> list[str]:

@@ -1,4 +1,7 @@
-"""``newt``: the program itself; its image, its environment and what it may use of the machine."""
+"""``newt``: how the agent runs; its environment and what it may use of the machine.
+
+Which agent, and its image, is ``agent``.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,9 @@ from pydantic import Field, PlainValidator, ValidationInfo, WithJsonSchema, fiel
 from newt_tunnel.settings import shapes
 from newt_tunnel.settings.environment import Environment, UnknownEnvironment
 from newt_tunnel.settings.errors import refuse
+from newt_tunnel.settings.image import Image
 from newt_tunnel.settings.section import Section
 from newt_tunnel.settings.types import Kind, Switch, choice, whole_number
-
-DEFAULT_IMAGE = "fosrl/newt:1.16.0"
 
 
 class LogLevel(enum.Enum):
@@ -31,54 +33,6 @@ class Capability(enum.Enum):
 
     NET_RAW = "NET_RAW"
 
-
-_REPOSITORY = re.compile(
-    r"(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]{1,5})?/)?"
-    r"[a-z0-9]+(?:(?:[._/]|__|-+)[a-z0-9]+)*"
-)
-_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_MOVING_TAG = "latest"
-
-
-def _image(value: object) -> str:
-    if not isinstance(value, str):
-        raise refuse(f"is not an image; write it like {DEFAULT_IMAGE}")
-    reference, at, digest = value.partition("@")
-    # A colon before the last slash belongs to the registry's port.
-    slash = reference.rfind("/") + 1
-    last, colon, tag = reference[slash:].partition(":")
-    if not _REPOSITORY.fullmatch(reference[:slash] + last):
-        raise refuse(f"is not an image; write registry/name:tag, like {DEFAULT_IMAGE}")
-    if not colon:
-        raise refuse(f"has no tag; pin one, like {DEFAULT_IMAGE}")
-    if tag == _MOVING_TAG:
-        raise refuse(
-            "is a moving tag, and a new image would not be noticed; pin a version, like "
-            f"{DEFAULT_IMAGE}"
-        )
-    if not _TAG.fullmatch(tag):
-        raise refuse(f"has no valid tag after `:`; pin a version, like {DEFAULT_IMAGE}")
-    if at and not _DIGEST.fullmatch(digest):
-        raise refuse(
-            "has no valid digest after `@`; write sha256: and 64 hexadecimal digits, or leave it "
-            "out"
-        )
-    return value
-
-
-Image = Annotated[
-    str,
-    PlainValidator(_image),
-    WithJsonSchema(
-        {
-            "type": "string",
-            "pattern": f"^{_REPOSITORY.pattern}:(?!{_MOVING_TAG}(@|$)){_TAG.pattern}"
-            f"(@{_DIGEST.pattern})?$",
-        }
-    ),
-    Kind("`name:tag` or `name:tag@sha256:...`"),
-]
 
 _LEAST_MEMORY, _MOST_MEMORY = 16, 1024 * 1024
 _MOST_CPUS = 1024
@@ -135,10 +89,7 @@ class Program(Section):
         "newtId": "is a top-level key; write newtId there",
     }
 
-    image: Image = Field(
-        default=DEFAULT_IMAGE,
-        description="Image with a fixed tag. A digest makes it immutable.",
-    )
+    image: Image | None = Field(default=None, description="Former name of `agent.image`.")
     health: Switch = Field(
         default=True, description="Health check: the container is healthy while the tunnel works."
     )

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-from ipaddress import IPv6Address
 from typing import Annotated, TypeVar
 
 from pydantic import (
@@ -16,94 +13,16 @@ from pydantic import (
     WithJsonSchema,
     field_validator,
 )
-from pydantic_core import PydanticCustomError
 
 from newt_tunnel.egress import model
-from newt_tunnel.egress.model import HostName, PortRange, Protocol
-from newt_tunnel.findings import shown
 from newt_tunnel.settings import shapes
+from newt_tunnel.settings.endpoint import EXAMPLE, AnyPangolinUrl, Endpoint, PangolinUrl
 from newt_tunnel.settings.errors import WhenMissing, refuse
-from newt_tunnel.settings.families import IN_CLUSTER, ON_DOCKER_HOST, Families
+from newt_tunnel.settings.nodes import CLOUD_NODES, AnyNodeList, NodeList, Nodes
+from newt_tunnel.settings.pangolin_cloud import CLOUD
 from newt_tunnel.settings.ports import EVERY_PROTOCOL, ProtocolPorts
-from newt_tunnel.settings.ports import port as port_of
-from newt_tunnel.settings.section import Section
+from newt_tunnel.settings.section import Section, ShortForm
 from newt_tunnel.settings.types import AnyAddress, Kind, PortAndProtocol, V4Address
-
-HTTPS_PORT = 443
-#: WireGuard of the site's tunnel, and hole punching and relay for clients.
-TUNNEL = ProtocolPorts(Protocol.UDP, PortRange.single(51820))
-CLIENTS = ProtocolPorts(Protocol.UDP, PortRange.single(21820))
-
-_EXAMPLE = "https://pangolin.example.com"
-_SCHEME = "https://"
-_ANY_SCHEME = f"({shapes.in_any_case(['https'])})://"
-_URL_END = f"({shapes.PORT_SUFFIX})?/?"
-
-
-@dataclass(frozen=True)
-class Endpoint:
-    """The URL from which newt gets its token and opens its web socket."""
-
-    host: model.Address | HostName
-    port: int = HTTPS_PORT
-
-    @property
-    def protocol_ports(self) -> ProtocolPorts:
-        return ProtocolPorts(Protocol.TCP, PortRange.single(self.port))
-
-    def __str__(self) -> str:
-        host = f"[{self.host}]" if isinstance(self.host, IPv6Address) else str(self.host)
-        return f"{_SCHEME}{host}" + ("" if self.port == HTTPS_PORT else f":{self.port}")
-
-
-def _endpoint(value: object) -> Endpoint:
-    if isinstance(value, str) and re.match(r"https://\[", value, re.IGNORECASE):
-        raise refuse("is IPv6, and newt's bridge drops all IPv6; write a name or an IPv4 address")
-    return _read_endpoint(value, ON_DOCKER_HOST)
-
-
-def _any_endpoint(value: object) -> Endpoint:
-    return _read_endpoint(value, IN_CLUSTER)
-
-
-def _read_endpoint(value: object, families: Families) -> Endpoint:
-    if isinstance(value, Endpoint):
-        return value
-    if not isinstance(value, str):
-        raise refuse(f"is not a URL; write it like {_EXAMPLE}")
-    scheme, separator, rest = value.partition("://")
-    if not separator or scheme.lower() != "https":
-        raise refuse(
-            f"does not start with {_SCHEME}, and without TLS id and secret can be read; write "
-            f"{_EXAMPLE}"
-        )
-    authority, _, path = rest.partition("/")
-    if "@" in rest:
-        raise refuse(
-            "contains a user name; newt logs in with newtId and newtSecret, write host and port "
-            "only"
-        )
-    if path or re.search(r"[?#]", authority):
-        raise refuse("has a path; newt adds its own, write host and port only")
-    # The colons of an IPv6 address are in brackets.
-    host, colon, port = authority.partition(":")
-    if found := re.fullmatch(r"(\[[^\]]*\])(?:(:)(.*))?", authority):
-        host, colon, port = found[1], found[2] or "", found[3] or ""
-    try:
-        return Endpoint(families.host(host), port_of(port) if colon else HTTPS_PORT)
-    except PydanticCustomError as error:
-        # The remedy is about a part, and the message shows the whole value.
-        raise refuse(f"{shown(authority)} {(error.context or {})['remedy']}") from None
-
-
-PangolinUrl = Annotated[
-    Endpoint,
-    PlainValidator(_endpoint),
-    PlainSerializer(str, return_type=str),
-    WithJsonSchema(shapes.text(rf"{_ANY_SCHEME}({shapes.IPV4}|{shapes.NAME}){_URL_END}")),
-    Kind("https URL"),
-]
-
 
 _PROTOCOL_PORTS = TypeAdapter(tuple[PortAndProtocol, ...])
 _Item = TypeVar("_Item")
@@ -137,13 +56,26 @@ ServerPorts = Annotated[
 ]
 
 
-AnyPangolinUrl = Annotated[
-    Endpoint,
-    PlainValidator(_any_endpoint),
-    PlainSerializer(str, return_type=str),
-    WithJsonSchema(shapes.text(rf"{_ANY_SCHEME}({shapes.IPV4}|\[.+\]|{shapes.NAME}){_URL_END}")),
-    Kind("https URL"),
-]
+_NODES = (
+    "Where tunnels end. Omitted: at the endpoint's host. Names are resolved to public addresses "
+    "only; private ones must be written. `cloud`: "
+    f"{CLOUD}."
+)
+_PORTS = (
+    "Ports that newt may open on the endpoint and on each node. Omitted: of the endpoint its own "
+    "(443/tcp); of each node 51820/udp, 80/tcp if there are several, and 21820/udp while "
+    "`newt.clients` is on. `all`: every protocol and port."
+)
+#: In place of the section.
+_CLOUD = {"endpoint": f"https://{CLOUD.endpoint}", "nodes": CLOUD_NODES}
+
+
+def in_full(written: object) -> object:
+    """Return the section that the short form ``pangolin: cloud`` stands for."""
+    return _CLOUD if written == CLOUD_NODES else written
+
+
+SHORT_FORM = ShortForm(shapes.words([CLOUD_NODES]))
 
 
 class Server(Section):
@@ -155,6 +87,18 @@ class Server(Section):
         cls, value: tuple[model.Address, ...] | None
     ) -> tuple[model.Address, ...] | None:
         return None if value is None else _each_once(value)
+
+    @field_validator("nodes", check_fields=False)
+    @classmethod
+    def _belong_to_the_endpoint(cls, value: Nodes | None, info: ValidationInfo) -> Nodes | None:
+        endpoint: Endpoint | None = info.data.get("endpoint")
+        if value and value.cloud and endpoint and endpoint.host != CLOUD.endpoint:
+            raise refuse(
+                f"`{CLOUD_NODES}` stands for the nodes of https://{CLOUD.endpoint}, and "
+                f"pangolin.endpoint is {endpoint}; list that server's nodes, or leave the key out",
+                value=CLOUD_NODES,
+            )
+        return value
 
     @field_validator("ports", check_fields=False)
     @classmethod
@@ -174,7 +118,7 @@ class Server(Section):
 class Pangolin(Server):
     """The Pangolin server. What newt may do there is a rule called ``pangolin``."""
 
-    endpoint: Annotated[PangolinUrl, WhenMissing(f"write the server's URL, like {_EXAMPLE}")] = (
+    endpoint: Annotated[PangolinUrl, WhenMissing(f"write the server's URL, like {EXAMPLE}")] = (
         Field(description="URL of the Pangolin server: `https://host` or `https://host:port`.")
     )
     addresses: (
@@ -189,18 +133,14 @@ class Pangolin(Server):
         description="Addresses of the server. Omitted: the Docker host resolves the endpoint, to "
         "public addresses only. Private ones must be written here.",
     )
-    ports: ServerPorts | None = Field(
-        default=None,
-        description="Ports that newt may open on the server. Omitted: the endpoint's port "
-        "(443/tcp) and 51820/udp, and 21820/udp while `newt.clients` is on. `all`: every "
-        "protocol and port.",
-    )
+    nodes: NodeList | None = Field(default=None, description=_NODES)
+    ports: ServerPorts | None = Field(default=None, description=_PORTS)
 
 
 class ClusterPangolin(Server):
     """The Pangolin server as a cluster reaches it: over IPv6 too."""
 
-    endpoint: Annotated[AnyPangolinUrl, WhenMissing(f"write the server's URL, like {_EXAMPLE}")] = (
+    endpoint: Annotated[AnyPangolinUrl, WhenMissing(f"write the server's URL, like {EXAMPLE}")] = (
         Field(description="URL of the Pangolin server: `https://host` or `https://host:port`.")
     )
     addresses: (
@@ -215,9 +155,5 @@ class ClusterPangolin(Server):
         description="Addresses of the server. Omitted: Pulumi resolves the endpoint where it "
         "runs, at every `pulumi up`, to public addresses only. Private ones must be written here.",
     )
-    ports: ServerPorts | None = Field(
-        default=None,
-        description="Ports that newt may open on the server. Omitted: the endpoint's port "
-        "(443/tcp) and 51820/udp, and 21820/udp while `newt.clients` is on. `all`: every "
-        "protocol and port.",
-    )
+    nodes: AnyNodeList | None = Field(default=None, description=_NODES)
+    ports: ServerPorts | None = Field(default=None, description=_PORTS)

@@ -6,7 +6,7 @@ valid parts of a wrong file.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from ipaddress import ip_network
 
 from newt_tunnel.egress.cage import Cage, ServiceNetwork
@@ -15,10 +15,6 @@ from newt_tunnel.egress.model import (
     DNS_PORT,
     DNS_RULE,
     EVERYWHERE,
-    PANGOLIN_RULE,
-    Address,
-    Destination,
-    HostName,
     Network,
     PolicyError,
     PortName,
@@ -27,33 +23,31 @@ from newt_tunnel.egress.model import (
 )
 from newt_tunnel.egress.rules import Policy, Rule
 from newt_tunnel.findings import Finding
-from newt_tunnel.settings import ports
 from newt_tunnel.settings.cluster_types import ServiceRef
 from newt_tunnel.settings.dns import Dns
-from newt_tunnel.settings.docker import Services
-from newt_tunnel.settings.pangolin import CLIENTS, TUNNEL, ClusterPangolin, Endpoint, Pangolin
-from newt_tunnel.settings.stack import AnySettings, Settings
+from newt_tunnel.settings.docker import USUAL_FIREWALL, Services
+from newt_tunnel.settings.servers import servers_of
+from newt_tunnel.settings.stack import Settings
 from newt_tunnel.settings.targets import AnyEntry, Keyed
 
 
 def policy(settings: Settings) -> Policy:
     """What newt may reach, and what the proof expects to be blocked."""
-    pangolin = settings.pangolin
-    server = destinations_of(pangolin.endpoint.host, pangolin.addresses)
+    servers = servers_of(settings)
     return Policy(
         allowed=(
             *dns_rules(settings.dns),
-            *server_rules(server, server_ports(settings)),
+            *servers.rules(),
             *entry_rules(keyed("egress", settings.egress)),
         ),
         forbidden=tuple(entry_rules(keyed("mustNotReach", settings.must_not_reach))),
         resolvers=settings.dns.resolvers,
-        endpoint=resolved_endpoint(pangolin),
+        server_names=tuple(name for _, name in servers.names),
     )
 
 
 def cage(settings: Settings, stack: str) -> Cage:
-    """Where the policy of ``stack`` is enforced."""
+    """Where the policy of ``stack`` is enforced, on a host without a record of another firewall."""
     docker = settings.docker
     every = (*settings.egress, *settings.must_not_reach)
     names_containers = any(entry.container is not None for entry in every)
@@ -64,7 +58,7 @@ def cage(settings: Settings, stack: str) -> Cage:
         gateway=docker.gateway,
         newt=docker.newt_address,
         host=docker.address,
-        firewall=docker.firewall,
+        firewall=docker.firewall_in_file or USUAL_FIREWALL,
         hook=docker.hook,
         log_drops=docker.log_drops,
         services=_services(docker.services) if names_containers else None,
@@ -100,50 +94,6 @@ def dns_rules(dns: Dns) -> Iterator[Rule]:
             )
 
 
-def resolved_endpoint(pangolin: Pangolin | ClusterPangolin) -> HostName | None:
-    """The endpoint's name, when its addresses are left to resolution."""
-    host = pangolin.endpoint.host
-    return host if pangolin.addresses is None and isinstance(host, str) else None
-
-
-def destinations_of(
-    endpoint: Address | HostName | None, addresses: Sequence[Address] | None
-) -> tuple[Destination, ...]:
-    """Where the server is: at the written addresses, or else at the endpoint's own host."""
-    hosts: Sequence[Address | HostName] = addresses or (() if endpoint is None else (endpoint,))
-    return tuple(host if isinstance(host, str) else ip_network(host) for host in hosts)
-
-
-def server_ports(settings: AnySettings) -> tuple[ports.ProtocolPorts, ...]:
-    """What newt may open on the server."""
-    pangolin = settings.pangolin
-    return pangolin.ports or default_server_ports(pangolin.endpoint, clients=settings.newt.clients)
-
-
-def default_server_ports(endpoint: Endpoint, *, clients: bool) -> tuple[ports.ProtocolPorts, ...]:
-    """What newt needs of the server."""
-    needed = (endpoint.protocol_ports, TUNNEL)
-    return (*needed, CLIENTS) if clients else needed
-
-
-def server_rules(
-    server: Iterable[Destination], open_ports: Iterable[ports.ProtocolPorts]
-) -> Iterator[Rule]:
-    """One rule per address and protocol."""
-    by_protocol: dict[Protocol, set[PortRange]] = {}
-    for one in open_ports:
-        by_protocol.setdefault(one.protocol, set()).update({one.ports} if one.ports else ())
-    for destination in server:
-        for protocol, found in by_protocol.items():
-            yield Rule(
-                name=PANGOLIN_RULE,
-                destination=destination,
-                protocol=protocol,
-                ports=tuple(sorted(found)),
-                origin="pangolin.ports",
-            )
-
-
 def entry_rules(entries: Iterable[Keyed]) -> Iterator[Rule]:
     """Yield the rules of entries that need no look-up in a cluster."""
     for key, entry in entries:
@@ -166,6 +116,6 @@ def contradictions(allowed: Iterable[Rule], forbidden: Iterable[Rule]) -> Iterat
     for rule in forbidden:
         try:
             # A policy stops at the first contradiction.
-            Policy(allowed=may, forbidden=(rule,), resolvers=(), endpoint=None)
+            Policy(allowed=may, forbidden=(rule,), resolvers=(), server_names=())
         except PolicyError as error:
             yield Finding(error.key, str(error.value), error.remedy)

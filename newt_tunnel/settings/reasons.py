@@ -16,7 +16,7 @@ class Reasons(Section):
     """Reasons, each named after the key that it explains."""
 
     dns: Reason | None = Field(default=None, description="Why `dns: any` is needed.")
-    image: Reason | None = Field(default=None, description="Why `newt.image` has no digest.")
+    image: Reason | None = Field(default=None, description="Why `agent.image` has no digest.")
     proof: Reason | None = Field(default=None, description="Why `proof` is `off`.")
 
     def given(self) -> dict[str, str]:

@@ -12,6 +12,7 @@ from typing import Annotated, ClassVar
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from newt_tunnel.settings import secrets, shapes
+from newt_tunnel.settings.agent import Agent, AgentOrName, ClusterAgent, ClusterAgentOrName
 from newt_tunnel.settings.blueprint import Blueprint, BlueprintOrPath
 from newt_tunnel.settings.dns import ClusterResolvers, Dns, Resolvers
 from newt_tunnel.settings.docker import Docker
@@ -20,7 +21,7 @@ from newt_tunnel.settings.errors import WhenMissing
 from newt_tunnel.settings.families import IN_CLUSTER, ON_DOCKER_HOST, Families
 from newt_tunnel.settings.kubernetes import Kubernetes
 from newt_tunnel.settings.newt import ClusterNewt, Newt, Program
-from newt_tunnel.settings.pangolin import ClusterPangolin, Pangolin, Server
+from newt_tunnel.settings.pangolin import SHORT_FORM, ClusterPangolin, Pangolin, Server
 from newt_tunnel.settings.reasons import HostReasons, Reasons
 from newt_tunnel.settings.section import Section
 from newt_tunnel.settings.targets import Target
@@ -60,6 +61,7 @@ class Shared(Section):
     ] = Field(description="Where newt runs.")
     pangolin: Annotated[Server, _PANGOLIN_MISSING] = Field(description="The Pangolin server.")
     newt_id: NewtId | None = Field(description="The site's id, with `newtSecret`.")
+    agent: Agent = Field(description="The program that holds the tunnel.")
     newt: Program = Field(description="How newt runs.")
     blueprint: BlueprintOrPath = Field(
         default=Blueprint(), description="Pangolin's blueprint, as a source of allowed targets."
@@ -79,6 +81,11 @@ class Shared(Section):
         default=Reasons(), description="Reasons for settings that the policy pack warns about."
     )
 
+    @property
+    def image(self) -> str:
+        """The agent's image; ``newt.image`` is its former key."""
+        return self.agent.image or self.newt.image or self.agent.kind.image
+
 
 class Settings(Shared):
     """A stack on a Docker host."""
@@ -91,11 +98,14 @@ class Settings(Shared):
         secrets.KUBECONFIG: _OTHER_PLATFORM.format("kubernetes", "docker"),
     }
 
-    pangolin: Annotated[Pangolin, _PANGOLIN_MISSING] = Field(description="The Pangolin server.")
+    pangolin: Annotated[Pangolin, _PANGOLIN_MISSING, SHORT_FORM] = Field(
+        description="The Pangolin server."
+    )
     newt_id: NewtId | None = Field(
         default=None,
         description="The site's id, with `newtSecret`. `newtProvisioningKey` replaces both.",
     )
+    agent: AgentOrName = Field(default=Agent(), description="The program that holds the tunnel.")
     newt: Newt = Field(default=Newt(), description="How newt runs.")
     dns: Annotated[
         Resolvers,
@@ -133,11 +143,14 @@ class KubernetesSettings(Shared):
         f"take it out, create the site in Pangolin, and give newtId and {secrets.NEWT_SECRET}",
     }
 
-    pangolin: Annotated[ClusterPangolin, _PANGOLIN_MISSING] = Field(
+    pangolin: Annotated[ClusterPangolin, _PANGOLIN_MISSING, SHORT_FORM] = Field(
         description="The Pangolin server."
     )
     newt_id: Annotated[NewtId, WhenMissing("write the site's id from Pangolin")] = Field(
         description="The site's id, with `newtSecret`."
+    )
+    agent: ClusterAgentOrName = Field(
+        default=ClusterAgent(), description="The program that holds the tunnel."
     )
     newt: ClusterNewt = Field(default=ClusterNewt(), description="How newt runs.")
     dns: ClusterResolvers = Field(

@@ -13,6 +13,7 @@ from newt_tunnel.settings.variable_row import Family, variable
 _SITE = "docs.pangolin.net/manage/sites/configure-site"
 _METRICS = "docs.pangolin.net/self-host/advanced/metrics"
 _CONFIG = "fosrl/newt 1.16.0, config.go"
+_NEWTCONFIG = "fosrl/newt 1.17.0, newtconfig/newtconfig.go"
 _TELEMETRY = "fosrl/newt 1.16.0, internal/telemetry/telemetry.go"
 _UPDATES = "fosrl/newt 1.16.0, updates/selfupdate.go"
 _WEBSOCKET = "fosrl/newt 1.16.0, websocket/client.go"
@@ -77,6 +78,7 @@ VARIABLES = (
     variable("PORT", _SITE, "port"),
     variable("INTERFACE", _SITE, "interface"),
     variable("INTERFACE_MAIN", _SITE, "interface-main"),
+    variable("LOCAL_ENDPOINT_INTERFACES", _NEWTCONFIG, "local-endpoint-interfaces"),
     variable("NO_CLOUD", _SITE, "no-cloud", switch=True),
     variable("PING_INTERVAL", _SITE, "ping-interval"),
     variable("PING_TIMEOUT", _SITE, "ping-timeout"),

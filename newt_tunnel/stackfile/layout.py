@@ -68,6 +68,11 @@ class StackFiles:
     odd: tuple[str, ...]
 
 
+def is_stack_name(name: str) -> bool:
+    """Whether a stack can have the name."""
+    return _VALID_NAME.fullmatch(name) is not None
+
+
 def project(state: State) -> Project | None:
     """Return the project, or None without a project file. Raises ``LayoutError``."""
     file = PROJECT_FILE

@@ -26,13 +26,8 @@ from newt_tunnel.egress.model import (
 )
 from newt_tunnel.egress.rules import Rule
 from newt_tunnel.settings.cluster_types import ServiceRef
-from newt_tunnel.settings.policy import (
-    destinations_of,
-    dns_rules,
-    policy,
-    server_ports,
-    server_rules,
-)
+from newt_tunnel.settings.policy import dns_rules, policy
+from newt_tunnel.settings.servers import servers_of
 from newt_tunnel.settings.stack import AnySettings, KubernetesSettings, Settings
 from newt_tunnel.settings.targets import Target
 from newt_tunnel.stackfile.reach_sets import Box, Place, boxes
@@ -107,12 +102,10 @@ def allowed(settings: AnySettings) -> tuple[ReachEntry, ...]:
 def _allowed(settings: AnySettings) -> tuple[ReachEntry, ...]:
     if isinstance(settings, Settings):
         return of_rules(policy(settings).allowed)
-    pangolin = settings.pangolin
-    server = destinations_of(pangolin.endpoint.host, pangolin.addresses)
     return _merged(
         (
             *_cluster_dns(settings),
-            *(_of_rule(rule) for rule in server_rules(server, server_ports(settings))),
+            *(_of_rule(rule) for rule in servers_of(settings).rules()),
             *(_of_target(target.key("egress"), target) for target in settings.egress),
         )
     )

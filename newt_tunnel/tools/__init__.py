@@ -1,4 +1,4 @@
 """The commands of ``python -m newt_tunnel``, one folder each; each begins in ``command.py``.
 
-``output`` is what they share.
+``output`` and ``yaml_lines`` are what they share.
 """

@@ -6,8 +6,9 @@ import contextlib
 import json
 import re
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from tests.attack.attacks import (
     ATTACKS,
@@ -20,16 +21,19 @@ from tests.attack.attacks import (
     NEWT_V6,
     SERVICE,
     WIRE,
+    WORKSTATION,
     Attack,
 )
-from tests.host.rig import BRIDGE, NAS, NEEDLE, PYTHON, Host, Wire
+from tests.attack.machines import docker_accepts
+from tests.host.rig import BRIDGE, NAS, NEEDLE, PANGOLIN, PYTHON, Host, Wire
 from tests.lab.registry import JELLYFIN as JELLYFIN_IMAGE
 from tests.lab.registry import JELLYFIN_PORT
 
+WEB_PORT = 5000
 WATCHED = ("router", "gitea", "homeassistant", "printer", "postgres", "nas", "outsider")
 CLIENT = """
 import socket, sys
-with socket.create_connection((sys.argv[1], 5000)) as connection:
+with socket.create_connection((sys.argv[1], int(sys.argv[2]))) as connection:
     print(connection.getsockname()[1], flush=True)
     sys.stdin.read()
 """
@@ -80,7 +84,10 @@ def neighbourhood(host: Host) -> Iterator[None]:
 
 
 def attack_everything(
-    host: Host, attacks: Sequence[Attack] = ATTACKS, capabilities: str = NET_RAW
+    host: Host,
+    attacks: Sequence[Attack] = ATTACKS,
+    capabilities: str = NET_RAW,
+    more_facts: Mapping[str, str] = MappingProxyType({}),
 ) -> Outcome:
     """Fires the attacks from newt, which runs already, and gathers the evidence. `neighbourhood`
     has to be there."""
@@ -97,7 +104,7 @@ def attack_everything(
             },
         }
         marks = {name: log.mark() for name, log in logs.items()}
-        facts = _facts(host) | {"workstation_port": port}
+        facts = {**_facts(host), "workstation_port": port, **more_facts}
         orders = [attack.order(token_of(attack), facts) for attack in attacks]
         answers = host.newt("fire", json.dumps(orders), capabilities=capabilities)
     served = {
@@ -140,9 +147,31 @@ def _give_newt_addresses(host: Host) -> None:
 @contextlib.contextmanager
 def _somebody_elses_connection(host: Host) -> Iterator[str]:
     """The workstation talks to the NAS; gives its port."""
-    command = [*PYTHON, "-c", CLIENT, NAS]
+    with _talking(host, NAS, WEB_PORT) as port:
+        yield port
+
+
+@contextlib.contextmanager
+def connected_through(host: Host) -> Iterator[dict[str, str]]:
+    """The workstation talks to Pangolin, by way of the NAS; gives its port as a fact."""
+    route = f"{PANGOLIN} via {NAS}".split()
+    host.lab.workstation.run(["ip", "route", "add", *route])
+    host.sh(f"iptables -I FORWARD -s {WORKSTATION} -j ACCEPT")
+    try:
+        with docker_accepts(host), _talking(host, PANGOLIN, 443) as port:
+            yield {"through_port": port}
+    finally:
+        host.sh(f"iptables -D FORWARD -s {WORKSTATION} -j ACCEPT")
+        host.lab.workstation.run(["ip", "route", "delete", *route])
+
+
+@contextlib.contextmanager
+def _talking(host: Host, address: str, port: int) -> Iterator[str]:
+    command = [*PYTHON, "-c", CLIENT, address, str(port)]
     with host.lab.workstation.popen(command, stdin=subprocess.PIPE) as client:
         assert client.stdout
         assert client.stdin
-        yield client.stdout.readline().strip()
+        own = client.stdout.readline().strip()
+        assert own, f"the workstation does not reach {address}:{port}"
+        yield own
         client.stdin.close()

@@ -199,4 +199,11 @@ PEER_ATTACKS = (
     _tcp("a container on newt's own network", PEER, PEER_PORT, PEER_CONTAINER),
     _udp("a container on newt's own network, over UDP", PEER, PEER_PORT, PEER_CONTAINER),
 )
-EVERY = (*ATTACKS, *PEER_ATTACKS)
+ERROR_ABOUT_PANGOLIN = _raw(
+    "an ICMP error about somebody's connection to Pangolin",
+    *(WORKSTATION, 0, "icmp-error"),
+    host=PANGOLIN,
+    quoted_from="{through_port}",
+    quoted_to=443,
+)
+EVERY = (*ATTACKS, *PEER_ATTACKS, ERROR_ABOUT_PANGOLIN)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from tests.attack import report
-from tests.attack.siege import ARRANGEMENTS, Finding
+from newt_tunnel.egress.limits import DOCKER_USER, HostLimit
+from tests.attack import columns, report
+from tests.attack.siege import Finding
 from tests.host.rig import IMAGE, Host
 from tests.lab.kubernetes.binaries import CILIUM, KUBERNETES
 from tests.unit.docs.documents import EVIDENCE, with_part
 
-HOST, CLUSTER = "attacks", "cluster-attacks"
+DIFFERENTIAL, HOST, CLUSTER = "differential", "attacks", "cluster-attacks"
 
 _VERSIONS = {
     "Docker": "docker version --format '{{.Server.Version}}'",
@@ -27,38 +28,54 @@ def versions_by_name(host: Host) -> dict[str, str]:
 
 
 def versions(host: Host) -> str:
-    return ", ".join(f"{name} {version}" for name, version in versions_by_name(host).items())
+    return _listed(versions_by_name(host))
+
+
+def others(host: Host) -> str:
+    """All but that of Docker."""
+    by_name = versions_by_name(host)
+    del by_name["Docker"]
+    return _listed(by_name)
+
+
+def _listed(by_name: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in by_name.items())
 
 
 def cluster_versions() -> str:
     return f"Kubernetes {KUBERNETES}, Cilium {CILIUM}, kernel {platform.release()}"
 
 
-def of_host(
-    measured_on: str,
-    findings: Sequence[Finding],
-    compared: report.Compared,
-    table: report.Table,
+def of_bench(compared: report.Compared) -> str:
+    return "```text\n" + "\n".join(compared.lines) + "\n```"
+
+
+def of_hosts(
+    what: str,
+    measured: Sequence[columns.Column],
+    measured_with: str,
+    limits: Sequence[HostLimit] = DOCKER_USER,
 ) -> str:
-    limits = report.limits_shown(findings, ARRANGEMENTS)
-    known = "\n".join(f"- {name}\n{text}" for name, text in limits.items())
-    last = report.conclusion(findings, compared)
+    """The table of all engines."""
     return "\n\n".join(
         (
-            f"Measured with {measured_on}.",
-            "```text\n" + "\n".join((*compared.lines, last)) + "\n```",
-            report.markdown(table),
-            f"The known limits of each arrangement:\n\n{known}",
+            columns.versions(measured, measured_with),
+            report.markdown(columns.table(what, measured)),
+            f"The known limits, all of `docker.hook: docker-user`:\n\n"
+            f"{columns.limits(limits, measured)}",
         )
     )
 
 
-def of_cluster(findings: Sequence[Finding], compared: report.Compared, table: report.Table) -> str:
-    last = report.conclusion(findings, compared)
+def of_cluster(
+    findings: Sequence[Finding], compared: Sequence[report.Compared], table: columns.Table
+) -> str:
+    said = [*(line for each in compared for line in each.lines)]
+    said.append(report.conclusion(findings, *compared))
     return "\n\n".join(
         (
             f"Measured with {cluster_versions()}.",
-            "```text\n" + "\n".join((*compared.lines, last)) + "\n```",
+            "```text\n" + "\n".join(said) + "\n```",
             report.markdown(table),
         )
     )

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator
 
 from tests.attack.attacks import NEWT_V6
+from tests.attack.machines import docker_accepts
 from tests.host.rig import BRIDGE, GITEA, NAS, NEEDLE, NEWT, Host
 
 #: Untracked: addressed to this port, which the raw table takes out of conntrack's hands.
@@ -46,7 +47,8 @@ def doors_open(host: Host) -> Iterator[None]:
     """Nothing but the cage keeps packets from newt, which runs already."""
     _open_every_other_door(host)
     try:
-        yield
+        with docker_accepts(host):
+            yield
     finally:
         host.sh(
             # Docker 29 gives every container another MAC address: a permanent entry would outlive
@@ -72,9 +74,10 @@ def ways_that_lead_in(host: Host) -> set[str]:
 
 def _open_every_other_door(host: Host) -> None:
     enter = " ".join(host.inside_newt())
+    first = 1 if host.lab.docker_engine.nftables else 2  # behind the jump to DOCKER-USER
     host.sh(
         f"""set -e
-        iptables -I FORWARD 2 -o {BRIDGE} -j ACCEPT # behind the jump to DOCKER-USER
+        iptables -I FORWARD {first} -o {BRIDGE} -j ACCEPT
         # Docker 28 and later drops there what comes to a container from elsewhere.
         iptables -t raw -F PREROUTING
         for chain in PREROUTING OUTPUT; do

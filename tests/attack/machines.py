@@ -11,6 +11,9 @@ from tests.host.rig import Host, eventually
 from tests.lab.registry import JELLYFIN_PORT
 
 CONFIGURATION = "/etc/docker/daemon.json"
+#: Where an engine with the nftables backend drops what would reach another's container.
+DOCKERS_CHAINS = ("raw-PREROUTING", "filter-FORWARD")
+ACCEPTS = "lab-accepts"
 TOOLS = " ".join(
     f"{family}tables{suffix}" for family in ("ip", "ip6") for suffix in ("", "-restore", "-save")
 )
@@ -47,6 +50,26 @@ def choose_backend(host: Host, kind: str) -> None:
     )
     version = host.sh("iptables --version")
     assert kind in version.replace("nf_tables", "nft"), f"not iptables-{kind}: {version}"
+
+
+@contextlib.contextmanager
+def docker_accepts(host: Host) -> Iterator[None]:
+    """An engine that filters with nftables itself lets everything pass its own tables: there an
+    ACCEPT of iptables decides nothing."""
+    if not host.lab.docker_engine.nftables:
+        yield
+        return
+    for chain in DOCKERS_CHAINS:
+        host.sh(f"nft insert rule ip docker-bridges {chain} accept comment {ACCEPTS}")
+    try:
+        yield
+    finally:
+        for chain in DOCKERS_CHAINS:
+            host.sh(
+                f"nft -a list chain ip docker-bridges {chain} |"
+                f" sed -n 's/.*{ACCEPTS}.* handle //p' |"
+                f" xargs -n 1 nft delete rule ip docker-bridges {chain} handle"
+            )
 
 
 @contextlib.contextmanager

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from tests.attack.columns import Column, Table, collapsed, title
 from tests.attack.differential import Tally
-from tests.attack.siege import AS_DEPLOYED, FREE, Arrangement, Finding, Verdict
-
-Table = Sequence[Sequence[str]]
+from tests.attack.siege import AS_DEPLOYED, FREE, Finding, Verdict
+from tests.host.rig import Host
 
 ARRIVED, BLANK = "arrived", "BLANK"
+WRONG = (Verdict.BROKEN, Verdict.UNEXPECTED)
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,48 @@ def conclusion(findings: Sequence[Finding], *compared: Compared) -> str:
     held, broken = held_and_broken(findings, *compared)
     limits = sum(finding.verdict is Verdict.LIMIT for finding in findings)
     return f"{limits} known limits, not counted\n{held} held, {broken} broken"
+
+
+def column(host: Host, findings: Sequence[Finding]) -> Column:
+    """What was found on a host, with its engine."""
+    free: dict[str, set[str]] = {}
+    by_attack: dict[str, dict[str, list[Finding]]] = {}
+    for finding in findings:
+        if finding.arrangement == FREE.name:
+            free.setdefault(finding.attack, set()).add(_cell(finding))
+        else:
+            by_arrangement = by_attack.setdefault(finding.attack, {})
+            by_arrangement.setdefault(finding.arrangement, []).append(finding)
+    return Column(
+        engine=host.lab.docker_engine.name,
+        title=title(host),
+        version=host.version,
+        free={attack: "; ".join(sorted(cells)) for attack, cells in free.items()},
+        cells={
+            attack: in_all_arrangements(by_arrangement)
+            for attack, by_arrangement in by_attack.items()
+        },
+        limits=sorted({f.limit.name for f in findings if f.limit is not None and f.arrived}),
+        said=conclusion(findings).splitlines(),
+    )
+
+
+def in_all_arrangements(found: Mapping[str, Sequence[Finding]]) -> str:
+    """What became of one attack. Only docker-user has limits, so a cell does not say whose."""
+    all_ = [finding for findings in found.values() for finding in findings]
+    shown = sorted({f.limit.name for f in all_ if f.limit and f.verdict is Verdict.LIMIT})
+    if shown and not any(f.verdict in WRONG for f in all_):
+        return f"limit: {', '.join(shown)}"
+    return collapsed({name: _under_all(findings) for name, findings in found.items()})
+
+
+def _under_all(findings: Sequence[Finding]) -> str:
+    """What became of it on one arrangement, with the circumstances that broke the cage."""
+    wrong = [f for f in findings if f.verdict in WRONG]
+    if wrong:
+        return f"{wrong[0].verdict.value} ({'; '.join(f.circumstance for f in wrong)})"
+    limited = any(f.verdict is Verdict.LIMIT for f in findings)
+    return Verdict.LIMIT.value if limited else Verdict.HELD.value
 
 
 def table(findings: Sequence[Finding], names: Sequence[str]) -> Table:
@@ -101,18 +144,3 @@ def _cell(finding: Finding) -> str:
         # What newt may not send without a capability needs no cage: its row says no more.
         return ARRIVED if finding.arrived or finding.refused else BLANK
     return finding.verdict.value
-
-
-def limits_shown(
-    findings: Sequence[Finding], arrangements: Sequence[Arrangement]
-) -> Mapping[str, str]:
-    """Per arrangement, its known limits, with those marked that an attack of this run broke."""
-    broken = {(f.arrangement, f.limit.name) for f in findings if f.limit is not None and f.arrived}
-    told = {}
-    for arrangement in arrangements:
-        lines = [
-            f"  - {limit}" + (" (shown here)" if (arrangement.name, limit.name) in broken else "")
-            for limit in arrangement.limits
-        ]
-        told[arrangement.name] = "\n".join(lines or ["  - none"])
-    return told

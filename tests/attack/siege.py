@@ -9,16 +9,27 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from newt_tunnel.egress.limits import AHEAD, NETWORKS, RELOAD, HostLimit, limits
+from newt_tunnel.egress.limits import (
+    AHEAD,
+    BACKEND,
+    ERRORS,
+    NETWORKS,
+    RELOAD,
+    UNHOOKED,
+    HostLimit,
+    limits,
+)
 from tests.attack import hostile_pangolin, ingress, volume
 from tests.attack.assault import (
     NET_RAW,
     NO_CAPABILITIES,
     attack_everything,
+    connected_through,
     neighbourhood,
 )
 from tests.attack.attacks import (
     ATTACKS,
+    ERROR_ABOUT_PANGOLIN,
     NEWT_V6,
     PEER_ATTACKS,
     PEER_CONTAINER,
@@ -26,8 +37,19 @@ from tests.attack.attacks import (
 )
 from tests.attack.attacks import CONTAINER as AT_CONTAINER
 from tests.attack.attacks import PEER as PEER_ADDRESS
-from tests.attack.machines import choose_backend
-from tests.host.rig import CONTAINER, GITEA, NETWORK, POSTGRES, Host, declare
+from tests.attack.machines import choose_backend, docker_accepts
+from tests.host import second_newt
+from tests.host.rig import (
+    CONTAINER,
+    DOCKER_USER_JUMP,
+    GITEA,
+    NETWORK,
+    PANGOLIN,
+    POSTGRES,
+    Host,
+    declare,
+    rule,
+)
 from tests.lab.registry import JELLYFIN as JELLYFIN_IMAGE
 
 #: Both as root, which is more than the stack leaves newt: there it is nobody, without capabilities.
@@ -35,6 +57,7 @@ AS_DEPLOYED, WITHOUT_CAPABILITY = "as deployed, with NET_RAW", "without any capa
 #: Docker takes its jump away for a moment each time: until a packet got through, and no longer.
 NETWORKS_CREATED = 8
 FLOOD = "a flood of the LAN"
+NOT_OFFERED = "docker.hook: docker-user"
 REFUSED = "Operation not permitted"
 FLOOD_SECONDS, FLOOD_PPS = "60", "4000"
 
@@ -60,6 +83,9 @@ class Arrangement:
     name: str
     rules: str | None
     legacy: bool = False
+
+    def __str__(self) -> str:
+        return self.rules or "free"
 
     @property
     def limits(self) -> tuple[HostLimit, ...]:
@@ -111,19 +137,9 @@ def _nothing(_: Host) -> AbstractContextManager[object]:
 
 
 @contextlib.contextmanager
-def bridged_unseen(host: Host) -> Iterator[None]:
-    """The host has its bridges pass frames past iptables; newt's has a switch of its own."""
-    host.sh("sysctl -qw net.bridge.bridge-nf-call-iptables=0")
-    try:
-        yield
-    finally:
-        host.sh("sysctl -qw net.bridge.bridge-nf-call-iptables=1")
-
-
-@contextlib.contextmanager
 def _peer(host: Host) -> Iterator[None]:
     """Somebody puts a container on newt's network."""
-    with bridged_unseen(host):
+    with host.bridged_unseen():
         host.sh(
             f"docker run --detach --name {PEER_CONTAINER} --network {NETWORK} "
             f"--ip {PEER_ADDRESS} {JELLYFIN_IMAGE}"
@@ -138,7 +154,8 @@ def _peer(host: Host) -> Iterator[None]:
 def _accepted_ahead(host: Host) -> Iterator[None]:
     host.sh("for chain in FORWARD INPUT; do iptables -I $chain 1 -j ACCEPT; done")
     try:
-        yield
+        with docker_accepts(host):
+            yield
     finally:
         host.sh("for chain in FORWARD INPUT; do iptables -D $chain 1; done")
 
@@ -155,6 +172,18 @@ def reloaded(host: Host) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def _unhooked(host: Host) -> Iterator[None]:
+    """Docker's jump to DOCKER-USER is removed; engines before 28 make it again with a network."""
+    jump = DOCKER_USER_JUMP
+    host.sh(f"iptables -D {jump}; docker network create other && docker network rm other")
+    try:
+        yield
+    finally:
+        if not host.lab.docker_engine.nftables:
+            host.sh(f"iptables -C {jump} || iptables -I {jump}")
+
+
+@contextlib.contextmanager
 def _dual_stack(host: Host) -> Iterator[None]:
     """newt's network has IPv6, too."""
     host.sh(f"docker rm --force {CONTAINER}; docker network rm {NETWORK}")
@@ -164,15 +193,17 @@ def _dual_stack(host: Host) -> Iterator[None]:
 
 
 _SIMPLE = tuple(each for each in ATTACKS if each.name in ("a LAN service", "the host's web UI"))
+_FORWARDED = _SIMPLE[:1]
 _PUBLISHED = tuple(each for each in ATTACKS if each.shows == AT_CONTAINER)
 _IPV6 = tuple(each for each in ATTACKS if "IPv6" in each.name or "link-local" in each.name)
 CIRCUMSTANCES = (
     Circumstance(AS_DEPLOYED, ATTACKS, _nothing),
     Circumstance(WITHOUT_CAPABILITY, ATTACKS, _nothing, NO_CAPABILITIES),
-    Circumstance("bridge-nf-call-iptables is 0", ATTACKS, bridged_unseen),
+    Circumstance("bridge-nf-call-iptables is 0", ATTACKS, Host.bridged_unseen),
     Circumstance("a container joins newt's network", PEER_ATTACKS, _peer),
     Circumstance("somebody accepts everything first", _SIMPLE, _accepted_ahead, limit=AHEAD),
     Circumstance("the filter table is replaced", _SIMPLE, reloaded, limit=RELOAD),
+    Circumstance("Docker's jump is deleted", _FORWARDED, _unhooked, limit=UNHOOKED),
     Circumstance("newt's network has IPv6", _IPV6, _dual_stack),
 )
 
@@ -191,7 +222,7 @@ def besiege(
 ) -> Iterator[Finding]:
     """Fires under each of the circumstances; the host is as before when it ends. For `FREE` a
     finding that did not arrive is a blank."""
-    with _newt_caged(host, arrangement), neighbourhood(host):
+    with newt_caged(host, arrangement), neighbourhood(host):
         for circumstance in circumstances:
             yield from _fired(host, arrangement, circumstance)
 
@@ -200,17 +231,19 @@ def besiege_otherwise(host: Host, arrangement: Arrangement) -> Iterator[Finding]
     """What newt does not fire itself: a flood while Docker or the firewall's tools change,
     everybody else's attacks on newt, the real newt under a hostile server, what it leaves in its
     volume, and a newt that is held and replaced."""
-    with _newt_caged(host, arrangement):
+    with newt_caged(host, arrangement):
         yield from _networks_created(host, arrangement)
         yield from _backend_changed(host, arrangement)
+        yield from _second_newt(host, arrangement)
         yield from _ways_in(host, arrangement)
         yield from _pangolins_orders(host, arrangement)
         yield from _traps_in_the_volume(host, arrangement)
+        yield from _errors_forged(host, arrangement)
         yield from _replaced_while_held(host, arrangement)
 
 
 @contextlib.contextmanager
-def _newt_caged(host: Host, arrangement: Arrangement) -> Iterator[None]:
+def newt_caged(host: Host, arrangement: Arrangement) -> Iterator[None]:
     try:
         if arrangement.rules:
             host.apply(declare(arrangement=arrangement.rules))
@@ -240,8 +273,16 @@ def _fired(host: Host, arrangement: Arrangement, circumstance: Circumstance) -> 
 
 def _known(host: Host, arrangement: Arrangement, limit: HostLimit | None) -> HostLimit | None:
     """The limit, where it is one of the arrangement on the host's engine."""
-    is_one = limit in arrangement.limits and limit is not None and host.engine in limit.engines
+    is_one = limit is not None and limit in arrangement.limits and host.has(limit)
     return limit if is_one else None
+
+
+def refused(host: Host, arrangement: Arrangement) -> Finding:
+    """The arrangement on an engine that has no place for it: what "arrives" is the refusal."""
+    done = host.apply(declare(arrangement=str(arrangement.rules)), check=False)
+    host.reset()
+    said = done.returncode != 0 and "no chain DOCKER-USER" in done.stdout
+    return Finding(arrangement.name, "it is deployed", NOT_OFFERED, said, BACKEND)
 
 
 def _networks_created(host: Host, arrangement: Arrangement) -> Iterator[Finding]:
@@ -272,6 +313,38 @@ def _backend_changed(host: Host, arrangement: Arrangement) -> Iterator[Finding]:
             time.sleep(0.2)
     arrived = wire.carried.get(POSTGRES, 0) > 0
     yield Finding(arrangement.name, "iptables changes its backend", "a flood of the LAN", arrived)
+
+
+def _errors_forged(host: Host, arrangement: Arrangement) -> Iterator[Finding]:
+    """All ports of Pangolin are allowed; newt forges errors about another's connection there."""
+    if arrangement.rules:
+        every_port = rule("pangolin", PANGOLIN, protocol="any")
+        host.apply(declare(every_port, without="pangolin", arrangement=arrangement.rules))
+    with connected_through(host) as facts:
+        outcome = attack_everything(host, [ERROR_ABOUT_PANGOLIN], more_facts=facts)
+    if arrangement.rules:
+        host.apply(declare(arrangement=arrangement.rules))
+    yield Finding(
+        arrangement.name,
+        "pangolin.ports: all",
+        ERROR_ABOUT_PANGOLIN.name,
+        outcome.arrived(ERROR_ABOUT_PANGOLIN),
+        _known(host, arrangement, ERRORS),
+    )
+
+
+def _second_newt(host: Host, arrangement: Arrangement) -> Iterator[Finding]:
+    """Another stack's newt, which may reach what this one may not, comes, changes and goes."""
+    flood = ["flood", POSTGRES, "5432", "60", FLOOD_PPS]
+    allowed = rule("postgres", POSTGRES, 5432)
+    with host.tapped() as wire, host.newt_meanwhile(*flood):
+        time.sleep(0.2)  # it has begun
+        if arrangement.rules:
+            with second_newt.beside(host, arrangement.rules, allowed):
+                host.egress("refresh")
+        time.sleep(0.2)
+    arrived = wire.carried.get(POSTGRES, 0) > 0
+    yield Finding(arrangement.name, "a second newt comes and goes", FLOOD, arrived)
 
 
 def _replaced_while_held(host: Host, arrangement: Arrangement) -> Iterator[Finding]:

@@ -6,7 +6,14 @@ from collections import Counter
 
 from newt_tunnel.egress.limits import AHEAD
 from tests.attack.differential import Tally
-from tests.attack.report import Compared, conclusion, held_and_broken, limits_shown, markdown, rows
+from tests.attack.report import (
+    Compared,
+    conclusion,
+    held_and_broken,
+    in_all_arrangements,
+    markdown,
+    rows,
+)
 from tests.attack.siege import (
     ARRANGEMENTS,
     AS_DEPLOYED,
@@ -81,17 +88,6 @@ def test_an_arrangement_that_was_not_tried_under_a_circumstance_needs_no_row_of_
     assert list(rows(found, [FREE.name, "nftables"])) == [["a LAN service", "arrived", "held"]]
 
 
-def test_a_limit_that_an_attack_showed_is_marked_in_the_list_of_its_arrangement() -> None:
-    found = [finding(True, arrangement=POSTS.name, limit=AHEAD)]
-    told = limits_shown(found, [POSTS])[POSTS.name].splitlines()
-    assert [line for line in told if line.endswith("(shown here)")] == [f"  - {AHEAD} (shown here)"]
-
-
-def test_an_arrangement_without_limits_says_so() -> None:
-    (whole,) = (each for each in ARRANGEMENTS if each.name == "nftables")
-    assert limits_shown([], [whole]) == {"nftables": "  - none"}
-
-
 def test_every_arrangement_knows_its_limits() -> None:
     for arrangement in ARRANGEMENTS:
         assert (AHEAD in arrangement.limits) is (arrangement.rules == "docker-user")
@@ -104,3 +100,14 @@ def test_a_table_is_written_as_markdown() -> None:
         "| --- | --- |",
         "| a ping | held |",
     ]
+
+
+def test_a_cell_of_an_engine_says_what_broke_the_cage_and_else_which_limits_showed() -> None:
+    posts = {"arrangement": POSTS.name}
+    held, limit = finding(False), finding(True, where="accepted", limit=AHEAD, **posts)
+    assert in_all_arrangements({"nftables": [held, held]}) == "held"
+    assert in_all_arrangements({"nftables": [held], POSTS.name: [limit]}) == "limit: ahead"
+    broken = finding(True, where="bridged")
+    assert in_all_arrangements({"nftables": [held, broken], POSTS.name: [limit]}) == (
+        "BROKEN (bridged); limit with the post's"
+    )

@@ -2,7 +2,8 @@
 
 Prints every figure and the bounds, ends with `N held, M broken`, and writes all of it into
 `bench.json`. The exit status is 0 only if no bound is missed by more than its tolerance, and 3 when
-nothing could be measured here. `--evidence` also makes it the run that the documents show.
+nothing could be measured here. `--evidence` also makes it the run that the documents show, and
+`--docker` measures a Docker host alone: the cluster's figures stay those of the documents.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from tests.attack import evidence
 from tests.bench import cluster, engine, host, page
-from tests.bench.figures import Figures, Verdict, conclusion, dump
+from tests.bench.figures import Figures, Verdict, conclusion, dump, load
 from tests.bench.path import NewtsPath
 from tests.bench.samples import Samples
 from tests.engine.prepare import prepare, runs
@@ -35,7 +36,7 @@ MANY_ROUNDS = 21
 NOT_MEASURED = 3
 
 
-def bench(rounds: int) -> Figures:
+def bench(rounds: int, *, in_cluster: bool) -> Figures:
     samples = Samples()
     prefix = os.environ.get("NEWT_LAB") or DEFAULT_PREFIX
     environment = prepare(os.environ.get("PLUGINS", "auto"))  # builds before anything is measured
@@ -48,18 +49,19 @@ def bench(rounds: int) -> Figures:
             **evidence.versions_by_name(nas),
             "Pulumi": PULUMI,
             "plugins": "; ".join(f"{name} {what}" for name, what in runs(environment).items()),
-            "Kubernetes": KUBERNETES,
         }
         nas.sh(f"docker pull --quiet {IMAGE}")
         _repeat("changes on the host", lambda s: host.measure(nas, s), samples, rounds)
         nas.reset()
         with engine.Stacks(lab, environment) as stacks:
             _repeat("pulumi", stacks.measure, samples, rounds)
+        if not in_cluster:
+            return Figures(measured_on, samples.figures).with_the_clusters_of(load(documents.BENCH))
         with cluster.ClusterStack(lab, environment) as stack:
             for size in engine.PREVIEW_SIZES:
                 stack.deploy(size)
                 _repeat(f"pulumi in a cluster, {size} targets", stack.measure, samples, rounds)
-    return Figures(measured_on, samples.figures)
+    return Figures({**measured_on, "Kubernetes": KUBERNETES}, samples.figures)
 
 
 def _repeat(what: str, measure: Callable[[Samples], None], samples: Samples, rounds: int) -> None:
@@ -73,13 +75,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="at least five, for medians")
     parser.add_argument("--evidence", action="store_true", help="write the documents' part, too")
+    parser.add_argument("--docker", action="store_true", help="not the cluster's part")
     options = parser.parse_args()
     if options.rounds < ROUNDS:
         parser.error(f"--rounds {options.rounds}: a median of fewer than {ROUNDS} says little")
     if reason := unavailable():
         print(f"nothing was measured: {reason}")
         return NOT_MEASURED
-    figures = bench(options.rounds)
+    figures = bench(options.rounds, in_cluster=not options.docker)
     print(f"\n{page.text(figures)}\n")
     Path(WRITTEN).write_text(dump(figures))
     if options.evidence:

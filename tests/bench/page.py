@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tests.attack.report import Table, markdown
+from tests.attack.columns import Table
+from tests.attack.report import markdown
 from tests.attack.report import text as aligned
 from tests.bench.figures import (
     BARE,

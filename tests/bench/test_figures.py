@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
+from newt_tunnel.egress.cage import IPTABLES_CHEAP_TARGETS, IPTABLES_COST
 from tests.bench.figures import (
     APPLY,
     BARE,
@@ -37,6 +39,7 @@ from tests.bench.figures import (
 from tests.bench.page import bounds, number, text
 from tests.bench.picture import ARRANGEMENTS, SIZES, draw
 from tests.bench.samples import Samples
+from tests.unit.docs import documents
 
 VERSIONS = {"Docker": "20", "iptables": "1", "nftables": "2", "kernel": "6"}
 
@@ -51,9 +54,9 @@ def judged(*figures: Figure) -> list[Verdict]:
 
 @pytest.mark.parametrize(
     ("measured", "verdict"),
-    [(2.0, Verdict.MET), (2.9, Verdict.NEAR), (3.0, Verdict.NEAR), (3.1, Verdict.BROKEN)],
+    [(2.0, Verdict.MET), (2.1, Verdict.NEAR), (2.2, Verdict.NEAR), (2.21, Verdict.BROKEN)],
 )
-def test_a_bound_fails_only_beyond_one_and_a_half_times_its_value(
+def test_a_bound_fails_only_beyond_a_tenth_more_than_its_value(
     measured: float, verdict: Verdict
 ) -> None:
     assert Bound("connections", measured, 2).verdict is verdict
@@ -61,7 +64,7 @@ def test_a_bound_fails_only_beyond_one_and_a_half_times_its_value(
 
 @pytest.mark.parametrize(
     ("measured", "verdict"),
-    [(0.97, Verdict.MET), (0.9, Verdict.NEAR), (0.65, Verdict.NEAR), (0.64, Verdict.BROKEN)],
+    [(0.97, Verdict.MET), (0.96, Verdict.NEAR), (0.89, Verdict.NEAR), (0.88, Verdict.BROKEN)],
 )
 def test_so_does_one_that_is_to_be_reached(measured: float, verdict: Verdict) -> None:
     assert Bound("throughput", measured, 0.97, at_least=True).verdict is verdict
@@ -82,19 +85,58 @@ def test_latency_is_judged_beside_that_of_an_empty_list_and_throughput_beside_no
     assert judged(
         figure(CONNECT, NFTABLES, 0, 10, 20), figure(CONNECT, NFTABLES, 5000, 11, 22)
     ) == [Verdict.MET]
-    assert judged(figure(CONNECT, IPTABLES, 0, 10, 20), figure(CONNECT, IPTABLES, 100, 17, 34)) == [
-        Verdict.BROKEN
-    ]
-    assert judged(figure(KEPT, IPTABLES, 100, 0.5, 0.5, 1)) == [Verdict.BROKEN]
+    assert judged(
+        figure(CONNECT, NFTABLES, 0, 10, 20), figure(CONNECT, NFTABLES, 5000, 17, 34)
+    ) == [Verdict.BROKEN]
+    assert judged(figure(KEPT, NFTABLES, 5000, 0.5, 0.5, 1)) == [Verdict.BROKEN]
     assert judged(figure(KEPT, NFTABLES, 5000, 0.5, 0.98, 1)) == [Verdict.MET]
     assert judged(figure(KEPT, THE_POST, 100, 0.5, 0.5)) == []
+
+
+def test_the_way_through_iptables_is_measured_and_has_no_bound() -> None:
+    assert (
+        judged(
+            figure(CONNECT, IPTABLES, 0, 10, 20),
+            figure(CONNECT, IPTABLES, 100, 17, 34),
+            figure(KEPT, IPTABLES, 100, 0.5, 0.5, 1),
+        )
+        == []
+    )
+
+
+def test_the_remark_about_iptables_tells_what_the_evidence_has() -> None:
+    shown = load(documents.BENCH)
+    full, empty = (shown.find(CONNECT, IPTABLES, size) for size in (IPTABLES_CHEAP_TARGETS, 0))
+    kept = shown.find(KEPT, IPTABLES, IPTABLES_CHEAP_TARGETS)
+    assert full is not None
+    assert empty is not None
+    assert kept is not None
+    slower, lost = round(100 * ratio(full, empty) - 100), round(100 - 100 * kept.median)
+    told = [int(number) for number in re.findall(r"(\d+) %", IPTABLES_COST)]
+    assert told == pytest.approx([slower, lost], abs=5), "another run may differ by some points"
+
+
+def test_the_clusters_figures_stay_those_of_an_earlier_run_which_is_said() -> None:
+    of_host, old = figure(CONNECT, NFTABLES, 0, 1), figure(CONNECT, NFTABLES, 0, 2)
+    of_cluster = figure(CLUSTER_PREVIEW, OURS, 10, 3)
+    earlier = Figures({"kernel": "6", "Docker": "20", "Kubernetes": "1"}, [old, of_cluster])
+    same = Figures({"kernel": "6", "Docker": "20"}, [of_host]).with_the_clusters_of(earlier)
+    assert [*same] == [of_host, of_cluster]
+    assert same.measured_on == {"kernel": "6", "Docker": "20", "Kubernetes": "1"}
+    later = Figures({"kernel": "7", "Docker": "20"}, [of_host]).with_the_clusters_of(earlier)
+    assert later.measured_on == {
+        "kernel": "7",
+        "Docker": "20",
+        "Kubernetes": "1",
+        "the cluster's figures": "of an earlier run, with kernel 6",
+    }
 
 
 def test_the_drift_check_is_beside_what_it_is_part_of() -> None:
     empty = figure(PREVIEW, EMPTY, 10, 2, 2)
     ours = figure(PREVIEW, NFTABLES, 10, 4, 4)
     assert judged(empty, ours, figure(LOOK, NFTABLES, 10, 1, 1)) == [Verdict.MET]
-    assert judged(empty, ours, figure(LOOK, NFTABLES, 10, 0.5, 0.5)) == [Verdict.NEAR]
+    assert judged(empty, ours, figure(LOOK, NFTABLES, 10, 0.8, 0.8)) == [Verdict.NEAR]
     three = figure(CONNECTIONS, NFTABLES, 10, 3, 3)
     assert judged(three, figure(LOOKS, NFTABLES, 10, 1, 1)) == [Verdict.MET]
 

@@ -385,7 +385,7 @@ def test_a_node_writes_none_of_the_machines_settings(open_cluster: Cluster) -> N
 
 
 def test_a_cluster_goes_without_remains_and_so_does_a_lab_with_a_node_in_it(lab: Lab) -> None:
-    other = Lab(f"{lab.prefix[:7]}3")
+    other = Lab(f"{lab.prefix[:7]}3", engine=lab.docker_engine)
     other.up()
     try:
         cluster = Cluster(other, enforcer=False)

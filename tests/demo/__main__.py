@@ -15,7 +15,7 @@ import sys
 
 import yaml
 
-from newt_tunnel.egress import iptables, reach
+from newt_tunnel.egress import nftables, reach
 from newt_tunnel.settings import policy
 from newt_tunnel.settings.files import expanded
 from newt_tunnel.settings.load import judge
@@ -76,7 +76,7 @@ def without_lab(stack: str, reason: str) -> int:
         print(f"what newt may reach under stacks/Pulumi.{stack}.yaml:")
         for one in reach.report(allowed):
             print(f"  {one.name:<20}{one.destination:<20}{f'{one.port}/{one.protocol}':<12}")
-        print(f"\nits rules:\n{iptables.render(allowed, policy.cage(settings, stack)).rules4}")
+        print(f"\nits rules:\n{nftables.render(allowed, policy.cage(settings, stack))}")
     else:
         print(f"stacks/Pulumi.{stack}.yaml is valid; its look-ups need a cluster")
     print(f"skipped: the deployment itself, because {reason}; nothing was measured")

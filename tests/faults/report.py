@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from tests.attack.report import Table
+from newt_tunnel.egress.limits import HostLimit
+from tests.attack.columns import Column, Table, collapsed, title
 from tests.attack.siege import FREE
 from tests.faults.finding import Finding, Verdict
 from tests.faults.flood import ENOUGH
 from tests.faults.host.faults import TIMER_SECONDS
+from tests.host.rig import Host
 
 
 def table(findings: Sequence[Finding], names: Sequence[str]) -> Table:
@@ -21,6 +23,42 @@ def table(findings: Sequence[Finding], names: Sequence[str]) -> Table:
         ["fault", *names],
         *([fault, *(cells.get(name, "") for name in names)] for fault, cells in rows.items()),
     ]
+
+
+def column(host: Host, findings: Sequence[Finding]) -> Column:
+    """What was found on a host, with its engine."""
+    free = {f.fault: cell(f) for f in findings if f.arrangement == FREE.name}
+    caged: dict[str, dict[str, Finding]] = {}
+    for finding in findings:
+        if finding.arrangement != FREE.name:
+            caged.setdefault(finding.fault, {})[finding.arrangement] = finding
+    return Column(
+        engine=host.lab.docker_engine.name,
+        title=title(host),
+        version=host.version,
+        free=free,
+        cells={fault: _in_all(found) for fault, found in caged.items()},
+        limits=_shown(findings),
+        said=conclusion(findings).splitlines(),
+    )
+
+
+def _in_all(found: Mapping[str, Finding]) -> str:
+    """What became of one fault in all arrangements."""
+    windows = [f.open_for for f in found.values() if f.verdict is Verdict.OPEN]
+    if len(windows) == len(found):
+        return f"open for {max(windows):.1f} s at most"
+    cells = {name: cell(finding) for name, finding in found.items()}
+    shown = _shown(found.values())
+    if shown and set(cells.values()) <= {Verdict.HELD.value, Verdict.LIMIT.value}:
+        return f"limit: {', '.join(shown)}"
+    return collapsed(cells)
+
+
+def _shown(findings: Iterable[Finding]) -> list[str]:
+    """The limits of a Docker host that showed themselves, by their names."""
+    broken = [f.limit for f in findings if f.verdict is Verdict.LIMIT]
+    return sorted({limit.name for limit in broken if isinstance(limit, HostLimit)})
 
 
 def cell(finding: Finding) -> str:

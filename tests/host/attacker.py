@@ -1,8 +1,8 @@
 """What code inside newt could try, as a program for newt's own network namespace.
 
     python attacker.py fire ATTACKS    each attack once, all at the same time; ATTACKS is JSON
-    python attacker.py flood ADDRESSES PORT SECONDS PPS    UDP and TCP SYN packets, half and half;
-                                                           to several ADDRESSES, split by commas
+    python attacker.py flood ADDRESSES PORT SECONDS PPS [OWN]    UDP and TCP SYN packets, half and
+                                                           half; ADDRESSES are split by commas
     python attacker.py talk PROTOCOL ADDRESS PORT SECONDS    a line now and again, one connection
     python attacker.py upload ADDRESS PORT BYTES    over one TCP connection
     python attacker.py answer PORT SECONDS    a line now and again to whoever sends a UDP packet
@@ -173,9 +173,13 @@ def fire(attack: dict[str, Any]) -> tuple[str, str]:
         return attack["name"], f"error: {error}"
 
 
-def flood(addresses: list[str], port: int, seconds: float, pps: int) -> int:
-    """Returns how many packets left."""
-    packets = list(flood_packets(addresses, port))  # made before: then sending is what takes time
+def flood(
+    addresses: list[str], port: int, seconds: float, pps: int, own: str = "172.30.0.10"
+) -> int:
+    """Returns how many packets left, from newt's ``own`` address."""
+    packets = list(
+        flood_packets(addresses, port, own)
+    )  # made before: then sending is what takes time
     sent, started = 0, time.monotonic()
     with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as sender:
         while (elapsed := time.monotonic() - started) < seconds:
@@ -186,8 +190,9 @@ def flood(addresses: list[str], port: int, seconds: float, pps: int) -> int:
     return sent
 
 
-def flood_packets(addresses: list[str], port: int) -> Iterator[tuple[bytes, tuple[str, int]]]:
-    own = "172.30.0.10"
+def flood_packets(
+    addresses: list[str], port: int, own: str
+) -> Iterator[tuple[bytes, tuple[str, int]]]:
     for own_port in FLOOD_PORTS:
         for address in addresses:
             segment = udp_segment(port, FLOOD, own_port)
@@ -243,7 +248,7 @@ def main() -> None:
         with ThreadPoolExecutor(len(attacks)) as pool:
             told = dict(pool.map(fire, attacks))
     elif command == "flood":
-        told = flood(words[0].split(","), int(words[1]), float(words[2]), int(words[3]))
+        told = flood(words[0].split(","), int(words[1]), float(words[2]), int(words[3]), *words[4:])
     elif command == "talk":
         talk(words[0], words[1], int(words[2]), float(words[3]))
     elif command == "answer":

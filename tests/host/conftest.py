@@ -1,36 +1,56 @@
-"""The NAS under test: as the lab brought it up, before and after every test."""
+"""The NAS under test: as the lab brought it up, before and after every test.
+
+Everything runs with the newest Docker engine, or with the one that ENGINE names. What is marked
+`engines` runs with each of them: it is what an engine could do otherwise than another.
+"""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
 
-from tests.host.rig import BRIDGE, IMAGE, Host
-from tests.lab import Lab
-from tests.lab.fixtures import prefix, unavailable
+from tests.host.labs import Labs
+from tests.host.rig import Host
+from tests.lab.docker_engines import ENGINES, NEWEST, VARIABLE, DockerEngine, chosen
+from tests.lab.fixtures import unavailable
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    marker = metafunc.definition.get_closest_marker("engines")
+    if marker is None:
+        return
+    engines = [chosen()] if os.environ.get(VARIABLE) else list(ENGINES)
+    if marker.kwargs.get("besides_newest") and len(engines) > 1:
+        engines.remove(NEWEST)
+    ids = [engine.test_id for engine in engines]
+    metafunc.parametrize("engine", engines, indirect=True, ids=ids, scope="package")
 
 
 @pytest.fixture(scope="package")
-def lab() -> Iterator[Lab]:
-    """A lab of its own: the stack that other tests deployed would be in the way."""
+def labs() -> Iterator[Labs]:
     if reason := unavailable():
         pytest.skip(reason)
-    with Lab(prefix("h")) as lab:
-        yield lab
+    labs = Labs()
+    yield labs
+    labs.close()
 
 
 @pytest.fixture(scope="package")
-def nas(lab: Lab) -> Host:
-    """The NAS, with newt's image on it."""
-    host = Host(lab)
-    host.sh(f"docker pull --quiet {IMAGE}")
-    assert BRIDGE not in host.sh("ip link")
-    return host
+def engine(request: pytest.FixtureRequest) -> DockerEngine:
+    return getattr(request, "param", None) or chosen(NEWEST)
+
+
+@pytest.fixture(scope="module")
+def nas(labs: Labs) -> Host:
+    """The NAS, for what several tests of a module share."""
+    return labs.host(chosen(NEWEST))
 
 
 @pytest.fixture
-def host(nas: Host) -> Iterator[Host]:
-    """The same, clean again when the test is over."""
-    yield nas
-    nas.reset()
+def host(labs: Labs, engine: DockerEngine) -> Iterator[Host]:
+    """The NAS with the engine, clean again when the test is over."""
+    host = labs.host(engine)
+    yield host
+    host.reset()

@@ -27,6 +27,7 @@ from newt_tunnel.docker_host.programs import PROOF
 from newt_tunnel.docker_host.state import check_command
 from newt_tunnel.egress.cage import Cage, Firewall, Hook, ServiceNetwork
 from newt_tunnel.egress.instance import Instance
+from newt_tunnel.egress.limits import HostLimit
 from newt_tunnel.egress.model import Container, Destination, HostName, PortRange, Protocol
 from newt_tunnel.egress.proof_plan import Probe, render
 from newt_tunnel.egress.rules import Policy, Rule
@@ -59,6 +60,7 @@ FOLDER = Path(__file__).parent
 ATTACKER = (FOLDER / "attacker.py").read_text()
 TAP = (FOLDER / "tap.py").read_text()
 NEEDLE = "attack-"
+DOCKER_USER_JUMP = "FORWARD -j DOCKER-USER"
 #: As Docker makes it: engines before 28 at every `docker network create`, later ones only when
 #: they start.
 DOCKER_USER_BACK = (
@@ -122,12 +124,15 @@ def declare(
     names: DockerNames = DOCKER_NAMES,
     **cage: Any,
 ) -> Declaration:
-    """What a stack declares: the base policy and `more`; fields of the cage as keywords."""
+    """What a stack declares: the base policy and `more`; fields of the cage as keywords. iptables
+    where a test names no arrangement: its rules are of two families, with jumps and two backends,
+    so more can go wrong than with the one table of nftables.
+    """
     policy = Policy(
         allowed=(*(each for each in BASE if each.name != without), *more),
         forbidden=forbidden,
         resolvers=tuple(IPv4Address(resolver) for resolver in resolvers),
-        endpoint=HostName(endpoint) if endpoint else None,
+        server_names=(HostName(endpoint),) if endpoint else (),
     )
     place = Cage(
         instance=INSTANCE,
@@ -136,6 +141,7 @@ def declare(
         gateway=IPv4Address(GATEWAY),
         newt=IPv4Address(NEWT),
         host=IPv4Address(NAS),
+        firewall=Firewall.IPTABLES,
     )
     return Declaration(
         policy=policy,
@@ -181,10 +187,20 @@ class Host:
         return done.stdout
 
     @functools.cached_property
-    def engine(self) -> int:
-        """The major version of its Docker."""
-        version = self.sh("docker version --format '{{.Server.Version}}'").strip()
-        return int(version.removeprefix("v").split(".")[0])
+    def version(self) -> str:
+        """That of its Docker."""
+        said = self.sh("docker version --format '{{.Server.Version}}'")
+        return said.strip().removeprefix("v")
+
+    def has(self, limit: HostLimit) -> bool:
+        """Whether the limit is one of its Docker."""
+        nftables = limit.backend is Firewall.NFTABLES
+        major = int(self.version.split(".")[0])
+        return major in limit.engines and self.lab.docker_engine.nftables is nftables
+
+    def offers(self, arrangement: str | None) -> bool:
+        """Whether its Docker has a place for the rules of the arrangement."""
+        return arrangement != "docker-user" or not self.lab.docker_engine.nftables
 
     # --- the programs -----------------------------------------------------------------------------
 
@@ -360,29 +376,43 @@ class Host:
             )
 
     @contextlib.contextmanager
-    def small_disk(self) -> Iterator[Callable[[int], None]]:
+    def bridged_unseen(self) -> Iterator[None]:
+        """The host has its bridges pass frames past the rules; newt's has switches of its own."""
+        self.show_bridged(0)
+        try:
+            yield
+        finally:
+            self.show_bridged(1)
+
+    def show_bridged(self, switch: int) -> None:
+        """The host's own switches."""
+        for family in ("iptables", "ip6tables"):
+            self.sh(f"sysctl -qw net.bridge.bridge-nf-call-{family}={switch}")
+
+    @contextlib.contextmanager
+    def small_disk(self, folder: str = STATE) -> Iterator[Callable[[int], None]]:
         """The guard's files are on a disk of their own; gives what fills it up to so many pages of
         4 KiB. What is written there meanwhile is lost afterwards."""
 
         def leave_room(pages: int) -> None:
             self.sh(
-                f"""rm -f {STATE}/fill
-                head -c {pages * 4096} /dev/zero >{STATE}/room
-                cat /dev/zero >{STATE}/fill 2>/dev/null
-                rm {STATE}/room
+                f"""rm -f {folder}/fill
+                head -c {pages * 4096} /dev/zero >{folder}/room
+                cat /dev/zero >{folder}/fill 2>/dev/null
+                rm {folder}/room
                 """
             )
 
         self.sh(
             f"""set -e
             mkdir -p /tmp/full && mount -t tmpfs -o size=512k tmpfs /tmp/full
-            cp -a {STATE}/. /tmp/full && mount --move /tmp/full {STATE}
+            cp -a {folder}/. /tmp/full && mount --move /tmp/full {folder}
             """
         )
         try:
             yield leave_room
         finally:
-            self.sh(f"umount {STATE}")
+            self.sh(f"umount {folder}")
 
     @contextlib.contextmanager
     def busybox_shell(self) -> Iterator[None]:

@@ -42,6 +42,7 @@ def moment(host: Host, unit: str, what: str) -> int:
     return int(shown)
 
 
+@pytest.mark.engines
 @pytest.mark.parametrize("arrangement", COMPLETE)
 def test_after_a_reboot_a_flooding_newt_that_docker_starts_finds_the_rules_in_force(
     host: Host, arrangement: str
@@ -146,6 +147,7 @@ def test_docker_starts_only_behind_the_rules_and_not_at_all_when_newt_cannot_be_
     forgotten.sh("docker start jellyfin")
 
 
+@pytest.mark.docker_user
 def test_docker_user_rules_wait_for_docker_behind_a_closed_door(host: Host) -> None:
     host.apply(declare(arrangement="docker-user", persistence="systemd"))
     host.create_network()

@@ -10,13 +10,11 @@ import pytest
 from tests.host.rig import ARRANGEMENTS, BRIDGE, NETWORK, Host, declare
 from tests.lab.registry import JELLYFIN
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.engines]
 
 OTHER, ADDRESS, PORT = "attached-later", "172.30.0.77", 8096
 SWITCHES = f"/sys/class/net/{BRIDGE}/bridge"
-HOSTS = "net.bridge.bridge-nf-call-iptables", "net.bridge.bridge-nf-call-ip6tables"
-OFF = "; ".join(f"sysctl -qw {setting}=0" for setting in HOSTS)
-ON = "; ".join(f"sysctl -qw {setting}=1" for setting in HOSTS)
+OFF = f"for switch in {SWITCHES}/nf_call_ip*; do echo 0 >$switch; done"
 
 
 @contextlib.contextmanager
@@ -24,11 +22,12 @@ def attached(host: Host) -> Iterator[None]:
     """Another container on newt's network, on a host that shows the rules no frame between ports of
     a bridge."""
     run = f"docker run --detach --name {OTHER} --network {NETWORK} --ip {ADDRESS} {JELLYFIN}"
-    host.sh(f"{OFF}; {run}")
-    try:
-        yield
-    finally:
-        host.sh(f"docker rm --force {OTHER}; {ON}")
+    with host.bridged_unseen():
+        host.sh(run)
+        try:
+            yield
+        finally:
+            host.sh(f"docker rm --force {OTHER}")
 
 
 def switches(host: Host) -> str:
@@ -65,8 +64,8 @@ def test_a_switch_that_was_turned_off_is_drift_and_turned_on_again(host: Host) -
     host.apply(declare())
     host.create_network()
     host.start_newt()
-    host.sh(f"{OFF}; for switch in {SWITCHES}/nf_call_ip*; do echo 0 >$switch; done")
-    try:
+    with host.bridged_unseen():
+        host.sh(OFF)
         check = host.check()
         assert check["state"] == "drifted"
         assert f"frames between ports of {BRIDGE} do not pass the rules" in check["faults"]
@@ -76,14 +75,13 @@ def test_a_switch_that_was_turned_off_is_drift_and_turned_on_again(host: Host) -
         assert "repaired: frames between ports" in said
         assert host.check()["state"] == "ok"
         assert switches(host) == "1\n1\n"
-    finally:
-        host.sh(ON)
 
 
 def test_where_the_hosts_own_switch_is_on_nothing_has_drifted(host: Host) -> None:
     host.apply(declare())
     host.create_network()
-    host.sh(f"{ON}; for switch in {SWITCHES}/nf_call_ip*; do echo 0 >$switch; done")
+    host.show_bridged(1)
+    host.sh(OFF)
 
     assert host.check()["state"] == "ok"
     assert "repaired" not in host.egress("refresh").stdout

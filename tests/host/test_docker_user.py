@@ -11,7 +11,7 @@ import pytest
 from newt_tunnel.egress.proof_plan import Probe
 from tests.host.rig import GITEA, POSTGRES, Host, declare
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.engines, pytest.mark.docker_user]
 
 DECLARED = declare(arrangement="docker-user")
 WAYS_LOST = {

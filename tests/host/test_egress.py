@@ -10,7 +10,6 @@ import pytest
 
 from tests.attack.assault import Outcome, attack_everything, neighbourhood
 from tests.attack.attacks import ATTACKS, Attack
-from tests.attack.siege import bridged_unseen
 from tests.host.rig import ARRANGEMENTS, COMPLETE, Host, declare
 
 pytestmark = pytest.mark.lab
@@ -36,7 +35,7 @@ def outcome(nas: Host, arrangement: str) -> Iterator[Outcome]:
     nas.start_newt()
     with neighbourhood(nas):
         if arrangement.endswith(BRIDGED):
-            with bridged_unseen(nas):
+            with nas.bridged_unseen():
                 yield attack_everything(nas)
         else:
             yield attack_everything(nas)

@@ -117,6 +117,7 @@ def test_rules_that_the_tools_do_not_take_are_refused(guarded: Host, arrangement
     assert "the rules were refused by the firewall's own tools" in said
 
 
+@pytest.mark.docker_user
 def test_a_docker_without_docker_user_is_refused(guarded: Host) -> None:
     guarded.sh(
         "iptables -D FORWARD -j DOCKER-USER; iptables -F DOCKER-USER; iptables -X DOCKER-USER"

@@ -4,12 +4,11 @@ packet of a flood slips through; and what newt began before there was a cage end
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Iterator
 
 import pytest
 
+from tests.host.flood import ENOUGH, flooded
 from tests.host.rig import (
     ARRANGEMENTS,
     BRIDGE,
@@ -19,15 +18,12 @@ from tests.host.rig import (
     POSTGRES,
     PYTHON,
     Host,
-    Wire,
     declare,
     rule,
 )
 
 pytestmark = pytest.mark.lab
 
-PPS = 4000
-ENOUGH = 2000  # packets a second, below which a flood shows nothing
 SWAPS = 4
 # Listens until a second passes without a packet; says then when the last one came.
 LISTENER = """
@@ -47,24 +43,11 @@ with socket.socket(type=socket.SOCK_DGRAM) as listener:
 STORM = "for n in 1 2 3 4; do docker network create storm$n && docker network rm storm$n; done"
 
 
-@contextlib.contextmanager
-def _flooded(host: Host) -> Iterator[Wire]:
-    """A flood from newt to a forbidden target while the block runs, and what left the NAS of it."""
-    plug = host.sh(f"ls /sys/class/net/{BRIDGE}/brif").strip()
-    count = f"cat /sys/class/net/{plug}/statistics/rx_packets"
-    flood = ["flood", POSTGRES, "5432", "120", str(PPS)]
-    with host.tapped() as wire, host.newt_meanwhile(*flood):
-        before, started = int(host.sh(count)), time.monotonic()
-        yield wire
-        rate = (int(host.sh(count)) - before) / (time.monotonic() - started)
-    assert rate > ENOUGH, "newt did not send what it should: this showed nothing"
-
-
 def test_a_flood_from_a_free_newt_arrives(host: Host) -> None:
     host.create_network()
     host.start_newt()
 
-    with _flooded(host) as wire:
+    with flooded(host) as wire:
         time.sleep(1)
 
     assert wire.carried[POSTGRES] > ENOUGH, "the tap must see what it is to count"
@@ -87,6 +70,7 @@ def test_what_the_hosts_kernel_sends_to_a_target_is_not_taken_for_newts(host: Ho
     assert wire.carried == {}
 
 
+@pytest.mark.engines
 @pytest.mark.parametrize("arrangement", COMPLETE)
 def test_no_packet_passes_while_rules_are_swapped_and_networks_created(
     host: Host, arrangement: str
@@ -97,7 +81,7 @@ def test_no_packet_passes_while_rules_are_swapped_and_networks_created(
     host.create_network()
     host.start_newt()
 
-    with _flooded(host) as wire, host.nas.popen(["sh", "-c", STORM]) as storm:
+    with flooded(host) as wire, host.nas.popen(["sh", "-c", STORM]) as storm:
         for swap in range(SWAPS):
             host.apply(wide if swap % 2 else narrow)
         said, _ = storm.communicate()
@@ -106,12 +90,13 @@ def test_no_packet_passes_while_rules_are_swapped_and_networks_created(
     assert wire.carried.get(POSTGRES, 0) == 0
 
 
+@pytest.mark.docker_user
 def test_no_packet_passes_while_the_arrangement_changes(host: Host) -> None:
     host.apply(declare())
     host.create_network()
     host.start_newt()
 
-    with _flooded(host) as wire:
+    with flooded(host) as wire:
         for arrangement in ("nftables", "docker-user", "nftables", "iptables"):
             host.apply(declare(arrangement=arrangement))
 

@@ -153,7 +153,7 @@ def test_enforce_stops_newt_and_keeps_it_stopped_until_a_good_proof(newt: Host) 
     assert verdicts(good) == {("gitea", "3000/tcp"): "reached", ("postgres", "5432/tcp"): "blocked"}
     assert newt.lab.log("postgres").arrivals(log), "the host itself knocks, for comparison"
     assert time.monotonic() - started < 30, "a stand-in must not be waited for"
-    assert "newt-probe" not in newt.sh("ip link"), "the stand-in is gone"
+    assert "newt-p" not in newt.sh("ip link"), "the stand-in is gone"
 
 
 def test_off_tries_nothing_and_starts_newt(newt: Host) -> None:

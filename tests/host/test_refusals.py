@@ -20,6 +20,27 @@ from tests.host.rig import (
 
 pytestmark = pytest.mark.lab
 
+#: Of Docker's interface: older than what any of its engines serves.
+TOO_OLD = "1.11"
+PODMAN_BEHIND_DOCKERS_CLIENT = """\
+Client:
+ Version:           20.10.24+dfsg1
+ API version:       1.41
+
+Server: linux/amd64/debian-12
+ Podman Engine:
+  Version:          4.3.1
+  APIVersion:       4.3.1
+ Conmon:
+  Version:          conmon version 2.1.6, commit: unknown
+"""
+PODMAN_AS_CLIENT = """\
+Emulate Docker CLI using podman. Create /etc/containers/nodocker to quiet msg.
+Client:       Podman Engine
+Version:      4.3.1
+API Version:  4.3.1
+"""
+
 
 def test_who_is_not_root_is_told_how_to_become_it(host: Host) -> None:
     said = host.refuses(declare(), before="exec setpriv --reuid admin --regid admin --clear-groups")
@@ -92,6 +113,38 @@ def test_a_docker_that_does_not_answer_is_an_error(host: Host) -> None:
 
     assert "Docker does not answer: " in said
     assert "unix:///nowhere.sock" in said
+
+
+def test_a_docker_that_is_down_on_a_host_that_does_not_forward_may_be_why(host: Host) -> None:
+    host.sh("sysctl -qw net.ipv4.ip_forward=0")
+    try:
+        with host.stub("docker", 'exec $real --host unix:///nowhere.sock "$@"'):
+            said = host.refuses(declare())
+    finally:
+        host.sh("sysctl -qw net.ipv4.ip_forward=1")
+
+    assert "Docker does not answer: " in said
+    assert "net.ipv4.ip_forward=1 in /etc/sysctl.d" in said
+
+
+def test_a_client_that_the_engine_refuses_is_named(host: Host) -> None:
+    with host.stub("docker", f'DOCKER_API_VERSION={TOO_OLD} exec $real "$@"'):
+        said = host.refuses(declare())
+
+    assert "the docker client on this host is too old for its Docker engine" in said
+    assert f"client version {TOO_OLD} is too old" in said
+    assert "install the client that came with the engine" in said
+
+
+@pytest.mark.parametrize("podman", [PODMAN_BEHIND_DOCKERS_CLIENT, PODMAN_AS_CLIENT])
+def test_podman_is_called_by_its_name_and_refused(host: Host, podman: str) -> None:
+    """By stand-ins for the client, which say what Debian 12's podman says."""
+    stand_in = f"[ $1 != version ] || {{ cat <<'END'\n{podman}END\nexit; }}\nexec $real \"$@\""
+    with host.stub("docker", stand_in):
+        said = host.refuses(declare())
+
+    assert "docker on this host is podman, which is not supported" in said
+    assert "install Docker" in said
 
 
 def test_a_rootless_docker_is_refused(host: Host) -> None:
@@ -205,7 +258,7 @@ def test_the_guard_of_another_stack_is_left_alone(host: Host) -> None:
         check=False,
     )
 
-    assert "this host is guarded by stack newt-tunnel/first: destroy that first" in said
+    assert "of stack newt-tunnel/second is that of stack newt-tunnel/first on this host" in said
     assert removal.returncode != 0
     assert "guarded by stack newt-tunnel/first, not by newt-tunnel/second" in removal.stdout
     assert host.snapshot() == was

@@ -1,10 +1,11 @@
-"""The lab at the command line: `python -m tests.lab up|down|status|shell|exec`."""
+"""The lab at the command line: `python -m tests.lab up|down|status|shell|exec|engines`."""
 
 import argparse
 import subprocess
 import sys
 
 from . import Init, Lab, LabError
+from .docker_engines import ENGINES
 
 
 def main() -> int:
@@ -20,6 +21,7 @@ def main() -> int:
     )
     commands.add_parser("down", help="end and remove all of it")
     commands.add_parser("status", help="what runs, and where")
+    commands.add_parser("engines", help="build every Docker engine that is missing in the cache")
     shell = commands.add_parser("shell", help="a shell on a machine of the lab")
     shell.add_argument("node", nargs="?", default="workstation")
     run = commands.add_parser("exec", help="a command on a machine: exec NODE -- COMMAND...")
@@ -32,6 +34,9 @@ def main() -> int:
             lab.up(arguments.init)
         case "down":
             lab.down()
+        case "engines":
+            for engine in ENGINES:
+                engine.programs()
         case "status":
             return status(lab)
         case "shell":

@@ -16,7 +16,10 @@ from .commands import LabError, check
 from .images import File, Layer, write_layer
 
 NEWT_VERSION = "1.16.0"
-NEWT_PACKAGE = f"github.com/fosrl/newt@v{NEWT_VERSION}"
+# The oldest that the stack supports, and the newest that the module proxy had.
+NEWT_VERSIONS = ("1.12.0", "1.17.0")
+PANGOLIN_CLI_VERSION = "0.23.0"
+PANGOLIN_CLI_SOURCE = Path(__file__).with_name("pangolin_cli")
 PANGOLIN_SOURCE = Path(__file__).with_name("pangolin")
 BUILD_TIMEOUT = 3600.0  # Kubernetes, on a busy machine
 
@@ -27,6 +30,22 @@ case ${1-} in
     -*) set -- newt "$@" ;;
 esac
 exec "$@"
+"""
+# What the official image of pangolin-cli does, in its order: a VPN client by its variables, a site
+# by its own, else a shell, a program by its path, or a subcommand.
+PANGOLIN_CLI_ENTRYPOINT = b"""#!/bin/sh
+set -e
+if [ -n "$PANGOLIN_ENDPOINT" ] && [ -n "$CLIENT_ID" ] && [ -n "$CLIENT_SECRET" ]; then
+    echo 'a VPN client, which this stand-in is not' >&2
+    exit 1
+fi
+if [ -n "$SITE_ID" ] && [ -n "$SITE_SECRET" ]; then
+    exec pangolin-cli up site "$@"
+fi
+case ${1-} in
+    sh | bash | /*) exec "$@" ;;
+esac
+exec pangolin-cli "$@"
 """
 ACCOUNTS = (
     File(
@@ -40,15 +59,29 @@ ACCOUNTS = (
 JELLYFIN_PAGE = File("/www/index.html", b"jellyfin\n")
 
 
-def newt() -> Path:
+def newt(version: str = NEWT_VERSION) -> Path:
     """The real newt, as its own release builds it: static, with its version."""
-    flags = ["-trimpath", "-ldflags", f"-s -w -X main.newtVersion={NEWT_VERSION}"]
+    package = f"github.com/fosrl/newt@v{version}"
+    flags = ["-trimpath", "-ldflags", f"-s -w -X main.newtVersion={version}"]
 
     def build(out: Path) -> None:
         """compiles the real newt from its Go module: one to three minutes"""
-        go(["install", *flags, NEWT_PACKAGE], out, {"GOBIN": str(out)})
+        go(["install", *flags, package], out, {"GOBIN": str(out)})
 
-    return cached("newt", [NEWT_PACKAGE, *flags, go_version()], build) / "newt"
+    return cached("newt", [package, *flags, go_version()], build) / "newt"
+
+
+def pangolin_cli() -> Path:
+    """The stand-in for pangolin-cli, with the real newt inside."""
+    versions = f"-X main.version={PANGOLIN_CLI_VERSION} -X main.newtVersion={NEWT_VERSIONS[-1]}"
+    flags = ["-trimpath", "-ldflags", f"-s -w {versions}"]
+
+    def build(out: Path) -> None:
+        """compiles the stand-in for pangolin-cli, newt in it: one to three minutes"""
+        go(["build", *flags, "-o", str(out / "pangolin-cli"), "."], PANGOLIN_CLI_SOURCE, {})
+
+    inputs: list[Path | str] = [PANGOLIN_CLI_SOURCE, *flags, go_version()]
+    return cached("pangolin-cli", inputs, build) / "pangolin-cli"
 
 
 def pangolin() -> Path:
@@ -62,16 +95,24 @@ def pangolin() -> Path:
     return cached("pangolin", [PANGOLIN_SOURCE, *flags, go_version()], build) / "pangolin"
 
 
-def newt_layer() -> Layer:
+def newt_layer(version: str = NEWT_VERSION) -> Layer:
     """newt's image but for the certificates."""
-    binary = newt()
-    rest = [*busybox_files(), *ACCOUNTS, File("/entrypoint.sh", ENTRYPOINT, 0o755)]
+    return _agent_layer("newt", newt(version), ENTRYPOINT)
+
+
+def pangolin_cli_layer() -> Layer:
+    """The image of pangolin-cli's stand-in but for the certificates."""
+    return _agent_layer("pangolin-cli", pangolin_cli(), PANGOLIN_CLI_ENTRYPOINT)
+
+
+def _agent_layer(name: str, binary: Path, entrypoint: bytes) -> Layer:
+    rest = [*busybox_files(), *ACCOUNTS, File("/entrypoint.sh", entrypoint, 0o755)]
 
     def build(out: Path) -> None:
-        """packs newt's image: some seconds"""
-        write_layer(out, [*rest, File("/usr/local/bin/newt", binary.read_bytes(), 0o755)])
+        """packs an agent's image: some seconds"""
+        write_layer(out, [*rest, File(f"/usr/local/bin/{name}", binary.read_bytes(), 0o755)])
 
-    return Layer.read(cached("newt-layer", [*layer_inputs(rest), binary], build))
+    return Layer.read(cached(f"{name}-layer", [*layer_inputs(rest), binary], build))
 
 
 def jellyfin_layer() -> Layer:

@@ -24,6 +24,7 @@ from .commands import LabError, check
 
 #: In the environment: which engine a lab's NAS runs.
 VARIABLE = "ENGINE"
+TEST_ID = "docker."
 DOWNLOAD_TIMEOUT = 600.0
 TAGS = "netgo osusergo exclude_graphdriver_btrfs"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
@@ -56,8 +57,17 @@ class DockerEngine:
     release: str = ""
     packages: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
-    #: dockerd with the nftables backend refuses to start unless the kernel forwards already.
-    forwarding: bool = False
+
+    @property
+    def nftables(self) -> bool:
+        """Whether it filters with nftables itself: then it makes no chain DOCKER-USER, and refuses
+        to start unless the kernel forwards already."""
+        return self.settings.get("firewall-backend") == "nftables"
+
+    @property
+    def test_id(self) -> str:
+        """How tests with this engine are marked in their ids."""
+        return f"{TEST_ID}{self.name.replace('-', '.')}"
 
     def programs(self) -> Path | None:
         """The folder with its programs, built when missing; None: what this machine has."""
@@ -119,7 +129,6 @@ ENGINES = (
         "Docker 29 (moby v2.0.0-beta.24) with its nftables backend",
         modules=_ENGINE_29,
         settings={**NO_TIME_NAMESPACES, "firewall-backend": "nftables"},
-        forwarding=True,
     ),
     DockerEngine("28", "Docker 28.5.2", modules=_ENGINE_28),
     DockerEngine(
@@ -134,9 +143,9 @@ ENGINES = (
 NEWEST = ENGINES[0]
 
 
-def chosen() -> DockerEngine:
-    """The engine that the environment names; without a name this machine's own."""
-    name = os.environ.get(VARIABLE) or HERE.name
+def chosen(otherwise: DockerEngine = HERE) -> DockerEngine:
+    """The engine that the environment names, ``otherwise`` without a name."""
+    name = os.environ.get(VARIABLE) or otherwise.name
     for engine in ENGINES:
         if engine.name == name:
             return engine

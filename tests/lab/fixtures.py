@@ -11,6 +11,7 @@ import pytest
 
 from . import Lab
 from .commands import LabError, check
+from .docker_engines import NEWEST, DockerEngine, chosen
 
 # Not the demo's, which stays up for a look.
 PREFIX = "nttest"
@@ -20,6 +21,11 @@ def prefix(purpose: str = "") -> str:
     """The name of this process's lab: tests run side by side, each process with labs of its own."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw")
     return f"{os.environ.get('NEWT_LAB') or PREFIX}{worker}{purpose}"
+
+
+def new_lab(purpose: str = "", engine: DockerEngine | None = None) -> Lab:
+    """A lab of this process's own; its NAS runs the newest Docker engine unless one is named."""
+    return Lab(prefix(purpose), engine=engine or chosen(NEWEST))
 
 
 def unavailable() -> str | None:
@@ -40,5 +46,5 @@ def lab() -> Iterator[Lab]:
     """The post's network, up for all tests of a session: leave it as you found it."""
     if reason := unavailable():
         pytest.skip(reason)
-    with Lab(prefix()) as lab:
+    with new_lab() as lab:
         yield lab

@@ -5,7 +5,7 @@
 
 A `Lab` is only a view on a folder and on namespaces: one made in another process finds the same
 running lab. Several labs run side by side under different prefixes (NEWT_LAB). The NAS runs the
-Docker engine that ENGINE names (docker_engines.py).
+Docker engine that the lab is given, or else the one that ENGINE names (docker_engines.py).
 """
 
 import fcntl
@@ -24,6 +24,7 @@ from typing import Self
 from . import artifacts, docker_engines, packages
 from .certificates import Authority
 from .commands import LabError
+from .docker_engines import DockerEngine
 from .evidence import EventLog
 from .kubernetes.charts import Charts
 from .kubernetes.machine import KubernetesNode
@@ -67,7 +68,12 @@ def _say(line: str) -> None:
 
 
 class Lab:
-    def __init__(self, prefix: str | None = None, say: Callable[[str], None] = _say) -> None:
+    def __init__(
+        self,
+        prefix: str | None = None,
+        say: Callable[[str], None] = _say,
+        engine: DockerEngine | None = None,
+    ) -> None:
         self.prefix = prefix or os.environ.get("NEWT_LAB") or DEFAULT_PREFIX
         self.say = say
         self._labs = _labs_folder()
@@ -76,7 +82,7 @@ class Lab:
         self.processes = Processes(self.folder / "processes", self.folder / "logs")
         self.authority = Authority(self.folder / "authority")
         self.agent = Agent(self.folder / "agent", self.processes)
-        self.docker_engine = docker_engines.chosen()
+        self.docker_engine = engine or docker_engines.chosen()
         self.nas = Nas(Disk(self.folder / "nas"), self.network, self.processes, self.docker_engine)
         # Off until a `kubernetes.Cluster` comes up; what is called lab["kube"] is its network.
         self.kubernetes = {

@@ -3,7 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from .artifacts import NEWT_VERSION, jellyfin_layer, newt_layer
+from .artifacts import (
+    NEWT_VERSION,
+    PANGOLIN_CLI_VERSION,
+    jellyfin_layer,
+    newt_layer,
+    pangolin_cli_layer,
+)
 from .certificates import Authority
 from .images import File, Image, Layer, store, store_artifact, write_layer
 from .node import Node
@@ -12,9 +18,11 @@ from .topology import REGISTRY_ADDRESS, REGISTRY_PORT
 
 NAME = "registry"
 NEWT = "fosrl/newt"
+PANGOLIN_CLI = "fosrl/pangolin-cli"
 # The same newt under other tags and digests: to change images with, and what the chart asks for.
 NEWT_OLDER_VERSION = "1.15.9"
 NEWT_CHART_VERSION = "1.12.5"
+PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 JELLYFIN_PORT = 8096
 JELLYFIN = "jellyfin/jellyfin:10.9.0"
 
@@ -35,11 +43,22 @@ def newt_image(version: str, layers: Sequence[Layer]) -> Image:
         layers=layers,
         entrypoint=["/entrypoint.sh"],
         command=["newt"],
-        environment=[
-            "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-            "NEWT_SYSTEM_SUBSTRATE=CONTAINER",
-        ],
+        environment=[PATH, "NEWT_SYSTEM_SUBSTRATE=CONTAINER"],
         labels={"org.opencontainers.image.version": version},
+    )
+
+
+def pangolin_cli_image(layers: Sequence[Layer]) -> Image:
+    """The stand-in for pangolin-cli. As the official image before 0.22.0 it does not say that it is
+    a container's, so that it updates itself unless the stack says it."""
+    return Image(
+        repository=PANGOLIN_CLI,
+        tag=PANGOLIN_CLI_VERSION,
+        layers=layers,
+        entrypoint=["/entrypoint.sh"],
+        command=["pangolin-cli"],
+        environment=[PATH],
+        labels={"org.opencontainers.image.version": PANGOLIN_CLI_VERSION},
     )
 
 
@@ -53,13 +72,24 @@ class Registry:
 
     def fill(self, authority: Authority) -> None:
         """Stores the images: newt in its versions, trusting the lab's authority, and jellyfin."""
-        layers = [newt_layer(), self._certificates(authority)]
+        self._trust = self._certificates(authority)
+        layers = [newt_layer(), self._trust]
         for version in (NEWT_VERSION, NEWT_OLDER_VERSION, NEWT_CHART_VERSION):
             self.add(newt_image(version, layers))
         repository, _, tag = JELLYFIN.partition(":")
         # -vvv: one line per connection, in `docker logs`.
         server = ["httpd", "-f", "-vvv", "-p", str(JELLYFIN_PORT), "-h", "/www"]
         self.add(Image(repository=repository, tag=tag, layers=[jellyfin_layer()], command=server))
+
+    def add_newt(self, version: str) -> str:
+        """Builds and stores another version of newt; returns its image."""
+        self.add(newt_image(version, [newt_layer(version), self._trust]))
+        return f"{NEWT}:{version}"
+
+    def add_pangolin_cli(self) -> str:
+        """Builds and stores the stand-in for pangolin-cli; returns its image."""
+        self.add(pangolin_cli_image([pangolin_cli_layer(), self._trust]))
+        return f"{PANGOLIN_CLI}:{PANGOLIN_CLI_VERSION}"
 
     def add(self, image: Image) -> str:
         """Stores an image, also while the registry runs; returns its digest."""

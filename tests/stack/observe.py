@@ -42,8 +42,13 @@ def knock(lab: Lab, address: str, port: int) -> bool:
 
 
 def firewall_of(lab: Lab) -> str:
-    """All rules of the NAS, without counters, comments and the tables' own order of chains."""
-    saved = on_nas(lab, "iptables-save; ip6tables-save; nft -s list tables")
+    """All rules of iptables on the NAS, and our tables of nftables, without counters, comments and
+    the tables' own order of chains."""
+    ours = (
+        "nft list tables inet | sed -n 's/^table \\(inet newt_guard.*\\)/\\1/p' | "
+        "while read -r table; do nft -s list table $table; done"
+    )
+    saved = on_nas(lab, f"iptables-save; ip6tables-save; {ours}")
     return "\n".join(line for line in saved.splitlines() if not line.startswith(("#", ":")))
 
 

@@ -10,7 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,12 +34,32 @@ LISTENER = 7200
 _KNOCK = re.compile(r"\bnc -w \d+ (\S+) (\d+)")
 
 
+def site(lab: Lab) -> dict[str, str]:
+    """What a reader writes for the example's site."""
+    return {
+        "pangolin.example.com": DOMAIN_PANGOLIN,
+        "203.0.113.10": PANGOLIN_ADDRESS,
+        "2ix2t8xk22ubpfy": lab.pangolin.newt_id,
+    }
+
+
+def by_hand(lab: Lab) -> dict[str, str]:
+    """What a reader is asked who makes the stack without the wizard."""
+    return {
+        "Enter your passphrase to protect config/secrets:": PASSPHRASE,
+        "Re-enter your passphrase to confirm:": PASSPHRASE,
+        r"(?m:^)value:": lab.pangolin.newt_secret,
+    }
+
+
 @dataclass(frozen=True, kw_only=True)
 class Part:
     """What the README says to the readers of one platform."""
 
     heading: str
     stack: str
+    #: Where the heading is.
+    page: Path = readme.README
     #: Begins the commands under Verify that are for this platform alone, and the other's.
     tool: str
     others: str
@@ -72,19 +92,10 @@ class Reader:
         plugins = Path(engine["PULUMI_HOME"]) / "plugins"
         (self.machine.home / ".pulumi" / "plugins").symlink_to(plugins)
         self.substitutions = Substitutions(
-            {
-                "REPOSITORY": str(published(folder / "published")),
-                "pangolin.example.com": DOMAIN_PANGOLIN,
-                "203.0.113.10": PANGOLIN_ADDRESS,
-                "2ix2t8xk22ubpfy": lab.pangolin.newt_id,
-                **values,
-            }
+            {"REPOSITORY": str(published(folder / "published")), **values}
         )
         self._answers = {
-            "Enter your passphrase to protect config/secrets:": PASSPHRASE,
-            "Re-enter your passphrase to confirm:": PASSPHRASE,
             r"Enter your passphrase to unlock config/secrets\s+\(set .* to remember\):": PASSPHRASE,
-            r"(?m:^)value:": lab.pangolin.newt_secret,
             r"Do you want to perform this \w+\?[^?]*\bdetails": "yes",
             **(answers or {}),
         }
@@ -124,22 +135,19 @@ class Reader:
 
     def follow(self, terminal: Terminal) -> None:
         """The README to its end: newt runs, is verified, and is removed."""
-        self.quick_start(terminal)
+        self.set_up(terminal)
+        self.deploy(terminal)
         self.assert_newt_exposes_the_listed_target_alone()
         self.verify(terminal)
-        self.remove(terminal)
-        terminal.assert_answered()
-        self.substitutions.assert_used()
-        assert self.lab.pangolin.newt_secret not in terminal.transcript
+        self.finish(terminal)
 
-    def quick_start(self, terminal: Terminal) -> None:
-        """From the clone to a newt that runs."""
-        for heading in ("Quick start", self.part.heading):
-            for kind, text in readme.blocks(heading):
-                if kind == "yaml":
-                    self._edit(text)
-                else:
-                    self._type(terminal, text)
+    def set_up(self, terminal: Terminal) -> None:
+        """The clone, and what runs in it."""
+        self._go_through(terminal, readme.blocks("Quick start"))
+
+    def deploy(self, terminal: Terminal) -> None:
+        """From a program that is set up to a newt that runs."""
+        self._go_through(terminal, readme.blocks(self.part.heading, self.part.page))
         wait_for_tunnel(self.lab)
 
     def verify(self, terminal: Terminal) -> None:
@@ -153,8 +161,12 @@ class Reader:
                 else:
                     self._type(terminal, line)
 
-    def remove(self, terminal: Terminal) -> None:
+    def finish(self, terminal: Terminal) -> None:
+        """Remove newt, and see that all of this was of use and no secret was shown."""
         self._type(terminal, readme.command("Verify", "pulumi destroy"))
+        terminal.assert_answered()
+        self.substitutions.assert_used()
+        assert self.lab.pangolin.newt_secret not in terminal.transcript
 
     def assert_newt_exposes_the_listed_target_alone(self) -> None:
         """By the tunnel: the targets that Verify tries by hand."""
@@ -181,6 +193,13 @@ class Reader:
             seen.add(listed)
         assert seen == {True, False}, "Verify tries a target of each list"
 
+    def _go_through(self, terminal: Terminal, blocks: Iterable[tuple[str, str]]) -> None:
+        for kind, text in blocks:
+            if kind == "yaml":
+                self._edit(text)
+            elif kind != "console":
+                self._type(terminal, text)
+
     def _edit(self, shown: str) -> None:
         file = self.clone / "stacks" / f"Pulumi.{self.part.stack}.yaml"
         file.write_text(readme.edited(file.read_text(), shown, self.substitutions))
@@ -197,12 +216,14 @@ class Reader:
         assert bool(self.lab.log(name).arrivals(mark)) == listed, f"what {name} saw"
 
     def _target(self, host: str, port: int) -> tuple[str, bool]:
-        """Which of the README's entries that is, by its name, and whether newt may reach it."""
-        shown = yaml.safe_load(readme.block(self.part.heading, "yaml"))
+        """Which entry of the stack file that is, by its name, and whether newt may reach it."""
+        host = self.substitutions.fill(host)
+        file = self.clone / "stacks" / f"Pulumi.{self.part.stack}.yaml"
+        written = yaml.safe_load(file.read_text())["config"]
         found = [
             (entry["name"], key == "egress")
             for key in ("egress", "mustNotReach")
-            for entry in shown[f"newt-tunnel:{key}"]
+            for entry in written[f"newt-tunnel:{key}"]
             if isinstance(entry, dict) and entry["port"] == port
             if host in (entry.get("host"), str(entry.get("cidr")).removesuffix("/32"))
         ]

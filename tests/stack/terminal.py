@@ -46,6 +46,8 @@ class Terminal:
         self._answers = {re.compile(rf"{asked}\s*\Z"): answer for asked, answer in answers.items()}
         self._used: set[re.Pattern[str]] = set()
         self._received = b""
+        #: How often something was answered.
+        self.answered = 0
 
     def __enter__(self) -> Self:
         self._terminal, theirs = pty.openpty()
@@ -112,6 +114,7 @@ class Terminal:
             # Once each: it is drawn again while the answer is typed.
             for asked in [asked for asked in pending if asked.search(said)]:
                 self._used.add(asked)
+                self.answered += 1
                 os.write(self._terminal, f"{pending.pop(asked)}\r".encode())
         raise AssertionError(f"`{line}` does not end within {SECONDS} s:\n{self._since(start)}")
 

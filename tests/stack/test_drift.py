@@ -15,7 +15,7 @@ pytestmark = pytest.mark.lab
 
 CONTAINER_ID = "docker container inspect -f '{{.Id}}' newt-tunnel"
 RUNNING = "docker container inspect -f '{{.State.Running}}' newt-tunnel"
-FLUSH = "iptables -t mangle -F"
+FLUSH = "nft delete table inet newt_guard_nas"
 OUTSIDER = {"name": "outsider", "host": "198.51.100.66", "port": 8000}
 
 
@@ -50,7 +50,7 @@ def test_a_newt_stopped_by_hand_is_told_at_preview_and_started_by_up(deployed: D
 
 
 def test_a_rule_added_by_hand_is_told_and_removed(deployed: Deployment) -> None:
-    on_nas(deployed.lab, "iptables -t mangle -I NEWT-EGRESS-nas -d 10.0.1.60 -j RETURN")
+    on_nas(deployed.lab, "nft insert rule inet newt_guard_nas egress ip daddr 10.0.1.60 return")
     assert knock(deployed.lab, "10.0.1.60", 5432), "the hole must be there for this test"
     assert "differs from what was deployed" in deployed.preview()
     deployed.up()
@@ -124,7 +124,7 @@ def test_a_host_with_another_key_is_refused_before_anything_is_sent(deployed: De
     assert "presents another key" in refused.stdout
 
 
-def test_a_host_guarded_by_another_stack_is_refused(
+def test_what_another_stack_has_on_the_host_is_refused(
     deployed: Deployment, engine: dict[str, str]
 ) -> None:
     other = Deployment(
@@ -140,7 +140,9 @@ def test_a_host_guarded_by_another_stack_is_refused(
         other.set_secret("newtSecret", "whatever-0123456789")
         refused = other.pulumi("up", "--yes", "--skip-preview", check=False)
         assert refused.returncode != 0
-        assert "is guarded by stack newt-tunnel/nas" in refused.stdout
+        said = " ".join(refused.stdout.split())
+        assert "has the newt of stack newt-tunnel/nas, and that of newt-tunnel/intruder" in said
+        assert "write docker.instance: intruder" in said
         assert "state=ok" in on_nas(deployed.lab, "newt-egress check")
     finally:
         other.pulumi("stack", "rm", "--yes", "--force")

@@ -16,7 +16,7 @@ from tests.stack.observe import firewall_of, inspect, knock, on_nas, wait_for_tu
 pytestmark = pytest.mark.lab
 
 TRACES = (
-    "ls -d /var/lib/newt-egress /usr/local/sbin/newt-egress /etc/cron.d/newt-egress "
+    "ls -d /var/lib/newt-egress /usr/local/sbin/newt-egress /etc/cron.d/newt-egress* "
     "/etc/systemd/system/newt-egress* /etc/systemd/system/*/newt-egress* || :"
 )
 OURS = "docker ps -aq -f name=newt-tunnel; docker network ls -q -f name=newt; docker volume ls -q"
@@ -67,6 +67,6 @@ def test_root_deploys_and_destroys_the_same_as_the_examples_user_with_sudo(
         assert not knock(lab, "10.0.1.60", 5432)
         deployment.preview("--expect-no-changes")
         deployment.destroy()
-        assert "NEWT" not in firewall_of(lab)
+        assert "newt_guard" not in firewall_of(lab)
     finally:
         deployment.stack_file.write_text(before)

@@ -62,7 +62,7 @@ def test_the_proof_is_run_again_alone_and_leaves_nothing_to_update(deployed: Dep
     assert status == 0, said
     assert "nas: as deployed, and the proof holds" in said
     assert "postgres" in said
-    assert "newt: silent, host: connected" in said, "the table of this run is in the summary"
+    assert "newt: unreachable, host: connected" in said, "the table of this run is in the summary"
     assert "+-1 replaced" in said, "the proof, and nothing else"
     assert inspect(deployed.lab)["Id"] == newt
     deployed.preview("--expect-no-changes")
@@ -71,7 +71,7 @@ def test_the_proof_is_run_again_alone_and_leaves_nothing_to_update(deployed: Dep
 
 
 def test_a_cage_that_was_opened_by_hand_is_found_and_not_measured(deployed: Deployment) -> None:
-    on_nas(deployed.lab, "iptables -t mangle -I NEWT-EGRESS-nas 1 -j RETURN")
+    on_nas(deployed.lab, "nft insert rule inet newt_guard_nas egress return")
     try:
         status, said = drift(deployed)
     finally:
@@ -95,7 +95,7 @@ def test_the_preview_of_a_pull_request_is_judged_by_the_policy_pack_and_holds_no
     done = _python(deployed, "-c", f"{load}; {ask}")
 
     assert done.stdout.startswith("True"), done.stdout + done.stderr
-    assert "+ -A NEWT-EGRESS-nas -d 10.0.1.50 -p tcp -m tcp --dport 3001" in done.stdout
+    assert '10.0.1.50 . tcp . 3001 comment "newt: wiki"' in done.stdout
     assert "newt-tunnel@v" in done.stdout, "the pack did not run"
     key = deployed.lab.agent.key.read_text().splitlines()[1]
     for secret in (deployed.lab.pangolin.newt_secret, key):

@@ -13,6 +13,9 @@ from tests.stack.observe import on_nas
 
 pytestmark = pytest.mark.lab
 
+#: What is in force, without the counters.
+RULES = "nft -s list table inet newt_guard_nas"
+
 FORBIDDEN = {
     "postgres": ("10.0.1.60", 5432),
     "router": ("10.0.1.1", 80),
@@ -69,7 +72,7 @@ def test_an_allowed_name_that_turns_hostile_is_refused_and_the_old_rules_stay(
     deployed: Deployment, address: str, reason: str
 ) -> None:
     lab = deployed.lab
-    before = on_nas(lab, "iptables-save -t mangle | grep -v '^[#:]'")
+    before = on_nas(lab, RULES)
     lab.dns.set("homeassistant.lan", [address])
     try:
         deployed.edit(egress=[*deployed.setting("egress"), "gitea.lan:3001:tcp"])
@@ -77,6 +80,6 @@ def test_an_allowed_name_that_turns_hostile_is_refused_and_the_old_rules_stay(
         assert failed.returncode != 0
         assert f"homeassistant.lan resolves to {address}" in failed.stdout
         assert reason in failed.stdout
-        assert on_nas(lab, "iptables-save -t mangle | grep -v '^[#:]'") == before
+        assert on_nas(lab, RULES) == before
     finally:
         lab.dns.set("homeassistant.lan", ["10.0.1.100"])

@@ -10,7 +10,7 @@ from tests.stack.observe import on_nas
 pytestmark = pytest.mark.lab
 
 #: Without the age of the last refresh.
-STATE = "newt-egress check | grep -v '^refreshed='; iptables-save -t mangle | grep -v '^[#:]'"
+STATE = "newt-egress check | grep -v '^refreshed='; nft -s list table inet newt_guard_nas"
 
 
 @pytest.mark.parametrize(

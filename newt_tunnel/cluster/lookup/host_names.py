@@ -84,45 +84,44 @@ class HostNames:
         return tuple(a for a in answers if a.version == 4 or self.snapshot.has_ipv6)
 
     def allowed(
-        self, key: str, name: HostName, *, is_endpoint: bool = False
+        self, key: str, name: HostName, *, written: str | None = None
     ) -> tuple[tuple[Address, ...], tuple[Finding, ...]]:
-        """Return the addresses to allow, and findings; no address if one of them is refused."""
+        """Return the addresses to allow, and findings; no address if one of them is refused. The
+        name of a server of Pangolin's must be public: ``written`` is the key for other addresses.
+        """
         known = self.known(name)
-        wrong = tuple(self._wrong(name, known, is_endpoint=is_endpoint))
+        wrong = tuple(self._wrong(name, known, written))
         if wrong:
             return (), tuple(error(key, text) for text in wrong)
         return known, tuple(info(key, f"resolved {name} -> {address}") for address in known)
 
     def _wrong(
-        self, name: HostName, known: tuple[Address, ...], *, is_endpoint: bool
+        self, name: HostName, known: tuple[Address, ...], written: str | None
     ) -> Iterator[str]:
         if not self.answers.get(name):
             yield f"{name} does not resolve on this machine; correct the name, or write its address"
         elif not known:
             yield f"{name} has IPv6 addresses only, and pods here have none of those"
         elif len(known) > MAX_ADDRESSES:
-            instead = "pangolin.addresses" if is_endpoint else "entries of their own"
+            instead = written or "entries of their own"
             yield (
                 f"{name} resolves to {len(known)} addresses, and a name may have "
                 f"{MAX_ADDRESSES}; write those that are meant as {instead}"
             )
         else:
             for address in known:
-                objection = self.objection(name, address, is_endpoint=is_endpoint)
+                objection = self.objection(name, address, written=written)
                 if objection:
                     yield f"{name} resolves to {address}, which {objection}; refused"
 
-    def objection(self, name: HostName, address: Address, *, is_endpoint: bool) -> str | None:
+    def objection(self, name: HostName, address: Address, *, written: str | None) -> str | None:
         """Return why ``name`` must not resolve to ``address``; None if it may."""
         found = self._objection(name, address)
         held = registry.held(address)
         if found is None and held is not None and (inner := self._objection(name, held)):
             return f"holds {held}, which {inner}"
-        if found is None and is_endpoint and (block := registry.not_public(address)):
-            return (
-                f"is not public ({block}); write it in pangolin.addresses if Pangolin really is "
-                "there"
-            )
+        if found is None and written and (block := registry.not_public(address)):
+            return f"is not public ({block}); write it in {written} if Pangolin really is there"
         return found
 
     def _objection(self, name: HostName, address: Address) -> str | None:

@@ -26,7 +26,8 @@ from newt_tunnel.egress.proof_plan import Probe
 from newt_tunnel.egress.rules import Policy
 from newt_tunnel.findings import Finding, Level
 from newt_tunnel.settings.cluster_types import ServiceRef
-from newt_tunnel.settings.policy import contradictions, resolved_endpoint
+from newt_tunnel.settings.policy import contradictions
+from newt_tunnel.settings.servers import servers_of
 from newt_tunnel.settings.stack import KubernetesSettings
 
 
@@ -62,8 +63,7 @@ class Lookup:
 def host_names(settings: KubernetesSettings) -> tuple[HostName, ...]:
     """Return every name that must be resolved for the policy."""
     names = {e.target.meaning for e in entries_of(settings) if isinstance(e.target.meaning, str)}
-    endpoint = resolved_endpoint(settings.pangolin)
-    return tuple(sorted({*names, *(() if endpoint is None else (endpoint,))}))
+    return tuple(sorted({*names, *(name for _, name in servers_of(settings).names)}))
 
 
 def look_up(settings: KubernetesSettings, snapshot: Snapshot, answers: Answers) -> Lookup:
@@ -89,7 +89,7 @@ def look_up(settings: KubernetesSettings, snapshot: Snapshot, answers: Answers) 
     if _has_errors(findings):
         return Lookup(policy=None, findings=tuple(findings), snapshot=snapshot)
     policy = Policy(
-        allowed=allowed.rules, forbidden=forbidden.rules, resolvers=resolvers, endpoint=None
+        allowed=allowed.rules, forbidden=forbidden.rules, resolvers=resolvers, server_names=()
     )
     gate_canary, about_canary = canary.choose(
         kubernetes.gate_canary, kubernetes.cluster_dns, policy, snapshot

@@ -44,7 +44,7 @@ recover() { guarded || [ ! -d "$PREVIOUS" ] || mv "$PREVIOUS" "$CURRENT"; }
 # check_owner DIR
 check_owner() {
     ! of_another "$CURRENT" "$(value "$1" owner)" ||
-        fail "docker.instance $INSTANCE of stack $(value "$1" owner) is that of stack $(value "$CURRENT" owner) on this host: write docker.instance: $(free_instance) for the former, or choose another host; nothing was changed"
+        fail "docker.instance $INSTANCE of stack $(value "$1" owner) is that of stack $(value "$CURRENT" owner) on this host: write docker.instance: $(free_instance) into the stack file of the former, or choose another host; nothing was changed"
 }
 
 # check_way DIR: a cage that is open from the start is refused. One that opened under a newt is proved: see hold_if_open.

@@ -49,13 +49,24 @@ in_cage() {
     done
 }
 
+# not_forwarding: why an engine with firewall-backend nftables may not have started.
+not_forwarding() {
+    [ "$(cat /proc/sys/net/ipv4/ip_forward 2>/dev/null)" != 0 ] ||
+        echo "; with its nftables backend it starts only on a host that forwards: net.ipv4.ip_forward=1 in /etc/sysctl.d"
+}
+
 check_docker() {
     need docker "Docker"
-    # Not `docker info`: in version 20 it does not say what is wrong.
-    _said=$(as_user docker version -f '{{.Server.Version}}' 2>&1) || {
+    # Not `docker info`: in version 20 it does not say what is wrong. Podman names itself as its client or among the
+    # components of its server, whatever a format asks for.
+    _answers=yes
+    _said=$(as_user docker version 2>&1) || _answers=
+    case $_said in *[Pp]odman*) fail "docker on this host is podman, which is not supported: the rules rely on Docker's own bridges, and on when it starts containers: install Docker (docker.io, docker-ce) in place of podman and podman-docker, or choose another host" ;; esac
+    [ -n "$_answers" ] || {
         case $_said in
+            *"client version"*"too old"*) fail "the docker client on this host is too old for its Docker engine: $(said "$_said"): install the client that came with the engine (docker-cli, docker-ce-cli)" ;;
             *"permission denied"*) fail "${SUDO_USER:-root} may not use Docker: sudo usermod -aG docker ${SUDO_USER:-root}, then log in again" ;;
-            *) fail "Docker does not answer: $(said "$_said")" ;;
+            *) fail "Docker does not answer: $(said "$_said")$(not_forwarding)" ;;
         esac
     }
     case $(as_user docker info -f '{{.SecurityOptions}}' 2>&1) in *rootless*) fail "this Docker is rootless: its bridges are not in the host's network, rules here would confine nothing" ;; esac

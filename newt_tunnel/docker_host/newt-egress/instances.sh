@@ -104,7 +104,9 @@ check_others() {
                 fail "this host is guarded by stack $_owner as a former release did it, which allows no other newt: run pulumi up of $_owner with this release, then again of $_mine; nothing was changed"
             _conflicts=$(conflicts "$1" "$_theirs" | joined)
             [ -z "$_conflicts" ] ||
-                fail "the newt of stack $_mine cannot be on this host beside that of stack $_owner: $_conflicts; nothing was changed"
+                fail "the newt of stack $_mine cannot be on this host beside that of stack $_owner: $_conflicts; that is for the stack file of $_mine; nothing was changed"
+        elif [ -z "$(value "$_theirs" owner)" ]; then
+            continue # damaged: it claims nothing, and keeps nobody else from being updated
         elif [ "$_other" != - ]; then
             fail "stack $_mine has a newt on this host as docker.instance $_other: write that again, or pulumi destroy first; nothing was changed"
         else
@@ -123,12 +125,12 @@ conflicts() {
         [ "$(value "$1" "$_key")" != "$(value "$2" "$_key")" ] || _taken="$_taken and $_key $(value "$1" "$_key")"
     done
     if [ -n "$_taken" ]; then
-        echo "both want ${_taken# and }, write docker.instance: $(free_instance) for the former"
+        echo "both want ${_taken# and }: write docker.instance: $(free_instance)"
     elif [ "$(value "$1" bridge)" = "$(value "$2" bridge)" ]; then
-        echo "docker.bridge $(value "$1" bridge) is that of both, write docker.bridge: $(free_bridge) for the former"
+        echo "docker.bridge $(value "$1" bridge) is that of both: write docker.bridge: $(free_bridge)"
     fi
     ! overlap "$(value "$1" subnet)" "$(value "$2" subnet)" ||
-        echo "docker.subnet $(value "$1" subnet) overlaps with $(value "$2" subnet), write docker.subnet: $(free_subnet) for the former"
+        echo "docker.subnet $(value "$1" subnet) overlaps with $(value "$2" subnet): write docker.subnet: $(free_subnet)"
 }
 
 free_instance() {

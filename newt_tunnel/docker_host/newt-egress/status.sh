@@ -129,6 +129,12 @@ status() {
 
 check() {
     guarded || [ -z "$INSTANCE" ] || ! (use "" && guarded) || use "" # which the next apply takes over, or is in its way
+    for _other in $(others); do
+        _theirs=$(folder_of "$_other")
+        # A damaged declaration claims nothing, and must not keep others from being updated.
+        for _key in owner bridge subnet network container; do value "$_theirs" "$_key"; done |
+            tr '\n' ' ' | awk 'NF == 5 { print "other=" $0 }'
+    done
     guarded || { say "state=absent"; return; }
     _faults=$(faults "$CURRENT" | joined)
     say "state=$([ -z "$_faults" ] && echo ok || echo drifted)"

@@ -6,20 +6,25 @@ are known to be harmless are left out, because any of them may be a secret.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from newt_tunnel.findings import shown
 from newt_tunnel.settings import secrets
+from newt_tunnel.settings.agent_table import AgentName
+from newt_tunnel.settings.image import agent_of
 from newt_tunnel.settings.load import examine
 from newt_tunnel.settings.newt import LogLevel
-from newt_tunnel.settings.variables import BY_FLAG
+from newt_tunnel.settings.nodes import CLOUD_NODES
+from newt_tunnel.settings.pangolin_cloud import CLOUD
 from newt_tunnel.tools.adopt import AdoptError, flags
 from newt_tunnel.tools.adopt.compose import ComposeProject, ComposeService
 from newt_tunnel.tools.adopt.refusals import CARRIED, IDENTITY, Refusal, refusals
 
 ADDRESS = "docker.address"
+_ON = ("true", "1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,14 +93,27 @@ def compose_newt(
 
 
 def _is_newt(service: ComposeService) -> bool:
-    repository = service.text("image").partition("@")[0].rpartition("/")[2].partition(":")[0]
-    if repository == "newt" or service.environment.keys() & IDENTITY:
-        return True
-    return any(
-        BY_FLAG[name].names[0] in IDENTITY
-        for name, _ in flags.flags(service.words)
-        if name in BY_FLAG
-    )
+    if _is_vpn_client(service):
+        return False
+    said, _ = flags.variables(service)
+    return _agent(service) is not None or not IDENTITY.isdisjoint(said)
+
+
+def _agent(service: ComposeService) -> AgentName | None:
+    """The agent by the image's name, or by the program that the command line names."""
+    program = [word.rpartition("/")[2] for word in _before_flags(service)]
+    named = (name for name in AgentName if name.value in program)
+    return agent_of(service.text("image")) or next(named, None)
+
+
+def _is_vpn_client(service: ComposeService) -> bool:
+    """Whether the image of pangolin-cli starts its other mode (fosrl/cli, entrypoint.sh)."""
+    by_variables = {"CLIENT_ID", "CLIENT_SECRET"} <= service.environment.keys()
+    return by_variables or "client" in _before_flags(service)
+
+
+def _before_flags(service: ComposeService) -> list[str]:
+    return list(itertools.takewhile(lambda word: not word.startswith("-"), service.words))
 
 
 def _keys(
@@ -105,10 +123,16 @@ def _keys(
         yield "pangolin.endpoint", endpoint.rstrip("/")
         if addresses := _extra_hosts(service, endpoint):
             yield "pangolin.addresses", addresses
+        # Of a site without the cloud's nodes, the compose file does not say which are left.
+        if _host(endpoint) == CLOUD.endpoint and said.get("NO_CLOUD", "").lower() not in _ON:
+            yield "pangolin.nodes", CLOUD_NODES
     if newt_id := said.get("NEWT_ID"):
         yield "newtId", newt_id
+    agent = _agent(service)
+    if agent is not None and agent is not AgentName.NEWT:
+        yield "agent.name", agent.value
     if image := service.text("image"):
-        yield "newt.image", image
+        yield "agent.image", image
     if level := said.get("LOG_LEVEL"):
         yield "newt.logLevel", level
     # newt's own default is on; here a switch is on only where the file says so.
@@ -133,8 +157,11 @@ def _place(service: ComposeService, project: ComposeProject) -> Iterator[tuple[s
             return
 
 
+def _host(endpoint: str) -> str:
+    return endpoint.partition("://")[2].partition("/")[0].partition(":")[0].lower()
+
+
 def _extra_hosts(service: ComposeService, endpoint: str) -> list[str]:
-    host = endpoint.partition("://")[2].partition("/")[0].partition(":")[0]
     written = service.tree.get("extra_hosts")
     pairs = (
         [(str(name), str(address)) for name, address in written.items()]
@@ -145,7 +172,7 @@ def _extra_hosts(service: ComposeService, endpoint: str) -> list[str]:
             if (parts := re.split("[:=]", str(one), maxsplit=1))
         ]
     )
-    return [address for name, address in pairs if name == host]
+    return [address for name, address in pairs if name == _host(endpoint)]
 
 
 def _validated(

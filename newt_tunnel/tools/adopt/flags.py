@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from newt_tunnel.settings.variables import BY_FLAG
+from newt_tunnel.settings.variables import BY_FLAG, BY_NAME
 from newt_tunnel.tools.adopt.compose import ComposeService
 from newt_tunnel.tools.adopt.refusals import Refusal
 
@@ -22,8 +22,19 @@ _TRUE = ("1", "t", "T", "true", "TRUE", "True")
 
 
 def variables(service: ComposeService) -> tuple[dict[str, str], list[Refusal]]:
-    """Return newt's settings in ``service`` as variables; a flag wins over its variable."""
-    said = dict(service.environment)
+    """Return newt's settings in ``service`` as variables, by newt's own names. A flag wins over its
+    variable, and newt's name of a variable over its successor's.
+    """
+    renamed = {
+        BY_NAME[name].names[0]: value
+        for name, value in service.environment.items()
+        if name in BY_NAME
+    }
+    said = renamed | {
+        name: value
+        for name, value in service.environment.items()
+        if name not in BY_NAME or BY_NAME[name].names[0] == name
+    }
     refused: list[Refusal] = []
     for name, value in flags(service.words):
         if name is None:

@@ -6,24 +6,28 @@ import json
 import textwrap
 from collections.abc import Iterable, Iterator
 
-import yaml
-
 from newt_tunnel.findings import shown
+from newt_tunnel.settings.agent_table import AGENTS, AgentName
 from newt_tunnel.settings.docker import Services
-from newt_tunnel.settings.newt import DEFAULT_IMAGE
+from newt_tunnel.settings.nodes import CLOUD_NODES
+from newt_tunnel.settings.pangolin_cloud import CLOUD
 from newt_tunnel.settings.schema import MODELINE
 from newt_tunnel.tools.adopt.compose import mapping
 from newt_tunnel.tools.adopt.compose_newt import ADDRESS, ComposeNewt, tree
 from newt_tunnel.tools.adopt.suggestions import ServiceRemark, SuggestedEntry
+from newt_tunnel.tools.yaml_lines import lines_of, scalar
 
 _PREFIX = "newt-tunnel:"
-_ORDER = ("platform", "pangolin", "newtId", "newt", "dns", "egress", "docker")
+_ORDER = ("platform", "pangolin", "newtId", "agent", "newt", "dns", "egress", "docker")
 _WIDTH = 100
-#: A compose file does not name the user who logs in. The section of the Docker host comes last.
-_USER = (
+#: A compose file does not name the user who logs in, nor what the host has. The section of the
+#: Docker host comes last.
+_ON_HOST = (
     "    # root logs in. Another user in the group docker, root through sudo without a password:\n"
     "    # user: admin\n"
-    "    # sudo: true"
+    "    # sudo: true\n"
+    "    # A host without nft:\n"
+    "    # firewall: iptables"
 )
 #: A placeholder for an unknown address; no host has this name.
 UNKNOWN_ADDRESS = "<docker.address>"
@@ -54,8 +58,8 @@ def render(
         if key == "egress":
             lines += _egress([*suggested], str(found.keys.get(ADDRESS, UNKNOWN_ADDRESS)))
         elif key in sections:
-            lines += _key(f"{_PREFIX}{key}", sections[key], 1)
-    lines.append(_USER)
+            lines += lines_of(f"{_PREFIX}{key}", sections[key], 1)
+    lines.append(_ON_HOST)
     return "\n".join(lines) + "\n"
 
 
@@ -91,11 +95,19 @@ def _note(key: str, found: ComposeNewt) -> Iterator[str]:
         case "pangolin" if "pangolin.endpoint" not in keys:
             yield "  # Missing: the server's URL."
             yield f"  # {_PREFIX}pangolin: {{endpoint: https://pangolin.example.com}}"
+        case "pangolin" if str(keys["pangolin.endpoint"]).endswith(f"//{CLOUD.endpoint}"):
+            yield "  # A newt of Pangolin Cloud gets no tunnel at the endpoint, but at nodes;"
+            if "pangolin.nodes" in keys:
+                yield f"  # {CLOUD_NODES}: {CLOUD}."
+            else:
+                yield "  # Missing in the section, because of NO_CLOUD: those of your own."
+                yield "  #   nodes: [node.example.com]"
         case "newtId" if key not in keys and found.secret_key != "newtProvisioningKey":
             yield "  # Missing: the site's id."
             yield f"  # {_PREFIX}newtId: 2ix2t8xk22ubpfy"
-        case "newt" if "newt.image" not in keys:
-            yield f"  # The image is this program's own choice, {DEFAULT_IMAGE}."
+        case "agent" if "agent.image" not in keys:
+            kind = AGENTS[AgentName(keys.get("agent.name", AgentName.NEWT))]
+            yield f"  # The image is this program's own choice, {kind.image}."
         case "dns" if key not in keys:
             yield "  # Missing: the resolvers that newt may ask, by address."
             yield f"  # {_PREFIX}dns: [10.0.1.53]"
@@ -127,35 +139,8 @@ def _egress(suggested: list[SuggestedEntry | ServiceRemark], address: str) -> It
 
 def _entry(entry: SuggestedEntry, address: str) -> str:
     port = entry.port if entry.port.isdigit() else json.dumps(entry.port)
-    protocol = "" if entry.protocol == "tcp" else f", protocol: {_scalar(entry.protocol)}"
-    place = f"host: {_scalar(address)}"
+    protocol = "" if entry.protocol == "tcp" else f", protocol: {scalar(entry.protocol)}"
+    place = f"host: {scalar(address)}"
     if entry.container is not None:
-        place = f"container: {_scalar(entry.container)}"
-    return f"{{name: {_scalar(entry.name)}, {place}, port: {port}{protocol}}}"
-
-
-def _key(key: str, value: object, depth: int) -> Iterator[str]:
-    indent = "  " * depth
-    if isinstance(value, dict):
-        yield f"{indent}{key}:"
-        for inner, item in value.items():
-            yield from _key(str(inner), item, depth + 1)
-    elif isinstance(value, list):
-        yield f"{indent}{key}: [{', '.join(_scalar(item) for item in value)}]"
-    elif value is None:
-        yield f"{indent}# {key}: still to be written"
-    else:
-        yield f"{indent}{key}: {_scalar(value)}"
-
-
-def _scalar(value: object) -> str:
-    """Return YAML that reads back as ``value``, in quotes if needed."""
-    if not isinstance(value, str):
-        return json.dumps(value)
-    plain = all(character.isalnum() or character in "._/:-" for character in value)
-    try:
-        if plain and value.isascii() and yaml.safe_load(f"[{value}]") == [value]:
-            return value
-    except yaml.YAMLError:
-        pass
-    return json.dumps(value)
+        place = f"container: {scalar(entry.container)}"
+    return f"{{name: {scalar(entry.name)}, {place}, port: {port}{protocol}}}"

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from newt_tunnel.egress.model import Pods
 from newt_tunnel.settings.cluster_types import ServiceRef
+from newt_tunnel.settings.nodes import CLOUD_NODES
+from newt_tunnel.settings.pangolin_cloud import CLOUD
 from newt_tunnel.settings.stack import AnySettings, KubernetesSettings
 from newt_tunnel.stackfile import reach_entries, revisions, stacks
 from newt_tunnel.stackfile.reach_entries import ReachEntry
@@ -73,6 +75,10 @@ def _report(name: str, loaded: stacks.Stack) -> Iterator[str]:
     allowed, forbidden = reach_entries.allowed(settings), reach_entries.forbidden(settings)
     yield f"{sanitized(name)}: valid ({settings.platform.value})"
     yield from _table(_HEAD, allowed)
+    nodes = settings.pangolin.nodes
+    if nodes is not None and nodes.cloud:
+        yield ""
+        yield f"pangolin.nodes: {CLOUD_NODES}: {CLOUD}"
     if forbidden:
         yield ""
         yield from _table(_NEVER_HEAD, forbidden)

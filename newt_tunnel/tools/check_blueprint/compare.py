@@ -13,6 +13,7 @@ from ipaddress import ip_address, summarize_address_range
 
 from newt_tunnel.egress.model import Pods, PortName, PortRange, destination_text
 from newt_tunnel.settings.cluster_types import ServiceRef
+from newt_tunnel.settings.servers import NODES_KEY, PORTS_KEY
 from newt_tunnel.settings.targets import AnyEntry
 from newt_tunnel.stackfile.reach_entries import ReachEntry, place_text
 from newt_tunnel.stackfile.reach_sets import (
@@ -27,7 +28,7 @@ from newt_tunnel.stackfile.reach_sets import (
 )
 
 #: What newt needs for itself, whatever is exposed.
-_NEWTS_OWN = ("dns", "pangolin.ports")
+_NEWTS_OWN = ("dns", PORTS_KEY, NODES_KEY)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ from newt_tunnel.tools.review.safeguards import NOT_THERE, Effect, SafeguardChan
 
 #: Compared as reach, not as text.
 REACH = (
-    *("egress", "mustNotReach", "dns", "pangolin.addresses", "pangolin.ports"),
+    *("egress", "mustNotReach", "dns"),
+    *("pangolin.addresses", "pangolin.nodes", "pangolin.ports"),
     *("blueprint.file", "blueprint.site", "blueprint.allPorts"),
 )
 #: Changes that are not reported, and why.
@@ -30,6 +31,7 @@ NOT_REPORTED: Mapping[str, str] = {
     "reasons": "remarks; each is shown where its setting is reported",
 }
 _MEANINGS: Mapping[str, str] = {
+    "agent.name": "another program holds the tunnel, under the same rules",
     "docker.instance": "what is newt's on the host gets other names; an update refuses that while "
     "newt is deployed",
     "newt.environment": "newt runs with another variable; its documentation says what it does",

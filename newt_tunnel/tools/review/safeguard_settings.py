@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from newt_tunnel.egress.cage import Hook
+from newt_tunnel.settings.agent_table import AGENTS
 from newt_tunnel.settings.docker import Persistence
 from newt_tunnel.settings.kubernetes import Chart
-from newt_tunnel.settings.newt import DEFAULT_IMAGE, LogLevel
+from newt_tunnel.settings.newt import LogLevel
 from newt_tunnel.settings.stack import AnySettings, KubernetesSettings, Proof, Settings
 
 
@@ -37,7 +38,7 @@ def _cluster(read: Callable[[KubernetesSettings], object]) -> Callable[[AnySetti
 
 def _image_source(settings: AnySettings) -> str:
     """Without tag and digest: a new version changes no reach."""
-    image = settings.newt.image.partition("@")[0]
+    image = settings.image.partition("@")[0]
     return image.rpartition(":")[0]
 
 
@@ -54,7 +55,7 @@ def _canary(settings: KubernetesSettings) -> str:
 
 
 _CHART = "kubernetes.chart"
-_USUAL_IMAGE = DEFAULT_IMAGE.rpartition(":")[0]
+_USUAL_IMAGES = [kind.image.rpartition(":")[0] for kind in AGENTS.values()]
 _USUAL_CHART = f"{Chart().repository} {Chart().name}"
 
 SETTINGS = (
@@ -106,16 +107,16 @@ SETTINGS = (
         stronger="newt no longer logs the token of its session",
     ),
     Setting(
-        key="newt.image",
-        read=lambda settings: settings.newt.image,
+        key="agent.image",
+        read=lambda settings: settings.image,
         weakness=_is_unpinned,
         weaker="the tag may be moved to another image; a digest may not",
         stronger="the digest names one image for good",
     ),
     Setting(
-        key="newt.image",
+        key="agent.image",
         read=_image_source,
-        weakness=lambda value: int(value != _USUAL_IMAGE),
+        weakness=lambda value: int(value not in _USUAL_IMAGES),
         may_swap=False,
         weaker="newt comes from another source",
         stronger="newt comes from its makers again",
@@ -182,4 +183,6 @@ SETTINGS = (
 KEYS = {
     *(setting.key for setting in SETTINGS if setting.key != _CHART),
     *(f"{_CHART}.{key}" for key in ("repository", "name")),
+    # The former name of agent.image.
+    "newt.image",
 }

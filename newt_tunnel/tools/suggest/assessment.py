@@ -17,6 +17,8 @@ from newt_tunnel.egress.decide_packet import Direction, Packet, Resolution, deci
 from newt_tunnel.egress.model import DNS_PORT, Address, Pods, PortRange, Protocol
 from newt_tunnel.egress.rules import Policy, Rule
 from newt_tunnel.settings.addresses import is_private
+from newt_tunnel.settings.ports import ProtocolPorts
+from newt_tunnel.settings.servers import CLIENTS, PING, TUNNEL
 from newt_tunnel.tools.suggest.attempts import Attempt
 
 #: The second is DNS over TLS and QUIC: both carry data out past the list.
@@ -35,6 +37,14 @@ _NEVER = tuple(
         ("224.0.0.0/4", "is multicast"),
         ("240.0.0.0/4", "is reserved or broadcast"),
     )
+)
+
+
+#: What newt does for itself at these ports of any server. In an entry it would be the wrong key.
+_NEWTS_OWN: tuple[tuple[ProtocolPorts, str], ...] = (
+    (TUNNEL, "newt's tunnel: a node of your Pangolin belongs into pangolin.nodes, not here"),
+    (CLIENTS, "newt's hole punching: for clients, which need newt.clients: true, not an entry"),
+    (PING, "perhaps newt's ping of a node: one of your Pangolin belongs into pangolin.nodes"),
 )
 
 
@@ -129,7 +139,7 @@ class DockerHost:
         never = next(self._never(address, attempt), None)
         if never is not None:
             return Advice.NEVER, never
-        doubt = next(self._doubts(address), None)
+        doubt = next(self._doubts(address, attempt), None)
         return OFFERED if doubt is None else (Advice.DOUBTED, doubt)
 
     def _packet(self, address: IPv4Address, attempt: Attempt) -> Packet:
@@ -151,7 +161,7 @@ class DockerHost:
         if address == self.cage.host and attempt.port == self.ssh_port:
             yield "is the Docker host's own SSH"
 
-    def _doubts(self, address: IPv4Address) -> Iterator[str]:
+    def _doubts(self, address: IPv4Address, attempt: Attempt) -> Iterator[str]:
         if address == self.cage.host:
             yield (
                 "THE DOCKER HOST ITSELF: only for a port that a container publishes, never for "
@@ -162,7 +172,7 @@ class DockerHost:
                 yield f"the machine of mustNotReach {rule.name}"
         if address in self.policy.resolvers:
             yield "a resolver, at another port than that of DNS"
-        yield from outside(address)
+        yield from outside(address, attempt)
 
     def _is_at(self, rule: Rule, address: IPv4Address) -> bool:
         if isinstance(rule.destination, IPv4Network):
@@ -187,10 +197,17 @@ def no_target(attempt: Attempt) -> Iterator[str]:
         yield "is asked for names, and is none of the resolvers in `dns`"
 
 
-def outside(address: Address) -> Iterator[str]:
-    """Yield the doubt about any target on the Internet."""
-    if not is_private(address):
-        yield "ON THE INTERNET: an attacker who controls newt could send your data there"
+def outside(address: Address, attempt: Attempt) -> Iterator[str]:
+    """Yield the doubt about any target on the Internet, and what newt itself does at that port."""
+    if is_private(address):
+        return
+    meant = (f"{text}; " for used, text in _NEWTS_OWN if _is_at_port(used, attempt))
+    danger = "ON THE INTERNET: an attacker who controls newt could send your data there"
+    yield next(meant, "") + danger
+
+
+def _is_at_port(used: ProtocolPorts, attempt: Attempt) -> bool:
+    return used.ports is not None and has_port(used.protocol, (used.ports,), attempt)
 
 
 def has_port(protocol: Protocol, ports: Iterable[PortRange], attempt: Attempt) -> bool:

@@ -78,7 +78,7 @@ class Cluster:
             if _is_at(entry, destination):
                 yield f"the target of mustNotReach {entry.name}, at another port"
         if not isinstance(destination, Pods):
-            yield from outside(destination)
+            yield from outside(destination, attempt)
             return
         if destination.namespace == _SYSTEM:
             yield "PART OF THE CLUSTER ITSELF"

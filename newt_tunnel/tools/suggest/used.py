@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from ipaddress import ip_network
 
 from newt_tunnel.egress.model import DNS_PORT, DNS_RULE, PANGOLIN_RULE, Pods
 from newt_tunnel.settings.cluster_types import ServiceRef
+from newt_tunnel.settings.servers import servers_of
 from newt_tunnel.settings.stack import KubernetesSettings
 from newt_tunnel.tools.suggest.attempts import Attempt
 from newt_tunnel.tools.suggest.cluster import means
@@ -47,8 +49,10 @@ def _named(settings: KubernetesSettings, connection: Attempt) -> Iterator[str]:
             yield entry.name
     if _is_dns(settings, connection):
         yield DNS_RULE
-    if connection.destination in (settings.pangolin.addresses or ()):
-        yield PANGOLIN_RULE
+    if not isinstance(connection.destination, Pods):
+        block = ip_network(connection.destination)
+        if any(rule.destination == block for rule in servers_of(settings).rules()):
+            yield PANGOLIN_RULE
 
 
 def _is_dns(settings: KubernetesSettings, connection: Attempt) -> bool:
@@ -75,7 +79,7 @@ def _candidates(settings: KubernetesSettings, connection: Attempt) -> Iterator[s
                 yield f"{entry.name}?"
         elif isinstance(meaning, str) and not isinstance(destination, Pods):
             yield f"{entry.name}?"
-    if settings.pangolin.addresses is None and not isinstance(destination, Pods):
+    if servers_of(settings).names and not isinstance(destination, Pods):
         yield f"{PANGOLIN_RULE}?"
 
 

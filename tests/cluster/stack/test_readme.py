@@ -11,7 +11,7 @@ import pytest
 
 from tests.lab import Lab
 from tests.lab.kubernetes import Cluster
-from tests.stack.reader import Part, Reader
+from tests.stack.reader import Part, Reader, by_hand, site
 
 pytestmark = pytest.mark.lab
 
@@ -26,8 +26,8 @@ SAME = (
 def test_a_reader_of_the_readme_alone_deploys_verifies_and_removes_newt_in_a_cluster(
     lab: Lab, engine: dict[str, str], cluster: Cluster, tmp_path: Path
 ) -> None:
-    values = {"k3s-home": cluster.context, **{name: name for name in SAME}}
-    reader = Reader(lab, engine, tmp_path, CLUSTER, values=values)
+    values = {"k3s-home": cluster.context, **{name: name for name in SAME}, **site(lab)}
+    reader = Reader(lab, engine, tmp_path, CLUSTER, values=values, answers=by_hand(lab))
     kubeconfig = reader.machine.home / ".kube" / "config"
     kubeconfig.parent.mkdir()
     kubeconfig.write_text(cluster.kubeconfig.read_text())

@@ -7,15 +7,14 @@ from collections.abc import Iterator
 import pytest
 
 from tests.host.rig import IMAGE, Host
-from tests.lab import Lab
-from tests.lab.fixtures import prefix, unavailable
+from tests.lab.fixtures import new_lab, unavailable
 
 
 @pytest.fixture(scope="package")
 def host() -> Iterator[Host]:
     if reason := unavailable():
         pytest.skip(reason)
-    with Lab(prefix("f")) as lab:
+    with new_lab("f") as lab:
         host = Host(lab)
         host.sh(f"docker pull --quiet {IMAGE}")
         yield host

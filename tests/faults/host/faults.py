@@ -17,6 +17,7 @@ from tests.attack.attacks import JELLYFIN
 from tests.attack.machines import CONFIGURATION
 from tests.attack.siege import reloaded
 from tests.faults.finding import Window
+from tests.host import second_newt
 from tests.host.moments import moments
 from tests.host.rig import CONTAINER, GITEA, NAS, POSTGRES, Host, declare, eventually, rule
 
@@ -236,6 +237,12 @@ def _newt_started(host: Host) -> str:
     return host.sh("docker container inspect -f '{{.State.StartedAt}}' " + CONTAINER)
 
 
+def _second_newt(scene: Scene) -> None:
+    with second_newt.beside(scene.host, scene.rules, rule("postgres", POSTGRES, 5432)):
+        scene.stands("beside a second newt")
+    scene.stands("after a second newt")
+
+
 def _rebooted(scene: Scene) -> None:
     host = scene.host
     host.lab.reboot_nas()
@@ -283,6 +290,7 @@ FAULTS = (
     Fault("a change is killed at every step", _killed),
     Fault("the SSH connection is lost at every step of a change", _connection_lost),
     Fault("two changes at once", _two_at_once),
+    Fault("a second newt is deployed, changed, held and destroyed", _second_newt),
     Fault("the disk is full", _disk_full),
     Fault("networks are created and removed", _networks_created, NETWORKS),
     Fault("somebody replaces the filter table", _filter_replaced, RELOAD),

@@ -46,6 +46,7 @@ def test_nothing_arrives_whatever_happens_to_the_host(host: Host, arrangement: A
     assert verdicts(list(suffer(host, arrangement, named(*SHORT)))) == SHORT
 
 
+@pytest.mark.docker_user
 def test_a_limit_of_the_posts_own_hook_shows_itself(host: Host) -> None:
     replaced = "somebody replaces the filter table"
     assert verdicts(list(suffer(host, DOCKER_USER, named(replaced)))) == {replaced: LIMIT}

@@ -63,7 +63,7 @@ def _prepare(scene: Scene) -> None:
 def _until_shown(scene: Scene, arrangement: Arrangement, fault: Fault) -> Finding:
     """Of a known limit a packet has to be seen; it shows itself some of the times."""
     limit = fault.limit if fault.limit in arrangement.limits else None
-    if limit is not None and scene.host.engine not in limit.engines:
+    if limit is not None and not scene.host.has(limit):
         limit = None
     for _ in range(TRIES):
         finding = found(

@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from ..packages import foreign_clients
 from ..topology import NAS_ADDRESS, REGISTRY_ADDRESS, REGISTRY_PORT, RESOLVER_ADDRESS
 
 HOSTNAME = "nas"
+DOCKER_SETTINGS = "etc/docker/daemon.json"
 HOST_KEY = "etc/ssh/ssh_host_ed25519_key"
 
 # Of the machine only its programs show through; whatever else is in / does not exist on the NAS.
@@ -203,23 +205,32 @@ class Disk:
         self.write("etc/resolv.conf", f"nameserver {RESOLVER_ADDRESS}\n")
         self.write("etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n")
         self.write("etc/crontab", "")
-        self.write("etc/docker/daemon.json", json.dumps({**DOCKER, **engine.settings}))
+        self.write(DOCKER_SETTINGS, docker_settings(engine))
         self.write("etc/ssh/sshd_config", SSHD)
         key = str(self.path(HOST_KEY))
         check(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", HOSTNAME, "-f", key])
 
     def _install(self, engine: DockerEngine) -> None:
         """The engine's programs, over those of the machine's own engine."""
-        programs = engine.programs()
-        for program in programs.iterdir() if programs else ():
-            # Where Debian's units and its docker.io have them; a foreign client is elsewhere.
-            places = (Path(folder, program.name) for folder in ("/usr/sbin", "/usr/bin"))
-            here = next(
-                (place for place in places if place.exists()), Path("/usr/bin", program.name)
-            )
-            target = self._fresh(str(here.resolve())[1:])
+        for program, place in placed_programs(engine):
+            target = self._fresh(place)
             shutil.copyfile(program, target)
             target.chmod(0o755)
+
+
+def placed_programs(engine: DockerEngine) -> Iterator[tuple[Path, str]]:
+    """Each program of an engine, with its path on the NAS."""
+    programs = engine.programs()
+    for program in programs.iterdir() if programs else ():
+        # Where Debian's units and its docker.io have them; a foreign client is elsewhere.
+        places = (Path(folder, program.name) for folder in ("/usr/sbin", "/usr/bin"))
+        here = next((place for place in places if place.exists()), Path("/usr/bin", program.name))
+        yield program, str(here.resolve())[1:]
+
+
+def docker_settings(engine: DockerEngine) -> str:
+    """The text of `daemon.json`."""
+    return json.dumps({**DOCKER, **engine.settings})
 
 
 def _system_entries(name: str) -> list[str]:

@@ -5,6 +5,7 @@ Owns what it boots and when it is ready. What is on its disk is `disk.py`.
 
 import http
 import http.client
+import shutil
 import socket
 import time
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ from ..docker_engines import DockerEngine
 from ..machine import MOUNT_GROUPS, Machine
 from ..network import Network
 from ..processes import Processes
-from .disk import HOSTNAME, Disk
+from .disk import DOCKER_SETTINGS, HOSTNAME, Disk, docker_settings, placed_programs
 
 BOOT = Path(__file__).with_name("boot.sh")
 BOOT_TIMEOUT = 60.0
@@ -37,7 +38,7 @@ class Nas(Machine):
     def boot(self) -> tuple[list[str], Mapping[str, str]]:
         overlays = "\n".join(f"{where} {options}" for where, options in self.disk.mounts())
         command = [str(BOOT), str(self.disk.folder), HOSTNAME, str(MOUNT_GROUPS)]
-        forwarding = {"FORWARDING": "yes"} if self.docker_engine.forwarding else {}
+        forwarding = {"FORWARDING": "yes"} if self.docker_engine.nftables else {}
         return command, {"OVERLAYS": overlays, **forwarding}
 
     def has_booted(self, root: Path) -> bool:
@@ -56,6 +57,22 @@ class Nas(Machine):
                         f"see {self._processes.log(HOSTNAME)} and {self.disk.path('var/log')}"
                     )
                 time.sleep(POLL)
+
+    def upgrade(self, engine: DockerEngine) -> None:
+        """Puts another engine in the place of the one that runs, as a package does it: Docker ends,
+        its programs and its settings are replaced, and it starts again."""
+        docker = ["docker.socket", "docker.service", "containerd.service"]
+        self.run(["systemctl", "stop", *docker])
+        root = Path(f"/proc/{self.init_pid()}/root")
+        for program, place in placed_programs(engine):
+            new = root / f"{place}.new"
+            shutil.copyfile(program, new)
+            new.chmod(0o755)
+            new.replace(root / place)
+        (root / DOCKER_SETTINGS).write_text(docker_settings(engine))
+        self.docker_engine = engine
+        self.run(["systemctl", "start", *docker])
+        self.wait_ready()
 
     def _sshd_answers(self, root: Path) -> bool:
         return (root / "run/sshd.pid").exists()

@@ -75,7 +75,7 @@ class Folder:
 
     def service(self, **keys: Any) -> None:
         """A compose file with one newt of these keys."""
-        self.write(yaml.safe_dump({"services": {"newt": {"image": "fosrl/newt:1.5.0", **keys}}}))
+        self.write(yaml.safe_dump({"services": {"newt": {"image": "fosrl/newt:1.15.0", **keys}}}))
 
     def run(
         self, *options: str, variables: Mapping[str, str] | None = None

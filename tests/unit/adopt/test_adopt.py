@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from newt_tunnel.settings import pangolin_cloud
 from newt_tunnel.settings.variables import BY_FLAG
 from newt_tunnel.tools.adopt.command import main
 from tests.unit.adopt.files import (
@@ -44,7 +45,7 @@ def test_the_posts_compose_file_becomes_a_stack_file_that_loads(folder: Folder) 
 
 def test_what_is_offered_can_be_taken_in_by_removing_signs(folder: Folder) -> None:
     services = {
-        "newt": {"image": "fosrl/newt:1.5.0", "environment": IDENTITY},
+        "newt": {"image": "fosrl/newt:1.15.0", "environment": IDENTITY},
         "web": {"image": "web", "ports": ["8080:80"]},
         "db": {"image": "postgres"},
     }
@@ -65,7 +66,7 @@ def test_a_name_without_a_dot_is_written_nowhere(folder: Folder) -> None:
     """Names of containers resolve on a network that newt shares with them, as `container` only."""
     services = {
         "newt": {
-            "image": "fosrl/newt:1.5.0",
+            "image": "fosrl/newt:1.15.0",
             "environment": {**IDENTITY, "PANGOLIN_ENDPOINT": "https://pangolin"},
             "dns": ["pihole"],
         },
@@ -135,7 +136,7 @@ def test_every_spelling_means_the_same_and_none_shows_the_secret(
     found = keys(folder.adopted("--address", ADDRESS, variables=IDENTITY))
     assert found["pangolin"] == {"endpoint": ENDPOINT}
     assert found["newtId"] == NEWT_ID
-    assert found["newt"]["image"] == "fosrl/newt:1.5.0"
+    assert found["agent"]["image"] == "fosrl/newt:1.15.0"
 
 
 def test_a_flag_wins_over_its_variable_and_a_variable_over_its_file(folder: Folder) -> None:
@@ -178,7 +179,7 @@ def test_a_provisioning_key_leaves_a_log_level_behind_that_would_log_its_secret(
     folder.service(environment={"NEWT_PROVISIONING_KEY": CANARY, "LOG_LEVEL": "debug"})
     text = folder.adopted()
     assert "newt.logLevel: DEBUG: is refused with newtProvisioningKey" in text
-    assert "logLevel" not in keys(text)["newt"]
+    assert "newt" not in keys(text)
 
 
 def test_a_secret_that_could_not_be_stored_is_an_error(folder: Folder) -> None:
@@ -265,8 +266,9 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "net admin": ({"cap_add": ["NET_ADMIN"]}, "cap_add: NET_ADMIN: newt needs none, and it would"),
     "net raw": ({"cap_add": ["CAP_NET_RAW"]}, "newt.capabilities: [NET_RAW]"),
     "tun": ({"devices": ["/dev/net/tun"]}, "devices: newt's tunnel runs in user space"),
-    "latest": ({"image": "fosrl/newt:latest"}, "newt.image: fosrl/newt:latest: is a moving tag"),
-    "no tag": ({"image": "fosrl/newt"}, "newt.image: fosrl/newt: has no tag; pin one"),
+    "latest": ({"image": "fosrl/newt:latest"}, "agent.image: fosrl/newt:latest: is a moving tag"),
+    "an old version": ({"image": "fosrl/newt:1.5.0"}, "fosrl/newt:1.5.0: is older than 1.12.0"),
+    "no tag": ({"image": "fosrl/newt"}, "agent.image: fosrl/newt: has no tag; pin one"),
     "no tls": (
         {"environment": {"PANGOLIN_ENDPOINT": "http://pangolin.example.com"}},
         "pangolin.endpoint: http://pangolin.example.com: does not start with https://",
@@ -327,6 +329,28 @@ def test_what_has_a_key_is_carried_over(folder: Folder) -> None:
     assert found["pangolin"]["addresses"] == ["203.0.113.10"]
 
 
+CLOUD = "https://app.pangolin.net"
+
+
+def test_a_newt_of_pangolin_cloud_gets_its_nodes_and_is_told_why(folder: Folder) -> None:
+    folder.service(environment={**IDENTITY, "PANGOLIN_ENDPOINT": CLOUD}, dns=["10.0.1.53"])
+    text = folder.adopted("--address", ADDRESS)
+    assert problems(text) == []
+    assert keys(text)["pangolin"] == {"endpoint": CLOUD, "nodes": "cloud"}
+    assert "# A newt of Pangolin Cloud gets no tunnel at the endpoint, but at nodes;" in text
+    assert f"# cloud: {pangolin_cloud.CLOUD}." in text
+
+
+def test_a_newt_that_may_not_use_the_clouds_nodes_needs_its_own(folder: Folder) -> None:
+    told = {**IDENTITY, "PANGOLIN_ENDPOINT": CLOUD, "NO_CLOUD": "true"}
+    folder.service(environment=told, dns=["10.0.1.53"])
+    text = folder.adopted("--address", ADDRESS)
+    assert keys(text)["pangolin"] == {"endpoint": CLOUD}
+    assert "because of NO_CLOUD" in text
+    (missing,) = problems(text)
+    assert missing.startswith("pangolin.nodes: (missing): ")
+
+
 SWITCHES = {
     "--no-cloud": ("NO_CLOUD", "true"),
     "--metrics": ("NEWT_METRICS_PROMETHEUS_ENABLED", "true"),
@@ -365,6 +389,52 @@ def test_every_flag_of_newt_is_read_by_its_kind() -> None:
         *("no-cloud", "metrics", "otlp", "metrics-async-bytes", "pprof"),
         *("ad-generate-random-password", "auth-daemon"),
     }
+
+
+SITE = {"PANGOLIN_ENDPOINT": ENDPOINT, "SITE_ID": NEWT_ID, "SITE_SECRET": CANARY}
+PANGOLIN_CLI = "fosrl/pangolin-cli:0.22.0"
+#: As Pangolin's instructions for a new site write it, and otherwise.
+SITES: dict[str, dict[str, Any]] = {
+    "variables": {"image": PANGOLIN_CLI, "environment": SITE},
+    "newt's variables win": {
+        "image": PANGOLIN_CLI,
+        "environment": {**SITE, "SITE_ID": "other", "NEWT_ID": NEWT_ID},
+    },
+    "flags": {
+        "image": PANGOLIN_CLI,
+        "command": f"up site --id {NEWT_ID} --secret {CANARY} --endpoint {ENDPOINT}",
+    },
+    "another image": {
+        "image": "registry.lan/connector:0.22.0",
+        "entrypoint": ["/usr/local/bin/pangolin-cli", "up", "site"],
+        "environment": SITE,
+    },
+}
+
+
+@pytest.mark.parametrize("site", SITES)
+def test_pangolin_cli_is_taken_over_as_the_agent_that_it_is(folder: Folder, site: str) -> None:
+    client = {
+        "image": PANGOLIN_CLI,
+        "environment": {"PANGOLIN_ENDPOINT": ENDPOINT, "CLIENT_ID": "a", "CLIENT_SECRET": "b"},
+    }
+    other = {"image": PANGOLIN_CLI, "command": ["up", "client", "--id", "a"]}
+    services = {"site": SITES[site], "vpn": client, "vpn2": other}
+    folder.write(yaml.safe_dump({"services": services}))
+    text = folder.adopted("--address", ADDRESS)
+    found = keys(text)
+    assert found["agent"] == {"name": "pangolin-cli", "image": SITES[site]["image"]}
+    assert found["newtId"] == NEWT_ID
+    assert found["pangolin"] == {"endpoint": ENDPOINT}
+    assert "into `pulumi config set --secret`" in text, "its secret is found by either name"
+    assert "Of the old set-up this is not taken over" not in text
+
+
+def test_the_image_of_an_agent_without_a_version_is_this_programs_choice(folder: Folder) -> None:
+    folder.service(image="fosrl/pangolin-cli", environment=SITE)
+    text = folder.adopted("--address", ADDRESS)
+    assert keys(text)["agent"] == {"name": "pangolin-cli"}
+    assert "this program's own choice, fosrl/pangolin-cli:0.23.0." in text
 
 
 def test_a_number_for_an_id_stays_a_text(folder: Folder) -> None:
@@ -416,7 +486,7 @@ def test_the_neighbours_are_suggested_by_their_published_ports(folder: Folder) -
 
 def test_a_port_without_quotes_is_no_number_of_base_60(folder: Folder) -> None:
     folder.write(
-        "services:\n  newt: {image: 'fosrl/newt:1.5.0', networks: [alone]}\n"
+        "services:\n  newt: {image: 'fosrl/newt:1.15.0', networks: [alone]}\n"
         "  ssh:\n    ports:\n      - 2222:22\n      - 53:53/udp\n"
     )
     taken = uncommented(folder.adopted("--address", ADDRESS))
@@ -425,7 +495,7 @@ def test_a_port_without_quotes_is_no_number_of_base_60(folder: Folder) -> None:
 
 def test_services_without_networks_share_the_projects_own(folder: Folder) -> None:
     folder.write(
-        "services:\n  newt: {image: 'fosrl/newt:1.5.0'}\n  redis: {image: redis}\n"
+        "services:\n  newt: {image: 'fosrl/newt:1.15.0'}\n  redis: {image: redis}\n"
         "  gitea: {ports: ['3001:3000']}\n  other: {networks: [else]}\n"
         "  db: {container_name: gitea-db, expose: [5432]}\n"
         "  host: {network_mode: bridge}\n  inside: {network_mode: 'service:newt'}\n"
@@ -443,7 +513,7 @@ def test_services_without_networks_share_the_projects_own(folder: Folder) -> Non
 
 def test_the_labels_that_pangolin_reads_say_the_port(folder: Folder) -> None:
     folder.write(
-        "name: media\nservices:\n  newt: {image: 'fosrl/newt:1.5.0'}\n"
+        "name: media\nservices:\n  newt: {image: 'fosrl/newt:1.15.0'}\n"
         "  jellyfin:\n    expose: [8096, 8920]\n    labels:\n"
         "      - pangolin.public-resources.tv.protocol=http\n"
         "      - pangolin.public-resources.tv.targets[0].port=8096\n"
@@ -462,7 +532,7 @@ def test_the_labels_that_pangolin_reads_say_the_port(folder: Folder) -> None:
 
 
 def test_a_suggestion_without_an_address_does_not_load_unnoticed(folder: Folder) -> None:
-    newt = "{image: 'fosrl/newt:1.5.0', networks: [alone]}"
+    newt = "{image: 'fosrl/newt:1.15.0', networks: [alone]}"
     folder.write(f"services:\n  newt: {newt}{NEIGHBOURS}")
     found = problems(uncommented(folder.adopted()))
     assert any(line.startswith("egress[0].host: <docker.address>") for line in found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from newt_tunnel.settings.pangolin_cloud import CLOUD
 from newt_tunnel.tools.check.command import INVALID, USAGE_ERROR, VALID, main
 from tests.unit.settings.example import ABSENT, PREFIX, STACKS, TREES, stack
 
@@ -112,6 +114,28 @@ def test_a_broken_file_names_its_key_and_the_other_stacks_are_still_checked(
     assert f"  {named}" in said.err
     assert f"{other}: valid" in said.out
     assert f"{NAMES[platform]}: valid" not in said.out
+
+
+@pytest.mark.parametrize("platform", TREES)
+def test_the_cloud_is_shown_as_the_nodes_that_it_stands_for(
+    platform: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(folder, "x", TREES[platform]({**COMPLETE[platform], "pangolin": "cloud"}))
+    assert main([], folder) == VALID
+    said = capsys.readouterr().out
+    for node in CLOUD.nodes:
+        assert re.search(rf"^  pangolin +{node} +80/tcp, 51820/udp +pangolin.nodes$", said, re.M)
+    assert re.search(r"^  pangolin +app.pangolin.net +443/tcp +pangolin.ports$", said, re.M)
+    assert f"pangolin.nodes: cloud: {CLOUD}" in said
+
+
+def test_pangolin_cloud_without_nodes_is_refused_in_plain_words(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    alone = {"endpoint": "https://app.pangolin.net"}
+    write(folder, "x", stack({**COMPLETE["docker"], "pangolin": alone}))
+    assert main([], folder) == INVALID
+    assert "a newt of Pangolin Cloud gets no tunnel at app.pangolin.net" in capsys.readouterr().err
 
 
 def test_what_is_no_yaml_is_invalid_without_a_traceback(

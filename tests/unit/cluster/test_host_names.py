@@ -171,12 +171,57 @@ def test_the_ipv4_address_in_an_ipv6_answer_is_judged(address: str, said: str) -
     assert said in only_error(found)
 
 
+NODES = {**PANGOLIN, "nodes": ["earth.example.com", "203.0.113.22", "mars.example.com"]}
+
+
+def test_every_address_of_every_node_is_allowed_and_tried() -> None:
+    there = answers(
+        pangolin_example_com="203.0.113.10",
+        earth_example_com="203.0.113.20 203.0.113.21",
+        mars_example_com="203.0.113.23",
+    )
+    found = looked_up([], pangolin=NODES, names=there)
+    assert found.policy is not None, found.errors
+    opened = {str(rule) for rule in found.policy.allowed if rule.name == "pangolin"}
+    nodes = [f"203.0.113.{last}" for last in (20, 21, 22, 23)]
+    assert opened == {
+        "pangolin (203.0.113.10 443/tcp)",
+        *(f"pangolin ({node} {port})" for node in nodes for port in ("51820/udp", "80/tcp")),
+    }
+    tried = [probe.line for probe in found.probes if probe.name == "pangolin"]
+    assert len(tried) == len(opened)
+
+
+def test_nodes_may_resolve_to_public_addresses_only_and_all_of_them_must() -> None:
+    private = answers(
+        pangolin_example_com="203.0.113.10",
+        earth_example_com="10.0.1.7",
+        mars_example_com="203.0.113.23",
+    )
+    line = only_error(looked_up([], pangolin=NODES, names=private))
+    assert line.startswith("pangolin.nodes: earth.example.com resolves to 10.0.1.7, which is not")
+    assert "write it in pangolin.nodes" in line
+    gone = {**private, HostName("earth.example.com"): ()}
+    line = only_error(looked_up([], pangolin=NODES, names=gone))
+    assert line.startswith("pangolin.nodes: earth.example.com does not resolve on this machine")
+
+
+def test_a_node_that_is_written_as_an_address_may_be_private() -> None:
+    nodes = {"endpoint": "https://203.0.113.10", "nodes": ["10.0.1.7"]}
+    found = looked_up([], pangolin=nodes)
+    assert found.policy is not None, found.errors
+    pod = looked_up([], pangolin={**nodes, "nodes": ["10.42.0.77"]})
+    assert only_error(pod).startswith("pangolin.nodes: 10.42.0.77 is among the cluster's pods")
+
+
 def test_only_names_that_need_it_are_asked_for() -> None:
     assert host_names(cluster_settings()) == ()
     asked = cluster_settings(
         {"pangolin.addresses": ABSENT, "egress": [NAS], "mustNotReach": ["vault.lan:22:tcp"]}
     )
     assert host_names(asked) == ("nas.lan", "pangolin.example.com", "vault.lan")
+    asked = cluster_settings({"pangolin.nodes": ["earth.example.com", "203.0.113.20"]})
+    assert host_names(asked) == ("earth.example.com",)
 
 
 # asking this machine's resolver

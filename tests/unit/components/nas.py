@@ -76,7 +76,6 @@ SETTINGS: Mapping[str, Any] = {
         "subnet": "172.30.0.0/24",
         "newtAddress": "172.30.0.10",
         "bridge": "br-newt",
-        "firewall": "iptables",
         "hook": "prerouting",
         "persistence": "systemd",
     },
@@ -151,8 +150,8 @@ GENERATION = "2026-08-01T12:00:00Z"
 def as_left(by: Recording, *, state: str = "ok", owner: str = OWNER, **differing: str) -> str:
     """What the host says after the update ``by``, but for what is ``differing``."""
     digest = declared_digest(by)
-    said = {"instance": "nas", "owner": owner, "hash": digest}
-    said |= {"generation": GENERATION, "confirmed": digest}
+    said = {"instance": "nas", "owner": owner, "hash": digest, "confirmed": digest}
+    said |= {"generation": GENERATION, "firewall": declared_firewall(by)}
     answer = {"state": state} | said | differing
     return "".join(f"{key}={value}\n" for key, value in answer.items())
 
@@ -166,6 +165,11 @@ def declared_files(recording: Recording) -> dict[str, str]:
     """The files that the firewall's standard input unpacks on the host."""
     found = _HERE_DOCUMENT.findall(recording.named(RULES).inputs["stdin"])
     return {name: content for name, _, content in found}
+
+
+def declared_firewall(recording: Recording) -> str:
+    lines = declared_files(recording)["declaration"].splitlines()
+    return next(line for line in lines if line.startswith("firewall=")).partition("=")[2]
 
 
 def declared_digest(recording: Recording) -> str:
@@ -234,9 +238,12 @@ def deploy(
     given: Given = PAIR,
     host: Host | None = None,
     preview: bool = False,
+    outputs: Mapping[str, Any] | None = None,
     into: Recording | None = None,
 ) -> Recording:
-    """Build the tunnel from the example's settings with ``changes``."""
+    """Build the tunnel from the example's settings with ``changes``; ``outputs`` are those of the
+    stack's last update.
+    """
     settings, problems = judge(changed(changes or {}))
     assert isinstance(settings, Settings), f"the settings of this test are wrong: {problems}"
     host = host or Host()
@@ -247,7 +254,15 @@ def deploy(
             pulumi.export(output, getattr(tunnel, output))
 
     with answered_by(host):
-        return record(program, computed, project=PROJECT, stack=STACK, preview=preview, into=into)
+        return record(
+            program,
+            computed,
+            project=PROJECT,
+            stack=STACK,
+            preview=preview,
+            outputs=outputs,
+            into=into,
+        )
 
 
 def answered_by(host: Host) -> Any:

@@ -140,6 +140,13 @@ def test_the_gate_waits_for_pangolin_and_for_a_canary_that_newt_may_never_reach(
     }
 
 
+def test_the_gate_asks_the_endpoint_and_no_node_where_nothing_may_listen_on_its_port() -> None:
+    (gate,) = instance(deploy({"pangolin.nodes": ["203.0.113.20", "203.0.113.21"]}))[
+        "initContainers"
+    ]
+    assert {"name": "PANGOLIN", "value": "203.0.113.10,443"} in gate["env"]
+
+
 def test_another_canary_can_be_named() -> None:
     changes = {"kubernetes.gateCanary": "monitoring/grafana:3000"}
     (gate,) = instance(deploy(changes))["initContainers"]

@@ -110,6 +110,23 @@ def test_no_setting_gives_newt_the_docker_socket_or_privileges(changes: dict[str
     assert "docker.sock" not in repr(inputs)
 
 
+# --- the other agent -------------------------------------------------------------------------
+
+
+def test_pangolin_cli_is_confined_as_newt_is_and_told_what_it_needs(nas: Recording) -> None:
+    newt, other = nas.named(CONTAINER).inputs, _container({"agent": "pangolin-cli"})
+    differs = {key for key in {*newt, *other} if newt.get(key) != other.get(key)}
+    assert differs == {"command", "envs"}
+    assert other["command"] == ["up", "site"], "its entrypoint starts no site otherwise"
+    assert {*other["envs"]} - {*newt["envs"]} == {"HOME=/tmp"}, "nobody has none"
+    assert {*newt["envs"]} <= {*other["envs"]}, "self-update off, SSH off, health file, secrets"
+
+
+def test_pangolin_clis_image_is_its_own() -> None:
+    found = deploy({"agent": "pangolin-cli"})
+    assert found.named(IMAGE).inputs["name"] == "fosrl/pangolin-cli:0.23.0"
+
+
 # --- what it is made of ----------------------------------------------------------------------
 
 

@@ -20,30 +20,39 @@ from tests.unit.components.nas import (
 )
 from tests.unit.components.recording import Recording, is_secret, public
 
+IPTABLES = {"docker": {"firewall": "iptables"}}
 
-def test_the_rules_are_plain_text_that_a_diff_shows_line_by_line(nas: Recording) -> None:
-    declared = nas.named(RULES).inputs["stdin"]
+
+@pytest.mark.parametrize(
+    ("firewall", "line"),
+    [
+        ("nftables", '10.0.1.50 . tcp . 3000 comment "newt: gitea",\n'),
+        (
+            "iptables",
+            "-A NEWT-EGRESS-nas -d 10.0.1.50 -p tcp -m tcp --dport 3000 -m comment "
+            '--comment "newt: gitea" -j RETURN\n',
+        ),
+    ],
+)
+def test_the_rules_are_plain_text_that_a_diff_shows_line_by_line(firewall: str, line: str) -> None:
+    declared = deploy({"docker": {"firewall": firewall}}).named(RULES).inputs["stdin"]
     assert not is_secret(declared), "a secret or unknown part would blank the whole diff"
-    assert (
-        "-A NEWT-EGRESS-nas -d 10.0.1.50 -p tcp -m tcp --dport 3000 "
-        '-m comment --comment "newt: gitea" -j RETURN\n'
-    ) in declared
+    assert line in declared
 
 
 def test_a_preview_shows_the_rules_too(nas: Recording, preview: Recording) -> None:
     assert preview.named(RULES).inputs["stdin"] == nas.named(RULES).inputs["stdin"]
 
 
-def test_the_rules_come_before_the_program_that_loads_them(nas: Recording) -> None:
-    assert list(declared_files(nas)) == ["rules4", "rules6", "declaration", "newt-egress"], (
+def test_the_rules_come_before_the_program_that_loads_them() -> None:
+    files = declared_files(deploy(IPTABLES))
+    assert list(files) == ["rules4", "rules6", "declaration", "newt-egress"], (
         "a reviewer reads from the top"
     )
 
 
-def test_what_is_declared_names_owner_bridge_network_container_and_persistence(
-    nas: Recording,
-) -> None:
-    lines = declared_files(nas)["declaration"].splitlines()
+def test_what_is_declared_names_owner_bridge_network_container_and_persistence() -> None:
+    lines = declared_files(deploy(IPTABLES))["declaration"].splitlines()
     assert {
         "owner=newt-tunnel/nas",
         "bridge=br-newt",

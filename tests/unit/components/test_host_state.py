@@ -18,6 +18,7 @@ from tests.unit.components.nas import (
     RULES,
     Host,
     as_left,
+    declared_files,
     deploy,
 )
 from tests.unit.components.recording import Recording
@@ -168,7 +169,9 @@ def test_a_preview_without_the_host_warns_and_stays_with_what_the_state_holds() 
     recording = deploy(host=Host(NO_ANSWER), preview=True)
     assert recording.messages("warning") == [
         f"10.0.1.10 cannot be reached ({NO_ANSWER}): whether its firewall is still the declared "
-        "one is not known"
+        "one is not known",
+        "docker.firewall: is not written, and the host cannot be reached: nftables is assumed; an "
+        "update keeps iptables where the host's record says iptables",
     ]
     assert recording.named(RULES).ignore_changes == ("create",), (
         "an unknown generation would show as an update that nobody asked for"
@@ -221,3 +224,54 @@ def test_whoever_shares_newts_network_is_told_of_and_changes_nothing(nas: Record
     (warning,) = found.messages("warning")
     assert "10.0.1.10: on newt's network, where newt must be alone: stranger" in warning
     assert "docker network disconnect newt NAME" in warning
+
+
+UNSAID = "docker.firewall: keeps iptables, as the host's record says"
+
+
+def test_a_stack_that_says_nothing_keeps_the_iptables_of_its_host_without_a_change() -> None:
+    before = deploy({"docker": {"firewall": "iptables"}})
+    host = Host(as_left(before))
+    for preview in (True, False):
+        kept = deploy(host=host, preview=preview)
+        assert kept.named(RULES).inputs["stdin"] == before.named(RULES).inputs["stdin"]
+        assert _generation(kept) == GENERATION
+        assert kept.messages("info") == [f"{UNSAID}; write docker.firewall: nftables to change"]
+        assert kept.messages("warning") == []
+    written = deploy({"docker": {"firewall": "nftables"}}, host=host)
+    assert "rules.nft" in declared_files(written)
+    assert written.logs == []
+
+
+@pytest.mark.parametrize("firewall", ["iptables", "nftables"])
+def test_a_preview_without_the_host_goes_by_the_outputs_of_the_last_update(firewall: str) -> None:
+    before = deploy({"docker": {"firewall": firewall}})
+    found = deploy(host=Host(NO_ANSWER), preview=True, outputs=before.stack_outputs)
+    assert found.named(RULES).inputs["stdin"] == before.named(RULES).inputs["stdin"]
+    assert len(found.messages("warning")) == 1, "that the host cannot be reached"
+    assert len(found.messages("info")) == (firewall == "iptables")
+
+
+@pytest.mark.parametrize("preview", [True, False])
+def test_a_host_without_nft_is_an_error_that_names_iptables(preview: bool) -> None:
+    host = Host("without_nft=nft: not found\nstate=absent\n")
+    assert _error(host, preview=preview) == (
+        "docker.firewall: nftables (the default): nft cannot hold the rules on 10.0.1.10 (nft: "
+        "not found); install nftables, or write docker.firewall: iptables"
+    )
+    deploy({"docker": {"firewall": "iptables"}}, host=host, preview=preview)
+    deploy({"docker": {"hook": "docker-user"}}, host=host, preview=preview)
+
+
+def test_a_kept_iptables_warns_of_what_a_longer_list_costs_and_refuses_a_longer_one() -> None:
+    host = Host(as_left(deploy({"docker": {"firewall": "iptables"}})))
+
+    def egress(count: int) -> dict[str, object]:
+        return {
+            "egress": [{"name": "a", "host": "10.0.1.50", "port": [*range(1000, 1000 + count)]}]
+        }
+
+    (warning,) = deploy(egress(100), host=host).messages("warning")
+    assert "104 targets slow newt down: 100 cost 13 % on a connection and 8 %" in warning
+    with pytest.raises(pulumi.RunError, match="504 targets are more than the 500"):
+        deploy(egress(500), host=host)

@@ -15,6 +15,7 @@ from components.egress_policy import DENY, POLICY
 from newt_tunnel.docker_host.programs import EGRESS
 from newt_tunnel.settings.kubernetes import Kubernetes
 from newt_tunnel.settings.table import rows_by_platform
+from tests.readme import GETTING_STARTED
 from tests.unit.docs.documents import (
     CONFIGURATION,
     COST,
@@ -141,10 +142,11 @@ def test_every_key_of_the_stack_file_that_is_named_exists(document: Path) -> Non
             assert key in keys, f"{document.name}: `{span}`"
 
 
-def test_the_lines_of_a_stack_file_that_the_readme_shows_are_those_of_an_example() -> None:
+def test_the_lines_of_a_stack_file_that_a_reader_edits_are_those_of_an_example() -> None:
     examples = [{line.strip() for line in path.read_text().splitlines()} for path in EXAMPLES]
-    shown = [block for _, kind, block in _CODE_BLOCK.findall(README.read_text()) if kind == "yaml"]
-    assert len(shown) == len(examples), "the README shows what each allow-list looks like"
+    pages = README.read_text() + GETTING_STARTED.read_text()
+    shown = [block for _, kind, block in _CODE_BLOCK.findall(pages) if kind == "yaml"]
+    assert len(shown) == len(examples), "the two pages show what each allow-list looks like"
     for block in shown:
         lines = {line.strip() for line in block.splitlines()}
         assert any(lines <= example for example in examples), f"of no example alone:\n{block}"

@@ -1,4 +1,4 @@
-"""The README's quick start shows all that a reader has to replace; what is not shown is found."""
+"""The quick start shows all that a reader has to replace; what is not shown is found."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from tests import readme
 from tests.readme import Substitutions
 from tests.unit.docs.documents import REPOSITORY
 
-HEADINGS = {"nas": "A Docker host", "k3s-home": "A Kubernetes cluster"}
+HEADINGS = {
+    "nas": ("By hand", readme.GETTING_STARTED),
+    "k3s-home": ("A Kubernetes cluster", readme.README),
+}
 #: What looks like a reader's own value in an example, and fits every reader: the defaults of newt's
 #: own network and namespace, and of the cluster's DNS.
 FITS_ALL = {
@@ -20,13 +23,13 @@ TABLE = {"10.0.1.10": "192.168.7.2", "admin": "ann"}
 
 @pytest.mark.parametrize("stack", HEADINGS)
 def test_no_value_of_the_example_is_left_in_the_stack_file_of_a_reader(stack: str) -> None:
-    shown = readme.block(HEADINGS[stack], "yaml")
+    shown = readme.block(HEADINGS[stack][0], "yaml", HEADINGS[stack][1])
     file = (REPOSITORY / "stacks" / f"Pulumi.{stack}.yaml").read_text()
     substitutions = Substitutions(dict.fromkeys(readme.placeholders(shown), "reader"))
     edited = readme.edited(file, shown, substitutions)
     substitutions.assert_used()
     left = readme.placeholders(readme.uncommented(edited)) - FITS_ALL
-    assert left <= {"reader"}, f"stacks/Pulumi.{stack}.yaml: the README does not show {left}"
+    assert left <= {"reader"}, f"stacks/Pulumi.{stack}.yaml: its page does not show {left}"
     assert yaml.safe_load(edited)["config"].keys() == yaml.safe_load(file)["config"].keys()
 
 

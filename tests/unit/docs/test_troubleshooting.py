@@ -23,6 +23,16 @@ OTHERS = {
     "containers with unready status": "Kubernetes, printed by its plugin",
     "Init:0/1": "Kubernetes",
     "network newt not found": "Docker",
+    "cannot restrict inter-container communication": "Docker",
+    **dict.fromkeys(
+        (
+            *("Failed to connect", "no such host", "i/o timeout", "dial tcp"),
+            *("network is unreachable", "connection refused", "Failed to ping exit node"),
+            *("Failed to resolve endpoint", "Ping attempt 1 failed", "Connecting to endpoint"),
+            *("Connection to server lost after", "Error connecting to target"),
+        ),
+        "newt, or Go's own text in it",
+    ),
     "Permission denied (publickey": "OpenSSH",
     "newt-tunnel-proof-proving": "a resource of the stack, put together from two names",
 }

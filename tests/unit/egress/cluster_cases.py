@@ -47,7 +47,7 @@ def policy(text: str) -> Policy:
         allowed=tuple(rules["allow"]),
         forbidden=tuple(rules["forbid"]),
         resolvers=(),
-        endpoint=None,
+        server_names=(),
     )
 
 

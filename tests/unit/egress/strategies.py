@@ -76,7 +76,7 @@ def policies(draw: st.DrawFn) -> Policy:
 
 
 def policy_of(*allowed: Rule) -> Policy:
-    return Policy(allowed=allowed, forbidden=(), resolvers=(), endpoint=None)
+    return Policy(allowed=allowed, forbidden=(), resolvers=(), server_names=())
 
 
 @dataclass(frozen=True)

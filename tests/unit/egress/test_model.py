@@ -123,7 +123,7 @@ def test_an_overlap_is_refused_exactly_when_some_packet_matches_both(
     assert allowed.overlaps(forbidden) is matches_both
     assert forbidden.overlaps(allowed) is matches_both, "an overlap has no direction"
     try:
-        Policy(allowed=(allowed,), forbidden=(forbidden,), resolvers=(), endpoint=None)
+        Policy(allowed=(allowed,), forbidden=(forbidden,), resolvers=(), server_names=())
     except PolicyError:
         assert matches_both, "refused, and no packet matches both"
     else:

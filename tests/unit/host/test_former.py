@@ -15,9 +15,10 @@ pytestmark = pytest.mark.skipif(Path(PROGRAM_PATH).exists(), reason="this host h
 
 
 def look(folder: Path, listing: str) -> HostState:
-    tool = folder / "iptables"
-    tool.write_text(f"#!/bin/sh\ncat <<'END'\n{listing}\nEND\n")
-    tool.chmod(0o755)
+    for name, script in (("iptables", f"cat <<'END'\n{listing}\nEND"), ("nft", "cat >/dev/null")):
+        tool = folder / name
+        tool.write_text(f"#!/bin/sh\n{script}\n")
+        tool.chmod(0o755)
     path = f"{folder}:{os.environ['PATH']}"
     command = ["sh", "-c", check_command("nas")]
     done = subprocess.run(command, env={"PATH": path}, check=True, capture_output=True, text=True)

@@ -22,7 +22,7 @@ SHELLS = [shell for shell in (("dash",), ("busybox", "sh")) if shutil.which(shel
 
 
 def overlap(shell: tuple[str, ...], folder: Path, allowed: Rule, forbidden: Rule, at: str) -> str:
-    policy = Policy(allowed=(allowed,), forbidden=(forbidden,), resolvers=(), endpoint=None)
+    policy = Policy(allowed=(allowed,), forbidden=(forbidden,), resolvers=(), server_names=())
     (folder / "declaration").write_text(declaration(policy).files["declaration"])
     script = f'{shell_function(NEWT_EGRESS, "overlap_of")}\nNEXT=$1; overlap_of "$2" "$3"'
     done = subprocess.run(

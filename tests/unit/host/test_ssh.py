@@ -118,6 +118,7 @@ def test_the_status_of_the_command_comes_back_through_sudo(path: Path) -> None:
 
 def test_the_check_of_the_host_survives_sudo_and_two_shells(path: Path) -> None:
     command(path, "sudo", WILLING_SUDO)
+    command(path, "nft", "cat >/dev/null")
     asked = check_command("nas").replace("/usr/local/sbin/newt-egress", str(path / "none"))
     done = run_as_root(asked)
     assert done.stdout == "state=absent\n", done.stderr

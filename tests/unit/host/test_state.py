@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -155,6 +156,46 @@ def test_the_command_asks_the_program_where_there_is_one(
     command = check_command("nas").replace(PROGRAM_PATH, str(path))
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
     assert done.stdout.endswith(answer)
+
+
+def look(folder: Path, nft: str) -> HostState:
+    """Run the command with the record in ``folder`` and with this ``nft``."""
+    tool = folder / "nft"
+    tool.write_text(f"#!/bin/sh\ncat >/dev/null\n{nft}\n")
+    tool.chmod(0o755)
+    command = check_command("nas").replace(PROGRAM_PATH, str(folder / "newt-egress"))
+    done = subprocess.run(
+        ["sh", "-c", command.replace("/var/lib/newt-egress", str(folder))],
+        env={"PATH": f"{folder}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == ""
+    return HostState.parse(done.stdout)
+
+
+def test_the_command_reads_the_recorded_firewall_also_between_two_renames(tmp_path: Path) -> None:
+    assert look(tmp_path, "").firewall == ""
+    # A former release keeps the record of its one newt above the instances.
+    for record, firewall in (
+        ("previous", "nftables"),
+        ("current", "iptables"),
+        ("instances/nas/previous", "nftables"),
+        ("instances/nas/current", "iptables"),
+    ):
+        (tmp_path / record).mkdir(parents=True)
+        (tmp_path / record / "declaration").write_text(f"owner=x\nfirewall={firewall}\nnewt=y\n")
+        assert look(tmp_path, "").firewall == firewall
+    (tmp_path / "instances/nas/current/declaration").write_text("owner=x\n")
+    assert look(tmp_path, "").firewall == "nftables", "a damaged record is no record"
+
+
+def test_the_command_says_in_a_line_why_nft_cannot_hold_the_rules(tmp_path: Path) -> None:
+    assert look(tmp_path, "").without_nft == ""
+    refusing = look(tmp_path, "echo 'Error: syntax error'; echo '^^^'; exit 1")
+    assert refusing.without_nft == "Error: syntax error"
+    assert look(tmp_path, "exit 1").without_nft == "no reason given"
 
 
 @pytest.mark.parametrize("newt", ["exited", "created"])

@@ -15,7 +15,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "newt_tunnel.egress": set(),
     "newt_tunnel.blueprint": {"findings", "egress"},
     "newt_tunnel.settings": {"findings", "egress", "blueprint"},
-    "newt_tunnel.docker_host": {"egress", "settings"},
+    "newt_tunnel.docker_host": {"findings", "egress", "settings"},
     "newt_tunnel.cluster": {"findings", "egress", "settings"},
     "newt_tunnel.stackfile": {"findings", "egress", "blueprint", "settings"},
     "newt_tunnel.tools": {
@@ -25,6 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "settings",
         "stackfile",
         "docker_host",
+        "cluster",
     },
     "components": {"findings", "egress", "settings", "docker_host", "cluster"},
     "policies": {"egress", "settings", "cluster"},

@@ -127,8 +127,16 @@ def test_a_cage_that_is_shut_is_a_table_and_success(network: Path) -> None:
 def test_every_column_is_as_wide_as_the_longest_verdict(network: Path) -> None:
     said = probe(network, GITEA, allow("pangolin", "203.0.113.10", 51820, "udp"), GRAFANA)
     assert said.verdicts["pangolin"] is ProbeVerdict.SENT
-    evidence = {line.rindex("  ") for line in said.log.splitlines()[1:]}
-    assert len(evidence) == 1, "or the table is ragged"
+    before_evidence = [line.rpartition("\t") for line in said.log.splitlines()[1:]]
+    assert len({len((cells + tab).expandtabs()) for cells, tab, _ in before_evidence}) == 1, (
+        "ragged"
+    )
+
+
+def test_a_tab_ends_each_cell_but_the_last(network: Path) -> None:
+    said = probe(network, GITEA, GRAFANA, KUBELET)
+    table = said.log.partition("\n\n")[0].splitlines()[1:]
+    assert {line.count("\t") for line in table} == {5}
 
 
 def test_a_table_says_when_and_of_which_generation_it_was_measured(network: Path) -> None:

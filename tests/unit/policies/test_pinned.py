@@ -96,7 +96,7 @@ def test_the_image_in_a_charts_values_is_judged_by_its_parts() -> None:
 )
 def test_an_image_without_a_digest_is_advised_against(newt: dict[str, Any]) -> None:
     (line,) = findings("image-has-digest", [newt])
-    assert "has no digest: write newt.image with @sha256:..." in line
+    assert "has no digest: write agent.image with @sha256:..." in line
 
 
 @pytest.mark.parametrize("stack", ["nas", "k3s-home"])

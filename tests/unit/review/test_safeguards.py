@@ -25,8 +25,8 @@ _DIGEST = f"fosrl/newt:1.16.0@sha256:{'0' * 64}"
         ("newt.ssh", False, True, "nas"),
         ("newt.logLevel", "INFO", "DEBUG", "nas"),
         ("newt.logLevel", "ERROR", "DEBUG", "k3s-home"),
-        ("newt.image", _DIGEST, "fosrl/newt:1.16.0", "k3s-home"),
-        ("newt.image", "fosrl/newt:1.16.0", "evil/newt:1.16.0", "nas"),
+        ("agent.image", _DIGEST, "fosrl/newt:1.16.0", "k3s-home"),
+        ("agent.image", "fosrl/newt:1.16.0", "evil/newt:1.16.0", "nas"),
         ("kubernetes.acceptNodeAccess", False, True, "k3s-home"),
     ],
 )
@@ -44,7 +44,7 @@ def test_a_weaker_setting_is_a_widening_and_the_way_back_a_narrowing(
 @pytest.mark.parametrize(
     ("key", "before", "after"),
     [
-        ("newt.image", "fosrl/newt:1.16.0", "fosrl/newt:1.17.0"),
+        ("agent.image", "fosrl/newt:1.16.0", "fosrl/newt:1.17.0"),
         ("docker.persistence", "systemd", "cron"),
         ("docker.firewall", "iptables", "nftables"),
         ("newt.logLevel", "INFO", "ERROR"),
@@ -55,7 +55,7 @@ def test_what_weakens_nothing_is_not_told(key: str, before: Any, after: Any) -> 
 
 
 def test_another_stranger_is_no_better_than_the_first() -> None:
-    found = stack_review({"newt.image": "b/newt:1"}, {"newt.image": "a/newt:1"})
+    found = stack_review({"agent.image": "b/newt:1"}, {"agent.image": "a/newt:1"})
     assert [one.effect for one in found.safeguards] == [Effect.LOOSER]
 
 

@@ -12,12 +12,13 @@ def test_without_a_name_the_engine_is_this_machines(monkeypatch: pytest.MonkeyPa
     monkeypatch.delenv(VARIABLE, raising=False)
     assert chosen() is HERE
     assert HERE.programs() is None
+    assert chosen(NEWEST) is NEWEST, "tests, attacks and faults say what they have without a name"
 
 
 def test_each_engine_is_chosen_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
     for engine in ENGINES:
         monkeypatch.setenv(VARIABLE, engine.name)
-        assert chosen() is engine
+        assert chosen() is chosen(NEWEST) is engine
     assert NEWEST.name == "29"
 
 

@@ -65,6 +65,8 @@ def make(folder: Path, *words: str) -> tuple[str, str]:
             ["adopt", "COMPOSE=~/a b/it's.yaml", "ADDRESS=10.0.1.10", "STACK=home"],
             "<-m><newt_tunnel><adopt><--stack><home><--address><10.0.1.10><--><~/a b/it's.yaml>",
         ),
+        (["attack", "SEED=7", "ALL=yes"], "<-m><tests.attack><--seed><7><--all>"),
+        (["faults"], "<-m><tests.faults>"),
         (["adopt"], "<-m><newt_tunnel><adopt><--stack><nas><--><>"),
         (["review", "BASE=v1"], "<-m><newt_tunnel><review><--merge-base><--><v1>"),
         (["review", "BASE=v1", "HEAD=x"], "<-m><newt_tunnel><review><--><v1...x>"),

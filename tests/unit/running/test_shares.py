@@ -16,6 +16,14 @@ def test_what_deploys_the_same_stack_shares_a_process() -> None:
     assert share("tests/host/test_boot.py::test_x") == "tests/host/test_boot.py"
 
 
+def test_what_runs_with_another_docker_engine_than_the_newest_is_together() -> None:
+    boot, bridge = "tests/host/test_boot.py::test_x", "tests/host/test_bridge.py::test_y"
+    older = share(f"{boot}[docker.28-iptables]")
+    assert older == share(f"{bridge}[nftables-docker.28]") == share(f"{bridge}[docker.28]")
+    assert older != share(f"{bridge}[docker.29.nftables]")
+    assert share(f"{boot}[docker.29-iptables]") == share(boot)
+
+
 def test_an_empty_cluster_is_wanted_before_one_with_a_stack_and_what_takes_longest_first() -> None:
     modules = [
         "tests/cluster/stack/test_end.py",

@@ -15,6 +15,22 @@ PLATFORM: list[Case] = [
     at("sshPrivateKey", "x", "belongs to platform: docker", shown=None),
     at("kubernets", {}, "did you mean kubernetes?", shown=None),
     at("platform", "k3s", "write one of docker, kubernetes"),
+    (
+        {"agent": "pangolin-cli"},
+        "agent.name",
+        "pangolin-cli",
+        "is not supported in a cluster: chart newt cannot start `pangolin-cli up site`, and "
+        "chart pangolin-cli has no published source, so the labels that the policy selects by "
+        "are not known; write newt",
+    ),
+    (
+        {"agent": {"image": "fosrl/pangolin-cli:0.23.0"}},
+        "agent.image",
+        "fosrl/pangolin-cli:0.23.0",
+        "is an image of pangolin-cli, and agent.name is newt; write an image like "
+        "fosrl/newt:1.16.0",
+    ),
+    ({"agent": "olm"}, "agent.name", "olm", "write one of newt, pangolin-cli"),
     ({"newt": {"capabilities": ["NET_RAW"]}}, "newt.capabilities", None, "Pod Security"),
     at("newt.logLevel", "FATAL", "write one of DEBUG, INFO, WARN, ERROR"),
     at("newt.logLevel", "fatal", "write one of DEBUG, INFO, WARN, ERROR"),

@@ -80,6 +80,33 @@ PANGOLIN: list[Case] = [
         "203.0.113.300",
         "four numbers from 0 to 255",
     ),
+    at("pangolin", "clouds", "is not a section; write the keys endpoint"),
+    at("pangolin.nodes", [], "is empty; leave the key out"),
+    at("pangolin.nodes", "earth", "is neither `cloud` nor a list"),
+    at("pangolin.nodes", ["203.0.113.20", "203.0.113.20"], "has duplicates"),
+    at("pangolin.nodes", ["a.example.com", "A.example.com"], "has duplicates"),
+    at("pangolin.nodes", "cloud", "stands for the nodes of https://app.pangolin.net"),
+    (
+        {"pangolin.nodes": ["cloud", "203.0.113.20"]},
+        "pangolin.nodes",
+        "cloud",
+        "stands for the nodes of https://app.pangolin.net",
+    ),
+    (
+        {
+            "pangolin": {
+                "endpoint": "https://app.pangolin.net",
+                "nodes": ["cloud", "earth.pop.pangolin.net"],
+            }
+        },
+        "pangolin.nodes",
+        "[cloud, earth.pop.pangolin.net]",
+        "has earth.pop.pangolin.net, which is one of `cloud`",
+    ),
+    ({"pangolin.nodes": ["earth"]}, "pangolin.nodes[0]", "earth", "is not a full name"),
+    ({"pangolin.nodes": ["127.0.0.1"]}, "pangolin.nodes[0]", "127.0.0.1", "is loopback"),
+    ({"pangolin.nodes": ["fd00::1"]}, "pangolin.nodes[0]", "fd00::1", "drops all IPv6"),
+    ({"pangolin.nodes": ["10.0.0.0/8"]}, "pangolin.nodes[0]", "10.0.0.0/8", "is a block"),
     at("pangolin.ports", "443/tcp", "write it like [443/tcp, "),
     ({"pangolin.ports": ["443/tcp", 80]}, "pangolin.ports[1]", "80", "write 80/tcp or 80/udp"),
     ({"pangolin.ports": ["443/sctp"]}, "pangolin.ports[0]", "443/sctp", "write TCP or UDP"),
@@ -295,7 +322,13 @@ BETWEEN_ENTRIES: list[Case] = [
         "with dns: none newt cannot look pangolin.example.com up",
     ),
     (
-        {"egress": [entry(port=list(range(1000, 1497)))]},
+        {"egress": [entry(port=list(range(1000, 1497)))], "docker.firewall": "iptables"},
+        "docker.firewall",
+        "iptables",
+        "501 targets are more than the 500 that it takes; write nftables",
+    ),
+    (
+        {"egress": [entry(port=list(range(1000, 1497)))], "docker.hook": "docker-user"},
         "docker.firewall",
         "iptables",
         "501 targets are more than the 500",
@@ -371,6 +404,47 @@ DOCKER: list[Case] = [
     at("docker.sshPrivateKey", "x", "unknown key", shown=None),
 ]
 
+AGENT: list[Case] = [
+    ({"agent": "olm"}, "agent.name", "olm", "write one of newt, pangolin-cli"),
+    at("agent", ["newt"], "is not a section; write the keys name, image"),
+    ({"agent": {"name": "pangolin-cli", "imag": "x"}}, "agent.imag", None, "did you mean image?"),
+    ({"agent": {"image": "fosrl/newt"}}, "agent.image", "fosrl/newt", "has no tag; pin one"),
+    (
+        {"agent": {"image": "fosrl/pangolin-cli:0.23.0"}},
+        "agent.image",
+        "fosrl/pangolin-cli:0.23.0",
+        "is an image of pangolin-cli, and agent.name is newt; write an image like "
+        "fosrl/newt:1.16.0, or agent.name: pangolin-cli",
+    ),
+    (
+        {"agent": {"name": "pangolin-cli", "image": "lan:5000/mirror/fosrl-newt:1.16.0"}},
+        "agent.image",
+        "lan:5000/mirror/fosrl-newt:1.16.0",
+        "is an image of newt, and agent.name is pangolin-cli",
+    ),
+    (
+        {"agent": "pangolin-cli", "newt.image": "fosrl/newt:1.16.0"},
+        "newt.image",
+        "fosrl/newt:1.16.0",
+        "is an image of newt, and agent.name is pangolin-cli",
+    ),
+    at("newt.image", "fosrl/newt:1.11.0", "is older than 1.12.0, the oldest that is tested"),
+    at("newt.image", "fosrl/newt:v1.5", "is older than 1.12.0"),
+    (
+        {"agent": {"name": "pangolin-cli", "image": "fosrl/pangolin-cli:0.16.0-alpine"}},
+        "agent.image",
+        "fosrl/pangolin-cli:0.16.0-alpine",
+        "is older than 0.17.0, the first with `up site`; write a later one, like "
+        "fosrl/pangolin-cli:0.23.0",
+    ),
+    (
+        {"agent": {"image": "fosrl/newt:1.17.0"}, "newt.image": "fosrl/newt:1.16.0"},
+        "newt.image",
+        "fosrl/newt:1.16.0",
+        "is the former name of agent.image, which is written too; remove it",
+    ),
+]
+
 NEWT: list[Case] = [
     at("newt.image", "fosrl/newt", "has no tag; pin one"),
     at("newt.image", "fosrl/newt:latest", "pin a version"),
@@ -390,4 +464,4 @@ NEWT: list[Case] = [
 ]
 
 
-CASES = [*TOP_LEVEL, *DNS, *PANGOLIN, *ENTRIES, *BETWEEN_ENTRIES, *DOCKER, *NEWT]
+CASES = [*TOP_LEVEL, *DNS, *PANGOLIN, *ENTRIES, *BETWEEN_ENTRIES, *DOCKER, *AGENT, *NEWT]

@@ -54,7 +54,7 @@ def test_the_example_becomes_exactly_these_rules() -> None:
         rule("postgres", "10.0.1.60", "5432/tcp", "mustNotReach[1]"),
     }
     assert found.resolvers == (IPv4Address("10.0.1.53"),)
-    assert found.endpoint is None, "its addresses are written, so nothing is left to resolution"
+    assert not found.server_names, "its addresses are written, so nothing is left to resolution"
 
 
 def test_the_example_becomes_exactly_this_cage() -> None:
@@ -65,7 +65,7 @@ def test_the_example_becomes_exactly_this_cage() -> None:
         gateway=IPv4Address("172.30.0.1"),
         newt=IPv4Address("172.30.0.10"),
         host=IPv4Address("10.0.1.10"),
-        firewall=Firewall.IPTABLES,
+        firewall=Firewall.NFTABLES,
         hook=Hook.PREROUTING,
     )
 
@@ -100,7 +100,7 @@ def test_everything_that_may_be_omitted_has_its_documented_default() -> None:
     assert docker.newt_address == IPv4Address("172.30.0.10")
     assert docker.persistence is Persistence.SYSTEMD
     newt = found.newt
-    assert (newt.image, newt.log_level) == ("fosrl/newt:1.16.0", LogLevel.INFO)
+    assert (found.image, newt.log_level) == ("fosrl/newt:1.16.0", LogLevel.INFO)
     assert (newt.health, newt.clients, newt.ssh) == (True, False, False)
     assert (newt.resources.memory, newt.resources.cpus) == (128, None)
     assert (newt.environment, newt.capabilities) == ({}, ())
@@ -124,13 +124,13 @@ def test_settings_survive_being_written_and_read_again() -> None:
 
 def test_omitted_addresses_leave_the_endpoint_to_resolution() -> None:
     found = policy(settings({"pangolin": {"endpoint": "https://Pangolin.Example.com/"}}))
-    assert found.endpoint == HostName("pangolin.example.com")
+    assert found.server_names == (HostName("pangolin.example.com"),)
     assert HostName("pangolin.example.com") in found.host_names
 
 
 def test_an_endpoint_that_is_a_public_address_needs_no_addresses() -> None:
     found = policy(settings({"pangolin": {"endpoint": "https://203.0.113.10"}}))
-    assert found.endpoint is None
+    assert not found.server_names
     assert rule("pangolin", "203.0.113.10", "443/tcp", "pangolin.ports") in found.allowed
 
 
@@ -263,7 +263,7 @@ def test_an_image_may_name_its_registry_and_its_digest() -> None:
         "registry.lan:5000/fosrl/newt:1.16.0",
         f"ghcr.io/fosrl/newt:1.16.0@sha256:{'0a' * 32}",
     ):
-        assert settings({"newt": {"image": image}}).newt.image == image
+        assert settings({"agent": {"image": image}}).image == image
 
 
 def test_five_hundred_targets_still_fit_iptables() -> None:

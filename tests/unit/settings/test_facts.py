@@ -36,7 +36,8 @@ def test_each_host_of_a_file_is_validated_once(
 def test_a_field_that_does_not_fit_another_is_valid_by_itself() -> None:
     found = validated(Settings, stack({"egress": [], "pangolin.ports": ["51820/udp"]}))
     assert [problem.key for problem in found.problems] == ["pangolin.ports"]
-    assert [str(one) for one in found.facts.server_ports or ()] == ["51820/udp"]
+    assert found.facts.servers is not None
+    assert [str(one) for one in found.facts.servers.ports or ()] == ["51820/udp"]
 
 
 def test_a_damaged_field_leaves_the_rest_of_its_section() -> None:

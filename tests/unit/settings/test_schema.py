@@ -33,8 +33,10 @@ BEYOND_A_SCHEMA = (
     *("has host bits", "10.0.1.0/24 for the bl", "fd00:1::/64 for the b", "narrower blocks"),
     *('write "8000-8010"', "which overlap", "N from 0 to 128", "`wide: true` if it is intended"),
     *("is damaged", "holds a key of another type"),
+    # names that mean the same
+    *("has duplicates", "which is one of `cloud`"),
     # two keys together
-    *("lacks ", "is the name of", "repeats ", "overlaps with"),
+    *("lacks ", "is the name of", "repeats ", "overlaps with", "stands for the nodes of"),
     *("newt cannot look", "newt's pod cannot look it up", "targets are more than"),
     *(
         "is outside docker.subnet",
@@ -50,6 +52,8 @@ BEYOND_A_SCHEMA = (
         "remove `wide`",
     ),
     *("is in newt's own namespace", "write its IPv4 address", "write at most"),
+    # an image's name beside another key
+    *("is an image of ", "is older than ", "is the former name of "),
     # what belongs to somebody
     *("of its own", "write https://", "would open DNS to every pod"),
 )
@@ -213,7 +217,11 @@ def test_what_pulumi_and_other_providers_keep_in_the_file_is_theirs(platform: st
         ("docker", {"pangolin.ports": ["443/TCP", "8000-8010/udp"]}),
         ("docker", {"pangolin.endpoint": "HTTPS://Pangolin.example.com:443"}),
         ("docker", {"newt.environment": {"MTU": 1280, "NO_CLOUD": True, "NEWT_NAME": "x y"}}),
-        ("docker", {"newt.image": "registry.lan:5000/a/newt:1.0@sha256:" + 64 * "0"}),
+        ("docker", {"newt.image": "registry.lan:5000/a/newt:1.16@sha256:" + 64 * "0"}),
+        *((platform, {"agent": "newt"}) for platform in TREES),
+        ("docker", {"agent": "pangolin-cli"}),
+        ("docker", {"agent": {"name": "pangolin-cli", "image": "fosrl/pangolin-cli:0.17.0"}}),
+        ("kubernetes", {"agent": {"image": "fosrl/newt:1.12.0"}}),
         ("docker", {"egress": ["10.0.1.77:8000-8010:Tcp", "NAS.lan:53:udp", "a-1.b:1:TCP"]}),
         (
             "docker",

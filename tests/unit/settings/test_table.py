@@ -36,7 +36,7 @@ def test_the_table_shows_the_defaults_as_the_stack_file_would_say_them() -> None
     assert defaults["docker.hostKey"] == "required"
     assert defaults["docker.sudo"] == "false"
     assert defaults["docker.subnet"] == "172.30.0.0/24"
-    assert defaults["newt.image"] == "fosrl/newt:1.16.0"
+    assert defaults["agent.name"] == "newt"
     assert defaults["egress[].protocol"] == "TCP"
     assert defaults["proof"] == "enforce"
     assert defaults["pangolin.ports"] == "-"
@@ -49,7 +49,8 @@ def test_a_key_is_said_to_belong_to_one_platform_or_to_both() -> None:
     for platform, row in found:
         platforms.setdefault(row.key, []).append(platform)
     assert platforms["newtSecret"] == ["both"]
-    assert platforms["newt.image"] == ["both"]
+    assert platforms["agent.image"] == ["both"]
+    assert platforms["agent.name"] == ["docker", "kubernetes"], "a cluster runs newt only"
     assert platforms["docker.hook"] == ["docker"]
     assert platforms["newt.capabilities"] == ["docker"], "a cluster refuses them"
     assert platforms["newtProvisioningKey"] == ["docker"], "the chart would show it"

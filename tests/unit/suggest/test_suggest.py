@@ -171,7 +171,10 @@ DOUBTED = {
     "10.0.1.10:8080/tcp": "THE DOCKER HOST ITSELF",
     "10.0.1.60:22/tcp": "the machine of mustNotReach postgres",
     "10.0.1.53:443/tcp": "a resolver, at another port",
-    "198.51.100.66:443/tcp": "ON THE INTERNET",
+    "198.51.100.66:443/tcp": "ago; ON THE INTERNET",
+    "198.51.100.66:51820/udp": "belongs into pangolin.nodes, not here; ON THE INTERNET",
+    "198.51.100.66:21820/udp": "which need newt.clients: true, not an entry; ON THE INTERNET",
+    "198.51.100.66:80/tcp": "one of your Pangolin belongs into pangolin.nodes; ON THE INTERNET",
 }
 
 
@@ -543,6 +546,7 @@ def test_in_a_cluster_too_what_is_kept_shut_is_never_an_entry(
         (flow("10.42.0.3", 80, *pods("kube-system", app="x")), "PART OF THE CLUSTER ITSELF"),
         (flow("198.51.100.66", 443, "reserved:world"), "ON THE INTERNET"),
         (flow("2606:4700::1111", 443, "reserved:world"), "ON THE INTERNET"),
+        (flow("198.51.100.66", 80, "reserved:world"), "belongs into pangolin.nodes"),
     ],
 )
 def test_in_a_cluster_too_what_is_unusual_is_commented_out(
