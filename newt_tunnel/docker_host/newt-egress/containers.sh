@@ -181,11 +181,13 @@ containers_report() {
     done
 }
 
-# empty: before the network of services is removed, which Docker refuses while containers are on it.
+# empty NETWORK: before the network of services is removed, which Docker refuses while containers are on it. The rules may not
+# name it any more.
 empty() {
     guarded || return 0
-    _network=$(value "$CURRENT" servicenetwork)
-    [ -n "$_network" ] || return 0
+    _network=$1
+    [ "$_network" != "$(value "$CURRENT" network)" ] || fail "$_network is newt's own network"
+    [ "$(docker network inspect -f "$MADE_BY" "$_network" 2>/dev/null)" = "$(value "$CURRENT" owner)" ] || return 0
     for _name in $(docker network inspect -f '{{range .Containers}}{{.Name}} {{end}}' "$_network" 2>/dev/null); do
         say "$_name leaves $_network"
         docker network disconnect -f "$_network" "$_name" || fail "$_name could not be taken off $_network"
