@@ -68,7 +68,7 @@ def service_network(
         connection=connection(host, private_key),
         # Shows frames between ports of the new bridge to the rules.
         create=host.as_root(f"{guard} refresh"),
-        delete=host.as_root(f"{guard} empty"),
+        delete=host.as_root(f"{guard} empty {services.network}"),
         triggers=[network.id],
         add_previous_output_in_env=False,
         opts=pulumi.ResourceOptions(

@@ -161,6 +161,9 @@ class Declaration:
         yield f"servicenewt={services.newt}"
         yield f"host={self.cage.host}"
         yield from (f"service={container.name}" for container in self.policy.containers)
+        if services.attach:
+            keys = self.policy.container_keys
+            yield from (f"attach={key.removeprefix(Container.PREFIX)}" for key in keys)
 
     def _name_roles(self) -> Iterator[tuple[str, str]]:
         """Role and host name: the role decides what a name may resolve to. A forbidden name limits

@@ -46,7 +46,8 @@ REMEMBERED_SECONDS = 24 * 60 * 60
 @dataclass(frozen=True, kw_only=True)
 class ServiceNetwork:
     """The network on which newt reaches containers by name: ``internal``, so no route leads out.
-    ``newt`` is newt's address there, ``gateway`` the bridge's.
+    ``newt`` is newt's address there, ``gateway`` the bridge's. ``attach``: the host puts the
+    allowed containers on it.
     """
 
     network: str
@@ -54,6 +55,7 @@ class ServiceNetwork:
     subnet: IPv4Network
     gateway: IPv4Address
     newt: IPv4Address
+    attach: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

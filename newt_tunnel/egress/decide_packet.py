@@ -119,7 +119,9 @@ def _decide_on_services(
     if packet.impostor:
         return PacketVerdict(False, "the address belongs to another container")
     if packet.destination == services.newt and packet.tracking is Tracking.REPLY:
-        return PacketVerdict(True, "a reply to what newt was allowed to ask")
+        if any(packet.source in resolution.get(key, ()) for key in policy.container_keys):
+            return PacketVerdict(True, "a reply to what newt was allowed to ask")
+        return PacketVerdict(False, "no listed container has this address")
     if packet.source != services.newt:
         return PacketVerdict(False, f"only {services.newt} may open anything on {services.bridge}")
     for rule in policy.container_rules:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
-from typing import NewType
+from typing import ClassVar, NewType
 
 from newt_tunnel.egress.networks import Address as Address
 from newt_tunnel.egress.networks import Network as Network
@@ -166,12 +166,15 @@ class Container:
     it, as PROJECT/SERVICE. The Docker host looks up the addresses.
     """
 
+    #: No host name has a colon.
+    PREFIX: ClassVar[str] = "container:"
+
     name: str
 
     @property
     def key(self) -> HostName:
-        """What its addresses are found under. No host name has a colon."""
-        return HostName(f"container:{self.name}")
+        """What its addresses are found under."""
+        return HostName(f"{self.PREFIX}{self.name}")
 
     def __str__(self) -> str:
         return f"container {self.name}"

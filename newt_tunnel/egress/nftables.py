@@ -71,25 +71,32 @@ def _service_sets(policy: Policy) -> Iterator[str]:
     elements, _ = _split(policy.container_rules)
     yield from _set_of("services", elements)
     yield from _set_of("services_again", elements, counted=False)
+    yield "\tset replying {"
+    yield "\t\ttype ipv4_addr"
+    yield "\t\telements = {"
+    yield from (f"\t\t\t{address_text(key)}," for key in policy.container_keys)
+    yield "\t\t}"
+    yield "\t}"
 
 
 def _service_chains(policy: Policy, services: ServiceNetwork) -> Iterator[str]:
     """Yield the rules of the second network, where frames between ports of the bridge pass them."""
     elements, ranges = _split(policy.container_rules)
     newt = services.newt
-    for chain, targets, refusal in (
-        ("from_services", "services", "reject with icmpx admin-prohibited"),
-        ("to_services", "services_again", "drop"),
-    ):
+    for chain, targets in (("from_services", "services"), ("to_services", "services_again")):
         counts = chain == "from_services"
         yield f"\tchain {chain} {{"
         yield f"\t\tmeta nfproto ipv6 counter drop {_comment('services: no IPv6')}"
-        yield f"\t\tip daddr {newt} {_REPLIES} counter return {_comment('services: replies')}"
+        yield (
+            f"\t\tip saddr @replying ip daddr {newt} {_REPLIES} counter return "
+            f"{_comment('services: replies')}"
+        )
         yield f"\t\tip saddr != {newt} counter drop {_comment('services: not from newt')}"
         if elements:
             yield f"\t\tip daddr . meta l4proto . th dport @{targets} return"
         yield from ranges if counts else (line.replace(" counter ", " ") for line in ranges)
-        yield f"\t\tcounter {refusal} {_comment('services: not listed')}"
+        # No reject: its message would come from the host, which newt hears of nothing there.
+        yield f"\t\tcounter drop {_comment('services: not listed')}"
         yield "\t}"
 
 

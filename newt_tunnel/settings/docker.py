@@ -88,6 +88,11 @@ class Services(Section):
     bridge: BridgeName = Field(
         default="br-newt-svc", description="Name of its bridge, up to 15 characters."
     )
+    attach: Switch = Field(
+        default=False,
+        description="Have the Docker host put the containers of `egress` on that network, and "
+        "again when they are recreated, so that no compose file has to name it.",
+    )
 
     @property
     def gateway(self) -> IPv4Address:

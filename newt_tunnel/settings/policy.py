@@ -72,6 +72,7 @@ def _services(services: Services) -> ServiceNetwork:
         subnet=services.subnet,
         gateway=services.gateway,
         newt=services.newt,
+        attach=services.attach,
     )
 
 

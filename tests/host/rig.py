@@ -436,7 +436,7 @@ class Host:
         self.sh(
             f"""
             docker rm --force {CONTAINER} >/dev/null 2>&1
-            [ ! -e {PROGRAM} ] || newt-egress empty >/dev/null 2>&1
+            [ ! -e {PROGRAM} ] || newt-egress empty {SERVICES.network} >/dev/null 2>&1
             docker network rm {NETWORK} {SERVICES.network} >/dev/null 2>&1
             for instance in $(ls {STATE_FOLDER}/instances 2>/dev/null); do
                 newt-egress --instance $instance remove >/dev/null

@@ -3,6 +3,7 @@ on the network that newt shares with them."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shlex
 import time
@@ -242,6 +243,20 @@ def test_a_rogue_with_the_address_of_newt_or_of_a_listed_container_is_not_heard(
         dialled(host, (web, PORT))
     assert not wire.ports.get(f"{web}:{PORT}"), wire.ports
     assert rogue != web
+
+
+def test_a_listed_container_is_put_on_the_network_and_no_other(cleared: Host) -> None:
+    host = cleared
+    services = dataclasses.replace(SERVICES, attach=True)
+    deploy(host, declare(rule("web", Container(LISTED), PORT), services=services))
+    for name in (LISTED, OTHER, f"{LISTED}-2"):
+        host.sh(f"docker run --detach --name {name} {JELLYFIN}")
+    said = host.egress("refresh").stdout
+    assert f"container {LISTED} was put on {SERVICES.network}" in said
+    assert dialled(host, (address(host, LISTED), PORT)) == [True]
+    on_it = host.sh(f"docker ps --format '{{{{.Names}}}}' --filter network={SERVICES.network}")
+    assert sorted(on_it.split()) == [CONTAINER, LISTED]
+    assert "was put on" not in host.egress("refresh").stdout
 
 
 def test_newt_knows_the_name_though_it_may_ask_no_resolver(cleared: Host) -> None:

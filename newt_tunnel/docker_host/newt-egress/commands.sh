@@ -15,7 +15,7 @@ usage: newt-egress [--instance NAME] COMMAND
   start, hold, release                               start newt; stop it until released
   credentials file|volume NAME                       store newt's credentials from standard input
   follow                                             change the rules whenever a listed container comes or goes
-  empty                                              take every container off newt's network of services
+  empty NETWORK                                      take every container off newt's network of services
   expand FILE                                        repeat each line of FILE per address of the host name or container in it
   confirm                                            note that the declaration in force was recorded by its owner
   adopt                                              remove the rules of the blog post's script, once these are in force

@@ -57,6 +57,29 @@ look_up_containers() {
     done
 }
 
+# attach_containers DIR: puts the containers on the network that the stack file asks for (docker.services.attach), and that
+# run elsewhere. Their other networks stay.
+attach_containers() {
+    [ -n "$(value "$1" attach)" ] || return 0
+    _network=$(value "$1" servicenetwork)
+    docker network inspect "$_network" >/dev/null 2>&1 || return 0
+    for _name in $(values "$1" attach); do
+        for _id in $(running "$_name"); do
+            docker container inspect -f "{{index .NetworkSettings.Networks \"$_network\"}}" "$_id" 2>/dev/null | grep -q -F -x -e '<nil>' || continue
+            _said=$(docker network connect "$_network" "$_id" 2>&1) && tell "container $_name was put on $_network" ||
+                tell "container $_name cannot be put on $_network: $(said "$_said")"
+        done
+    done
+}
+
+# running NAME: ids of the containers that run and that a name of the stack file means.
+running() {
+    case $1 in
+        */*) docker ps -q --no-trunc --filter "label=com.docker.compose.project=${1%%/*}" --filter "label=com.docker.compose.service=${1#*/}" ;;
+        *) docker container inspect -f '{{if .State.Running}}{{.Name}} {{.Id}}{{end}}' "$1" | sed -n "s|^/$1 ||p" ;;
+    esac 2>/dev/null
+}
+
 # known_containers: the addresses in force.
 known_containers() { [ ! -f "$CURRENT/resolved" ] || sed -n -e '/^container:/p' -e '/^services:/p' "$CURRENT/resolved"; }
 
@@ -67,6 +90,7 @@ refresh_services() {
     (
         exec 6>"$LOCK.services" || exit 1
         await 6
+        attach_containers "$CURRENT"
         _found=$(look_up_containers "$CURRENT" 2>&1) || { names_stay "$(echo "$_found" | tail -n 1)"; exit 1; }
         [ "$_found" != "$(known_containers)" ] || exit 0
         lock
@@ -157,11 +181,13 @@ containers_report() {
     done
 }
 
-# empty: before the network of services is removed, which Docker refuses while containers are on it.
+# empty NETWORK: before the network of services is removed, which Docker refuses while containers are on it. The rules may not
+# name it any more.
 empty() {
     guarded || return 0
-    _network=$(value "$CURRENT" servicenetwork)
-    [ -n "$_network" ] || return 0
+    _network=$1
+    [ "$_network" != "$(value "$CURRENT" network)" ] || fail "$_network is newt's own network"
+    [ "$(docker network inspect -f "$MADE_BY" "$_network" 2>/dev/null)" = "$(value "$CURRENT" owner)" ] || return 0
     for _name in $(docker network inspect -f '{{range .Containers}}{{.Name}} {{end}}' "$_network" 2>/dev/null); do
         say "$_name leaves $_network"
         docker network disconnect -f "$_network" "$_name" || fail "$_name could not be taken off $_network"

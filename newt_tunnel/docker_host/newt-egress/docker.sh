@@ -105,7 +105,7 @@ check_network() {
 check_free() {
     _network=$(value "$1" "$2") _bridge=$(value "$1" "$3") _subnet=$(value "$1" "$4")
     _made_by=$(docker network inspect -f "$MADE_BY" "$_network" 2>/dev/null) && [ "$_made_by" != "$(value "$1" owner)" ] &&
-        fail "a Docker network named $_network exists already, made by ${_made_by:-others}: docker network rm $_network"
+        fail "a Docker network named $_network exists already, made by ${_made_by:-others}: $([ "$2" = network ] || echo "write another $5.network, or ")docker network rm $_network"
     if [ "$(bridge_of "$_network")" != "$_bridge" ] && ip link show dev "$_bridge" >/dev/null 2>&1; then
         fail "an interface $_bridge exists already: choose another $5.bridge"
     fi

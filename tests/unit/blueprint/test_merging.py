@@ -182,7 +182,7 @@ def test_the_same_contradiction_is_found_in_a_cluster() -> None:
         ("web.lan\n", "is not a host name"),
         ("0x7f000001", "is neither an IPv4 address nor a host name"),
         ("172.30.0.1", "overlaps with"),
-        ("immich-server", "or docker.address and its published port"),
+        ("immich-server", "write `container: NAME`, or docker.address and its published port"),
     ],
 )
 def test_a_derived_target_is_judged_like_a_written_one(host: str, remedy: str) -> None:

@@ -63,7 +63,7 @@ def test_newt_comes_when_the_frames_of_the_new_bridge_pass_the_rules(by_name: Re
     assert GUARDED in by_name.needs(CONTAINER)
     command = by_name.named(GUARDED).inputs
     assert command["create"].endswith("newt-egress --instance nas refresh")
-    assert command["delete"].endswith("newt-egress --instance nas empty")
+    assert command["delete"].endswith("newt-egress --instance nas empty newt-services")
 
 
 def test_another_network_and_bridge_are_those_that_the_rules_know() -> None:

@@ -25,6 +25,7 @@ _BASE_CHAIN = re.compile(
     r"type filter hook (prerouting|postrouting) priority mangle; policy accept;"
 )
 _LOOKUP = "ip daddr . meta l4proto . th dport @"
+_REPLYING = "ip saddr @replying "
 _DROPS = {"drop", "reject"}
 _UPDATE = re.compile(r"update @(\w+) { ip daddr \. (tcp|udp) dport }")
 
@@ -50,6 +51,7 @@ class Machine:
     def __init__(self, text: str) -> None:
         self._sets: dict[str, _Elements] = {}
         self._memories: set[str] = set()
+        self._replying: set[IPv4Address | IPv6Address] = set()
         self._chains: dict[str, list[_Rule]] = {}
         self._hooks: dict[str, str] = {}
         lines = [line.strip() for line in text.splitlines()]
@@ -64,6 +66,8 @@ class Machine:
             if kind == "set" and name.startswith("drops_"):
                 _check_memory(rest)
                 self._memories.add(name)
+            elif kind == "set" and name == "replying":
+                self._replying = _addresses(rest)
             elif kind == "set":
                 self._sets[name] = _elements(rest)
             else:
@@ -114,6 +118,9 @@ class Machine:
             rule.elements = elements
             rule.matches.append(lambda packet: _key(packet) in elements)
             line = rest[0]
+        if line.startswith(_REPLYING):
+            rule.matches.append(lambda packet: packet.source in self._replying)
+            line = line.removeprefix(_REPLYING)
         words = shlex.split(line)
         while words:
             _statement(rule, words)
@@ -180,6 +187,15 @@ def _elements(lines: Iterator[str]) -> _Elements:
         elements.setdefault((IPv4Address(address), protocol, int(port)), _comment(text))
     assert [*_until_brace(lines)] == [], "something stands behind the elements"
     return elements
+
+
+def _addresses(lines: Iterator[str]) -> set[IPv4Address | IPv6Address]:
+    assert [next(lines), next(lines)] == ["type ipv4_addr", "elements = {"]
+    found: set[IPv4Address | IPv6Address] = {
+        IPv4Address(line.removesuffix(",")) for line in _until_brace(lines)
+    }
+    assert [*_until_brace(lines)] == [], "something stands behind the elements"
+    return found
 
 
 def _check_memory(lines: Iterator[str]) -> None:

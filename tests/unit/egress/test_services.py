@@ -77,6 +77,8 @@ def on_services(
         (WEB, SERVICES.newt, 2283, Tracking.UNTRACKED, False),
         (DATABASE, WEB, 2283, Tracking.ORIGINAL, False),
         (DATABASE, WEB, 2283, Tracking.REPLY, False),
+        (DATABASE, SERVICES.newt, 2283, Tracking.REPLY, False),
+        (SERVICES.gateway, SERVICES.newt, 2283, Tracking.REPLY, False),
         (WEB, SERVICES.gateway, 22, Tracking.ORIGINAL, False),
         (SERVICES.gateway, SERVICES.newt, 2283, Tracking.ORIGINAL, False),
         (SERVICES.gateway, WEB, 2283, Tracking.ORIGINAL, False),

@@ -109,6 +109,7 @@ _DOCKER: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
     ),
     "docker.services.network": ({}, {"docker.services": {"network": "other"}}),
     "docker.services.subnet": ({}, {"docker.services": {"subnet": "172.31.1.0/24"}}),
+    "docker.services.attach": ({}, {"docker.services": {"attach": True}}),
     "docker.services.bridge": ({}, {"docker.services": {"bridge": "br-others"}}),
     "docker.firewall": ({}, {"docker.firewall": "nftables"}),
     "docker.hook": ({}, {"docker.hook": "docker-user"}),

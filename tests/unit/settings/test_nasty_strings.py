@@ -108,7 +108,7 @@ ON_DOCKER: dict[str, Any] = {
     },
     **{
         f"docker.services.{key}": lambda text, key=key: {"docker.services": {key: text}}
-        for key in ("network", "subnet", "bridge")
+        for key in ("network", "subnet", "bridge", "attach")
     },
     "egress[].container": lambda text: {"egress": [{**IN_CONTAINER, "container": text}]},
 }
