@@ -12,6 +12,7 @@ import pytest
 
 from newt_tunnel.docker_host import payload
 from newt_tunnel.docker_host.payload import Declaration
+from newt_tunnel.docker_host.programs import EGRESS
 from newt_tunnel.egress.cage import Firewall, Hook
 from newt_tunnel.egress.instance import Instance
 from tests.unit.egress.cases import CAGE, declaration, golden, policy
@@ -147,6 +148,10 @@ def test_a_line_that_would_end_a_file_early_is_refused(monkeypatch: pytest.Monke
     monkeypatch.setattr(payload, "EGRESS", "echo\nEND-OF-NEWT-EGRESS\nrm -rf /\n")
     with pytest.raises(ValueError, match="newt-egress contains END-OF-NEWT-EGRESS"):
         _ = declaration(golden("nas")).script
+
+
+def test_the_program_understands_the_declaration_that_it_comes_with() -> None:
+    assert f"\nVERSION={payload.FORMAT}\n" in EGRESS, "an older one would replace it"
 
 
 def test_the_digest_changes_with_everything_that_is_declared() -> None:
