@@ -11,7 +11,7 @@ import pytest
 from newt_tunnel.egress.proof_plan import Probe
 from tests.host.rig import GITEA, POSTGRES, Host, declare
 
-pytestmark = [pytest.mark.lab, pytest.mark.engines, pytest.mark.docker_user]
+pytestmark = [pytest.mark.lab, pytest.mark.docker_user]
 
 DECLARED = declare(arrangement="docker-user")
 WAYS_LOST = {
@@ -45,6 +45,7 @@ def answers(host: Host, address: str, port: int) -> bool:
     return " at " in host.dial((address, port))[0]
 
 
+@pytest.mark.engines
 @pytest.mark.parametrize("way", WAYS_LOST)
 def test_a_way_that_does_not_lead_to_the_rules_is_reported_and_newt_cut_off_until_it_does(
     newt: Host, way: str
@@ -109,6 +110,7 @@ def test_a_first_cage_on_a_way_that_does_not_lead_there_is_refused(host: Host, b
     assert "nothing was changed" in said
 
 
+@pytest.mark.engines
 def test_after_a_restart_of_docker_all_is_well_again(newt: Host) -> None:
     newt.sh(f"iptables {LOST}")
     newt.sh(
