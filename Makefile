@@ -5,6 +5,7 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 STACK ?= nas
 PLUGINS ?= auto
+PANGOLIN ?= own
 # The default branch of `origin`; without one `main`; without that the uncommitted changes alone are reviewed.
 BASE ?= $(shell git rev-parse --quiet --verify --abbrev-ref refs/remotes/origin/HEAD 2>/dev/null || \
 	{ git show-ref --quiet --verify refs/heads/main && echo main; } 2>/dev/null || echo HEAD)
@@ -25,7 +26,7 @@ export PYTHONDONTWRITEBYTECODE :=
 .PHONY: help
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@echo "  variables: STACK=nas|k3s-home  PLUGINS=auto|official|standin (make demo)  JOBS=5 AGAIN=yes (make test)"
+	@echo "  variables: STACK=nas|k3s-home  PLUGINS=auto|official|standin PANGOLIN=own|cloud (make demo)  JOBS=5 AGAIN=yes (make test)"
 	@echo "  ENGINE=29|29-nftables|28|26|here: the lab's Docker engine (here: this machine's, or Debian's)"
 	@echo "  without ENGINE: 29 (test, attack, faults), here (demo, lab-up); attack and faults ALL=yes: all of them"
 	@echo "  make demo STACK=k3s-home in a cluster of yours: KUBECONFIG=FILE [ADDRESS=this machine's,"
@@ -45,7 +46,7 @@ setup: $(VENV)/.ready ## make the virtual environment
 
 .PHONY: demo
 demo: $(VENV)/.ready ## deploy the stack in a lab on this machine, for real, and show what newt reaches
-	@$(PYTHON) -m tests.demo --stack $(STACK) --plugins $(PLUGINS) \
+	@$(PYTHON) -m tests.demo --stack $(STACK) --plugins $(PLUGINS) --pangolin $(PANGOLIN) \
 		$(if $(ADDRESS),--address $(ADDRESS)) $(if $(ACCEPT_NODE_ACCESS),--accept-node-access)
 
 .PHONY: adopt

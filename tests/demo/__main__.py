@@ -20,7 +20,7 @@ from newt_tunnel.settings import policy
 from newt_tunnel.settings.files import expanded
 from newt_tunnel.settings.load import judge
 from newt_tunnel.settings.stack import Settings
-from tests.demo import existing, k3s_home, nas
+from tests.demo import cloud, existing, k3s_home, nas
 from tests.demo.table import Clock, conclude
 from tests.deployment import PROJECT, REPOSITORY
 from tests.engine.prepare import CHOICES, EngineError, prepare
@@ -34,13 +34,17 @@ NOT_MEASURED = 3
 SOME_HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHUkOGGpxZTyV4PuHi7U4OOWRyLfbmCM5j/4nEOPfSIu"
 
 
-def demo(stack: str, plugins: str) -> int:
+def demo(stack: str, plugins: str, *, hosted: bool) -> int:
     """The whole story; returns the exit status."""
     target = STACKS[stack]
     clock = Clock()
     with clock.step("the engine"):
         engine = prepare(plugins, PLUGINS_OF[stack])
     deployment = target.prepare(Lab(), engine, clock)
+    if hosted:
+        with clock.step(f"Pangolin Cloud: {len(cloud.NODES)} nodes under their documented names"):
+            cloud.host(deployment.lab)
+            cloud.configure(deployment)
     with clock.step(f"pulumi up -s {stack}"):
         command = ["pulumi", "up", "--stack", stack, "--yes", "--color", "never"]
         status = subprocess.call(
@@ -51,6 +55,9 @@ def demo(stack: str, plugins: str) -> int:
         return status
     with clock.step("newt connects, and a hostile Pangolin orders it to expose everything"):
         rows = list(target.measure(deployment))
+    if hosted:
+        with clock.step("newt chooses among nodes, one of which dies"):
+            rows += cloud.measure(deployment)
     return conclude(rows, clock, _how_to_look(stack))
 
 
@@ -101,6 +108,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.demo", description=__doc__)
     parser.add_argument("--stack", default="nas", choices=STACKS)
     parser.add_argument("--plugins", default="auto", choices=CHOICES)
+    parser.add_argument(
+        "--pangolin",
+        default="own",
+        choices=("own", "cloud"),
+        help="one server, or Pangolin Cloud with its nodes, each a dummy in the lab",
+    )
     cluster = parser.add_argument_group("an existing cluster, named by KUBECONFIG")
     cluster.add_argument("--address", default="", help="this machine's, as pods reach it")
     cluster.add_argument(
@@ -121,7 +134,10 @@ def main() -> int:
         return existing.demo(arguments.plugins, options)
     if reason := unavailable():
         return without_lab(arguments.stack, reason)
-    return shell(arguments.stack) if arguments.shell else demo(arguments.stack, arguments.plugins)
+    if arguments.shell:
+        return shell(arguments.stack)
+    hosted = arguments.pangolin == "cloud"
+    return demo(arguments.stack, arguments.plugins, hosted=hosted)
 
 
 if __name__ == "__main__":

@@ -116,7 +116,7 @@ def declare(
     *more: Rule,
     arrangement: str = "iptables",
     without: str = "",
-    endpoint: str | None = None,
+    servers: tuple[str, ...] = (),
     forbidden: tuple[Rule, ...] = FORBIDDEN,
     resolvers: tuple[str, ...] = (RESOLVER,),
     owner: str = OWNER,
@@ -132,7 +132,7 @@ def declare(
         allowed=(*(each for each in BASE if each.name != without), *more),
         forbidden=forbidden,
         resolvers=tuple(IPv4Address(resolver) for resolver in resolvers),
-        server_names=(HostName(endpoint),) if endpoint else (),
+        server_names=tuple(map(HostName, servers)),
     )
     place = Cage(
         instance=INSTANCE,

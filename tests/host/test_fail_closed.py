@@ -101,7 +101,7 @@ def test_pangolins_name_may_not_resolve_to_a_private_address(guarded: Host, addr
     guarded.lab.dns.set(ENDPOINT, [PUBLIC, address])
     pangolin = rule("pangolin", ENDPOINT, 443)
 
-    said = guarded.refuses(declare(pangolin, endpoint=ENDPOINT, without="pangolin"))
+    said = guarded.refuses(declare(pangolin, servers=(ENDPOINT,), without="pangolin"))
 
     assert f"{ENDPOINT} resolves to {address}, which is not public" in said
     assert "pangolin.addresses" in said

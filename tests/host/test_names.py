@@ -203,6 +203,49 @@ def test_a_refresh_refuses_a_zone_that_turns_hostile_and_says_so_in_the_log(
     assert f"{NAME} resolves to {answer}" in logged
 
 
+NODES = {"earth.pop.example": "203.0.113.21", "mars.pop.example": "203.0.113.22"}
+
+
+@pytest.mark.parametrize("answer", [[GITEA], ["198.51.100.7", "127.0.0.1"], []])
+def test_one_node_that_fails_keeps_its_address_and_stops_the_refresh_of_no_other(
+    host: Host, answer: list[str]
+) -> None:
+    """Turned inside, and gone. Both nodes are judged like the endpoint."""
+    earth, mars = NODES
+    for name, address in NODES.items():
+        host.lab.dns.set(name, [address])
+    nodes = [rule("pangolin-nodes", name, 51820, protocol="udp") for name in NODES]
+    host.apply(declare(*nodes, servers=tuple(NODES)))
+    assert listed(host, "pangolin-nodes") == {*NODES.values()}
+    host.lab.dns.set(earth, answer)
+    host.lab.dns.set(mars, ["203.0.113.23"])
+
+    done = host.egress("refresh", check=False)
+
+    assert listed(host, "pangolin-nodes") == {NODES[earth], "203.0.113.23"}
+    assert host.check()["state"] == "ok"
+    if answer:
+        assert done.returncode != 0
+        assert f"{earth} resolves to {answer[-1]}, which is" in done.stdout
+        assert f"host names are not refreshed: {earth}" in host.egress("status").stdout
+    else:
+        assert f"warning: {earth} does not resolve now; its last good answer is kept" in done.stdout
+
+
+@pytest.mark.parametrize("answer", [[GITEA], []])
+def test_at_the_first_load_every_node_must_be_good(host: Host, answer: list[str]) -> None:
+    earth, mars = NODES
+    host.lab.dns.set(earth, answer)
+    host.lab.dns.set(mars, [NODES[mars]])
+    nodes = [rule("pangolin-nodes", name, 51820, protocol="udp") for name in NODES]
+
+    said = host.refuses(declare(*nodes, servers=tuple(NODES)))
+
+    assert earth in said
+    assert ("of a node in pangolin.nodes" in said) == bool(answer)
+    assert ("one may be left out of pangolin.nodes" in said) != bool(answer)
+
+
 def test_a_refresh_repairs_what_was_flushed_and_says_so(host: Host) -> None:
     host.apply(NAMED)
     was = host.rules()

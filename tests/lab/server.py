@@ -18,9 +18,10 @@ from typing import Any
 from .artifacts import pangolin
 from .certificates import Authority
 from .commands import LabError
+from .network import INTERFACE
 from .node import Node
 from .processes import Processes
-from .topology import DOMAIN_PANGOLIN, PANGOLIN_ADDRESS
+from .topology import DOMAIN_HOSTED, DOMAIN_PANGOLIN, PANGOLIN_ADDRESS
 
 NAME = "pangolin"
 NEWT_ID = "2ix2t8xk22ubpfy"
@@ -47,6 +48,16 @@ class HealthCheck:
     path: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class TunnelEnd:
+    """A node of Pangolin's: newt is told `endpoint`, a name or an address. The heaviest that
+    answers newt's ping is chosen."""
+
+    name: str
+    endpoint: str
+    weight: float = 1.0
+
+
 class Pangolin:
     def __init__(
         self,
@@ -61,6 +72,7 @@ class Pangolin:
     ) -> None:
         self._folder = folder
         self._host = host
+        self._tunnel_port = tunnel_port
         self._options = [
             f"-listen={address}:{port}",
             f"-wireguard-port={tunnel_port}",
@@ -88,7 +100,11 @@ class Pangolin:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._secret.write_text(secrets.token_hex(24) + "\n")
         self._secret.chmod(0o600)
-        self._certificate, self._key = authority.issue(self._host)
+        # In one certificate: which of the two newt uses is the stack file's matter.
+        hosted = [DOMAIN_PANGOLIN, DOMAIN_HOSTED] if self._host == DOMAIN_PANGOLIN else []
+        self._certificate, self._key = authority.issue(
+            self._host, alternatives=[f"DNS:{name}" for name in hosted]
+        )
 
     def start(self) -> None:
         self._processes.start(
@@ -123,12 +139,31 @@ class Pangolin:
             time.sleep(POLL)
 
     def status(self) -> dict[str, Any]:
-        """Whether newt is connected, its tunnel, its version, what it was told to expose."""
+        """Whether newt is connected, its tunnel and its node, its version, what it was told to
+        expose."""
         answer: dict[str, Any] = self._ask("GET", "/status")
         return answer
 
     def connected(self) -> bool:
         return bool(self.status()["websocket"]["connected"])
+
+    def offer(self, nodes: Sequence[TunnelEnd]) -> dict[str, Any]:
+        """Where newt's tunnel may end from now on: at none of these, at the server itself."""
+        answer: dict[str, Any] = self._ask("PUT", "/nodes", [asdict(each) for each in nodes])
+        return answer
+
+    def open_node(self, address: str) -> None:
+        """A node at ADDRESS: every address of this machine answers pings and ends the tunnel."""
+        self._node.run(["ip", "address", "replace", f"{address}/24", "dev", INTERFACE])
+        # wireguard-go answers from this machine's first address; redirected packets are answered
+        # from the address that they were sent to.
+        rule = f"PREROUTING -p udp --dport {self._tunnel_port} -j REDIRECT"
+        nat = "iptables -t nat"
+        self._node.run(["sh", "-c", f"{nat} -C {rule} 2>/dev/null || {nat} -A {rule}"])
+
+    def close_node(self, address: str) -> None:
+        """The node dies: nothing is at ADDRESS any more."""
+        self._node.run(["ip", "address", "delete", f"{address}/24", "dev", INTERFACE])
 
     def expose(self, targets: Sequence[Target]) -> dict[str, Any]:
         """Tells newt to expose exactly these."""

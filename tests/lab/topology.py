@@ -27,6 +27,7 @@ SEGMENTS: dict[str, tuple[str, ...]] = {
 
 CHARTS_ADDRESS = "10.0.1.54"
 DOMAIN_CHARTS = "charts.fossorial.io"
+DOMAIN_HOSTED = "app.pangolin.net"  # in no zone, until a test hosts Pangolin
 DOMAIN_PANGOLIN = "pangolin.example.com"
 NAS_ADDRESS = "10.0.1.10"
 PANGOLIN_ADDRESS = "203.0.113.10"

@@ -19,6 +19,7 @@ from newt_tunnel.egress.model import Address, HostName, Network
 from newt_tunnel.egress.rules import Rule
 from newt_tunnel.findings import Finding, error, info, warning
 from newt_tunnel.settings.families import IN_CLUSTER
+from newt_tunnel.settings.servers import NODES_KEY
 
 #: Addresses of one name, as on a Docker host: more are treated as an attempt to widen the list.
 MAX_ADDRESSES = 64
@@ -99,7 +100,11 @@ class HostNames:
         self, name: HostName, known: tuple[Address, ...], written: str | None
     ) -> Iterator[str]:
         if not self.answers.get(name):
-            yield f"{name} does not resolve on this machine; correct the name, or write its address"
+            others = "; or list the nodes without it" if written == NODES_KEY else ""
+            yield (
+                f"{name} does not resolve on this machine; correct the name, or write its "
+                f"address{others}"
+            )
         elif not known:
             yield f"{name} has IPv6 addresses only, and pods here have none of those"
         elif len(known) > MAX_ADDRESSES:

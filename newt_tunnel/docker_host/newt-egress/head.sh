@@ -24,6 +24,7 @@ DOCKER_SECONDS=20                 # the same for an answer of Docker
 STOP_SECONDS=60                   # the same for systemd, and for starting or stopping a container
 REFRESH_MINUTES=5
 MAX_ADDRESSES=64                  # of one name: more would be an attack on the packet path
+ASKED_AT_ONCE=16                  # names
 REMEMBERED_SECONDS=86400          # how long the kernel remembers a refused target, as it is rendered
 SHOWN_DROPS=20                    # of them in status
 NOBODY=65534                      # newt's user and group in the container

@@ -1,5 +1,8 @@
 # --- host names -------------------------------------------------------------------------------------------------------
 
+# At the end of a warning: what becomes of a name whose answer is refused at a refresh.
+KEPT="refused, its last good answer is kept"
+
 # look_up NAME SERVER: prints every A record, fails when there is no answer. The dot at the end keeps a tool from trying
 # the name in this host's search domains.
 look_up() {
@@ -58,7 +61,7 @@ refused_answers() {
         answer_of "$1" "$_name" | sed "s/\$/ $_name is forbidden: mustNotReach $_name/"
     done
     [ "$2" != endpoint ] ||
-        values "$1" notpublic | sed 's/.*/& - is not public (&); write it in pangolin.addresses if Pangolin really is there/'
+        values "$1" notpublic | sed 's/.*/& - is not public (&); write it in pangolin.addresses, of a node in pangolin.nodes, if Pangolin really is there/'
 }
 
 # objection NAME ADDRESS REFUSED: why ADDRESS must not be an answer for NAME; nothing when it may. REFUSED as
@@ -105,8 +108,9 @@ overlap_of() {
         }' "$NEXT/declaration"
 }
 
-# resolve_names: fills NEXT/resolved ("name address" lines) from NEXT/declaration. A resolver that fails leaves the last
-# good answer; a refused answer is an error, and the caller leaves the rules as they are.
+# resolve_names [keep]: fills NEXT/resolved ("name address" lines) from NEXT/declaration. A resolver that fails leaves the
+# last good answer of that name. So does a refused answer with `keep`; else it is an error, and the caller leaves the rules
+# as they are.
 resolve_names() {
     true >"$NEXT/resolved" || return 1
     _resolvers=$(values "$NEXT" resolver)
@@ -114,52 +118,76 @@ resolve_names() {
         warn "no dig, host or nslookup here: names are resolved by this host's own resolver, not by $(one_line "$_resolvers")"
         _resolvers=
     fi
+    ask_all "$_resolvers"
     # Forbidden names first: their addresses are what the others may not resolve to.
     for _role in forbidden endpoint target; do
         _refused=$(refused_answers "$NEXT" "$_role") || return 1
         for _name in $(names_of "$NEXT" "$_role"); do
-            resolve_name "$_role" "$_name" "$_resolvers" "$_refused" || return 1
+            resolve_name "$_role" "$_name" "$_resolvers" "$_refused" "${1:-}" || return 1
         done
     done
 }
 
-# resolve_name ROLE NAME RESOLVERS REFUSED: adds the addresses of NAME to NEXT/resolved.
+# ask_all RESOLVERS: asks for all names of NEXT, many at once: a silent resolver costs seconds for each, and the lock is held.
+# The answers are files in WORK.
+ask_all() {
+    _asked=0
+    for _name in $(values "$NEXT" name | cut -d ' ' -f 2 | sort -u); do
+        resolve "$_name" "$1" >"$WORK/answer.$_name" 2>/dev/null 9>&- &
+        _asked=$((_asked + 1))
+        [ $((_asked % ASKED_AT_ONCE)) -ne 0 ] || wait
+    done
+    wait
+}
+
+# resolve_name ROLE NAME RESOLVERS REFUSED KEEP: adds the addresses of NAME to NEXT/resolved.
 resolve_name() {
     _answer=$(answer_of "$NEXT" "$2")
     _known=$_answer
-    if [ -z "$_answer" ] && ! _answer=$(resolve "$2" "$3"); then
+    if [ -z "$_answer" ] && ! _answer=$(grep . "$WORK/answer.$2" 2>/dev/null); then
         _answer=$(answer_of "$CURRENT" "$2")
         [ -n "$_answer" ] || {
-            complain "$2 does not resolve${3:+ (asked $(one_line "$3"))}: correct the name, or write its address$(whole_name "$2")"
+            complain "$2 does not resolve${3:+ (asked $(one_line "$3"))}: correct the name, or write its address$(whole_name "$2")$(of_several "$1")"
             return 1
         }
         warn "$2 does not resolve now; its last good answer is kept"
     fi
-    [ "$(echo "$_answer" | wc -l)" -le "$MAX_ADDRESSES" ] || {
-        complain "$2 resolves to more than $MAX_ADDRESSES addresses; refused, the rules stay as they are"
-        return 1
-    }
+    _refusal=$(refusal "$1" "$2" "$_answer" "$4")
+    if [ -n "$_refusal" ]; then
+        # Whoever owns one name must not be able to stop the refresh of the others.
+        _answer=$(answer_of "$CURRENT" "$2")
+        [ "$5" = keep ] && [ "$1" != forbidden ] && [ -z "$_known" ] && [ -n "$_answer" ] &&
+            [ -z "$(refusal "$1" "$2" "$_answer" "$4")" ] || {
+            complain "$_refusal; refused, the rules stay as they are"
+            return 1
+        }
+        warn "$_refusal; $KEPT"
+    fi
+    [ -z "$_known" ] || return 0
     for _address in $_answer; do
-        if [ "$1" = forbidden ]; then
-            _overlap=$(overlap_of "$2" "$_address")
-            [ -z "$_overlap" ] || {
-                complain "$2 resolves to $_address: $_overlap; refused, the rules stay as they are"
-                return 1
-            }
-        else
-            _objection=$(objection "$2" "$_address" "$4")
-            [ -z "$_objection" ] || {
-                complain "$2 resolves to $_address, which $_objection; refused, the rules stay as they are"
-                return 1
-            }
-        fi
-        [ -z "$_known" ] || continue
         echo "$2 $_address" >>"$NEXT/resolved" || return 1
         say "resolved $2 -> $_address"
     done
 }
 
+# refusal ROLE NAME ANSWER REFUSED: why no address of ANSWER is taken; nothing where all may be.
+refusal() {
+    [ "$(echo "$3" | wc -l)" -le "$MAX_ADDRESSES" ] || { echo "$2 resolves to more than $MAX_ADDRESSES addresses"; return; }
+    for _address in $3; do
+        if [ "$1" = forbidden ]; then
+            _why=$(overlap_of "$2" "$_address")
+            [ -z "$_why" ] || { echo "$2 resolves to $_address: $_why"; return; }
+        else
+            _why=$(objection "$2" "$_address" "$4")
+            [ -z "$_why" ] || { echo "$2 resolves to $_address, which $_why"; return; }
+        fi
+    done
+}
+
 whole_name() { case $1 in *.*) ;; *) echo "; a name is asked for as it is written, without a search domain: write $1.lan or the like" ;; esac }
+
+# Pangolin has one endpoint, but may have several nodes.
+of_several() { [ "$1" != endpoint ] || echo "; of several nodes one may be left out of pangolin.nodes"; }
 
 # names_of DIR ROLE: the host names of a role: forbidden, endpoint or target.
 names_of() { values "$1" name | sed -n "s/^$2 //p"; }

@@ -18,19 +18,22 @@ refresh() {
     return "$_status"
 }
 
-# refresh_names: a refused answer or a full disk leaves the rules as they are.
+# refresh_names: a full disk, or a refused answer that no good one came before, leaves the rules as they are. Another
+# refused answer leaves that name as it was.
 refresh_names() {
     if [ -n "$(value "$CURRENT" name)" ]; then
         trap 'rm -rf "$NEXT"' EXIT
         rm -rf "$NEXT"
         cp -R "$CURRENT" "$NEXT" && mkdir "$WORK" || { names_stay "cannot write to $STATE (disk full?)"; return 1; }
-        _said=$(resolve_names 2>&1 && known_containers >>"$NEXT/resolved") || {
+        _said=$(resolve_names keep 2>&1 && known_containers >>"$NEXT/resolved") || {
             _said=$(echo "$_said" | tail -n 1)
             names_stay "${_said:-cannot write to $STATE (disk full?)}"
             return 1
         }
         echo "$_said" | sed -n '/^warning: /p'
         cmp -s "$NEXT/resolved" "$CURRENT/resolved" || use_names || return 1
+        _kept=$(echo "$_said" | sed -n "s/^warning: \(.*\); $KEPT\$/\1/p" | joined)
+        [ -z "$_kept" ] || { names_stay "$_kept; the other names are refreshed"; return 1; }
     fi
     rm -f "$UNRESOLVED"
 }

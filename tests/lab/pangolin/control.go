@@ -27,14 +27,16 @@ const (
 type control struct {
 	site   *site
 	tunnel *tunnel
+	pings  *pings
 }
 
-func newControl(site *site, tun *tunnel) http.Handler {
-	c := &control{site, tun}
+func newControl(site *site, tun *tunnel, pings *pings) http.Handler {
+	c := &control{site, tun, pings}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, site.status())
 	})
+	mux.HandleFunc("PUT /nodes", c.putNodes)
 	mux.HandleFunc("PUT /targets", c.putTargets)
 	mux.HandleFunc("PUT /healthchecks", c.putHealthChecks)
 	mux.HandleFunc("GET /healthchecks", func(w http.ResponseWriter, r *http.Request) {
@@ -54,6 +56,20 @@ type failure struct {
 type taken struct {
 	Count   int  `json:"count"`
 	Applied bool `json:"applied"`
+}
+
+func (c *control) putNodes(w http.ResponseWriter, r *http.Request) {
+	nodes := []Node{}
+	if !read(w, r, &nodes, func() error { return validateNodes(nodes) }) {
+		return
+	}
+	if len(nodes) > 0 {
+		if err := c.pings.start(); err != nil {
+			writeJSON(w, http.StatusInternalServerError, failure{err.Error()})
+			return
+		}
+	}
+	writeJSON(w, http.StatusOK, taken{len(nodes), c.site.setNodes(r.Context(), nodes)})
 }
 
 func (c *control) putTargets(w http.ResponseWriter, r *http.Request) {

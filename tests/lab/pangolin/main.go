@@ -6,7 +6,7 @@
 // Pangolin server could: expose this target, check that host, fetch that page through the tunnel.
 //
 // It leaves out whatever newt does not need to become healthy: users, sites, resources, a database,
-// Traefik, several exit nodes, clients. It serves one newt, and keeps no state between runs.
+// Traefik, clients. It serves one newt, and keeps no state between runs.
 package main
 
 import (
@@ -96,8 +96,9 @@ func run(ctx context.Context, o options) error {
 	}
 	defer tun.stop()
 
-	endpoint := net.JoinHostPort(o.publicHost, strconv.Itoa(int(o.wireguardPort)))
-	site := newSite(o.publicHost, endpoint, tun, log)
+	site := newSite(o.publicHost, strconv.Itoa(int(o.wireguardPort)), tun, log)
+	nodePings := &pings{log: log}
+	defer nodePings.stop()
 
 	public := &http.Server{
 		Addr:      o.listen,
@@ -111,7 +112,7 @@ func run(ctx context.Context, o options) error {
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 	control := &http.Server{
-		Handler:           newControl(site, tun),
+		Handler:           newControl(site, tun, nodePings),
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 		ReadHeaderTimeout: 10 * time.Second,
 	}

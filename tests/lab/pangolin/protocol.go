@@ -65,19 +65,13 @@ type registration struct {
 	NewtVersion string `json:"newtVersion"`
 	// BackwardsCompatible marks a courtesy to old servers that wants no answer.
 	BackwardsCompatible bool `json:"backwardsCompatible"`
+	// PingResults are newt's measurements of the nodes that it was offered.
+	PingResults []pingResult `json:"pingResults"`
 }
 
 type exitNodes struct {
 	chained
 	ExitNodes []exitNode `json:"exitNodes"`
-}
-
-// exitNode is where the tunnel may end. newt uses the only one offered without measuring it.
-type exitNode struct {
-	ID       int     `json:"exitNodeId"`
-	Name     string  `json:"exitNodeName"`
-	Endpoint string  `json:"endpoint"`
-	Weight   float64 `json:"weight"`
 }
 
 type connectOrder struct {

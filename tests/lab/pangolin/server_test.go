@@ -27,9 +27,9 @@ func startServer(t *testing.T) (public, control *httptest.Server) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	site := newSite("pangolin.example.com", "pangolin.example.com:51820", tun, log)
+	site := newSite("pangolin.example.com", "51820", tun, log)
 	public = httptest.NewServer(newFace("id", "secret", keyFile(t), site, log))
-	control = httptest.NewServer(newControl(site, tun))
+	control = httptest.NewServer(newControl(site, tun, &pings{log: log}))
 	t.Cleanup(func() { public.Close(); control.Close(); tun.stop() })
 	return public, control
 }
@@ -150,7 +150,8 @@ func TestNewtIsLedToTheTunnel(t *testing.T) {
 	}
 	key := base64.StdEncoding.EncodeToString(make([]byte, 32))
 	var order connectOrder
-	ask(msgRegister, map[string]any{"publicKey": key, "chainId": "c2"}, msgConnect, &order)
+	ask(msgRegister, map[string]any{"publicKey": key, "chainId": "c2",
+		"pingResults": []pingResult{{ID: 1}}}, msgConnect, &order)
 	if order.ChainID != "c2" || order.TunnelIP != newtIP.String() {
 		t.Errorf("got %+v, want newt's address under the chain id c2", order)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"net"
 	"slices"
 	"strconv"
 	"sync"
@@ -26,8 +27,8 @@ var (
 // site is the one newt this server knows: the orders that stand, and what newt last said. It
 // translates between the two in both directions; how bytes travel is session's business.
 type site struct {
-	publicHost string
-	endpoint   string // host:port of the tunnel, as newt is told
+	own        Node   // the only one, until there are others
+	tunnelPort string // of every node
 	tunnel     *tunnel
 	log        *slog.Logger
 	running    sync.WaitGroup // sessions
@@ -35,6 +36,9 @@ type site struct {
 	mu         sync.Mutex
 	session    *session // nil while newt is not connected
 	version    string
+	nodes      []Node
+	node       string // the endpoint of the node that newt was told last
+	pinged     []pingResult
 	targets    []Target
 	checks     []HealthCheck
 	reports    map[int]healthReport
@@ -42,10 +46,11 @@ type site struct {
 	refused    int
 }
 
-func newSite(publicHost, endpoint string, tun *tunnel, log *slog.Logger) *site {
+func newSite(publicHost, tunnelPort string, tun *tunnel, log *slog.Logger) *site {
+	own := Node{Name: "lab", Endpoint: publicHost, Weight: 1}
 	return &site{
-		publicHost: publicHost, endpoint: endpoint, tunnel: tun, log: log,
-		targets: []Target{}, checks: []HealthCheck{}, reports: map[int]healthReport{},
+		own: own, nodes: []Node{own}, tunnelPort: tunnelPort, tunnel: tun, log: log,
+		pinged: []pingResult{}, targets: []Target{}, checks: []HealthCheck{}, reports: map[int]healthReport{},
 	}
 }
 
@@ -94,9 +99,7 @@ func (s *site) hear(from *session, message incoming) error {
 			return err
 		}
 		from.askedForExitNodes = true
-		from.send(outgoing{msgExitNodes, exitNodes{question, []exitNode{
-			{ID: 1, Name: "lab", Endpoint: s.publicHost, Weight: 1},
-		}}})
+		from.send(outgoing{msgExitNodes, exitNodes{question, offered(s.nodes, s.node)}})
 	case msgRegister:
 		var r registration
 		if err := json.Unmarshal(message.Data, &r); err != nil {
@@ -127,15 +130,23 @@ func (s *site) hear(from *session, message incoming) error {
 // register answers newt's public key with all it needs to build the tunnel. The key is let in
 // first: newt shakes hands at once, and would repeat a lost handshake only after five seconds.
 func (s *site) register(from *session, r registration) error {
+	s.pinged = r.PingResults
+	node := chosen(s.nodes, r.PingResults)
+	if node == nil {
+		s.log.Info("no-node", "pings", r.PingResults)
+		return nil
+	}
 	if err := s.tunnel.expect(r.PublicKey); err != nil {
 		return err
 	}
 	s.version = r.NewtVersion
-	s.log.Info("registered", "public_key", r.PublicKey, "newt_version", r.NewtVersion)
+	s.node = node.Endpoint
+	s.log.Info("registered", "public_key", r.PublicKey, "newt_version", r.NewtVersion,
+		"node", s.node, "pings", r.PingResults)
 	from.obeys = true
 	from.send(outgoing{msgConnect, connectOrder{
 		chained:            r.chained,
-		Endpoint:           s.endpoint,
+		Endpoint:           net.JoinHostPort(s.node, s.tunnelPort),
 		PublicKey:          s.tunnel.publicKey,
 		ServerIP:           serverIP.String(),
 		TunnelIP:           newtIP.String(),
@@ -198,12 +209,30 @@ func (s *site) setTargets(ctx context.Context, targets []Target) bool {
 	s.targets = targets
 	var done <-chan struct{}
 	if held {
-		done = s.reconnect()
+		done = s.reconnect("a port to open again may still be held")
 	} else {
 		done = s.order(orders)
 	}
 	s.mu.Unlock()
 	s.log.Info("targets", "count", len(targets), "orders", len(orders))
+	return confirmed(ctx, done) == nil
+}
+
+// setNodes replaces the nodes that newt is offered, none by the server itself. A newt that has a
+// tunnel is told to build it anew.
+func (s *site) setNodes(ctx context.Context, nodes []Node) bool {
+	s.mu.Lock()
+	s.nodes = nodes
+	if len(nodes) == 0 {
+		s.nodes = []Node{s.own}
+	}
+	var done <-chan struct{}
+	// newt crashes where it is told to reconnect while it tries a tunnel; then it asks by itself.
+	if s.tunnel.status().Up {
+		done = s.reconnect("other nodes")
+	}
+	s.mu.Unlock()
+	s.log.Info("nodes", "count", len(nodes))
 	return confirmed(ctx, done) == nil
 }
 
@@ -235,11 +264,11 @@ func (s *site) order(messages []outgoing) <-chan struct{} {
 
 // reconnect has newt build its end of the tunnel anew, and with it its TCP stack: the way to open a
 // port again that newt's old one still holds. newt gets the targets as it connects.
-func (s *site) reconnect() <-chan struct{} {
+func (s *site) reconnect(reason string) <-chan struct{} {
 	if s.session == nil || !s.session.obeys {
 		return nil
 	}
-	s.log.Info("reconnect-ordered", "reason", "a port to open again may still be held")
+	s.log.Info("reconnect-ordered", "reason", reason)
 	done := make(chan struct{})
 	s.session.obeys = false
 	s.session.onceConnected = append(s.session.onceConnected, done)
@@ -299,6 +328,8 @@ type Status struct {
 	Tunnel           TunnelStatus    `json:"tunnel"`
 	NewtVersion      string          `json:"newt_version,omitempty"`
 	LastHealthReport time.Time       `json:"last_health_report,omitzero"`
+	Node             string          `json:"node,omitempty"` // where newt was told to connect last
+	Pings            []pingResult    `json:"pings"`          // newt's last measurement of the nodes
 	Targets          []Target        `json:"targets"`
 	Refused          int             `json:"refused"` // attempts with wrong credentials
 }
@@ -316,7 +347,7 @@ func (s *site) status() Status {
 	defer s.mu.Unlock()
 	status := Status{
 		Tunnel: s.tunnel.status(), NewtVersion: s.version, LastHealthReport: s.reportedAt,
-		Targets: s.targets, Refused: s.refused,
+		Node: s.node, Pings: s.pinged, Targets: s.targets, Refused: s.refused,
 	}
 	if s.session != nil {
 		status.WebSocket = WebSocketStatus{

@@ -42,6 +42,11 @@ def lines(some: tuple[object, ...]) -> list[str]:
     return [str(one) for one in some]
 
 
+def test_pangolins_own_nodes_are_not_expected_in_a_blueprint() -> None:
+    hosted = settings({"pangolin": "cloud", "egress": [WEB], "mustNotReach": []})
+    assert compare(entries(public()), allowed(hosted)) == Comparison()
+
+
 WEB = {"name": "web", "host": "10.0.1.77", "port": 80}
 WHERE = "blueprint.public-resources.web.targets[0]"
 

@@ -204,6 +204,7 @@ def test_nodes_may_resolve_to_public_addresses_only_and_all_of_them_must() -> No
     gone = {**private, HostName("earth.example.com"): ()}
     line = only_error(looked_up([], pangolin=NODES, names=gone))
     assert line.startswith("pangolin.nodes: earth.example.com does not resolve on this machine")
+    assert line.endswith("; or list the nodes without it")
 
 
 def test_a_node_that_is_written_as_an_address_may_be_private() -> None:
