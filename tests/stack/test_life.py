@@ -110,7 +110,7 @@ def test_an_edited_allow_list_shows_the_rule_lines_that_change_and_no_other(
     ]
     assert changed == [], f"lines that the edit did not ask for:\n{printed}"
     assert outputs.count('+ name       : "wiki"') == 1, "the report gains one row"
-    assert "--dport 3001" in printed
+    assert '10.0.1.50 . tcp . 3001 comment "newt: wiki"' in printed
     assert "replace" not in printed, "no container restart"
 
 

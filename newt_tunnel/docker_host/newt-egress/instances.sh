@@ -154,8 +154,10 @@ free_subnet() {
         ip -4 route show | awk '$1 ~ /^[0-9]/ { print $1 }'
         for _each in $(others); do value "$(folder_of "$_each")" subnet; done
     )
-    for _n in $(awk 'BEGIN { for (i = 0; i < 256; i++) print i }'); do
+    _n=0
+    while [ "$_n" -lt 256 ]; do
         _free=172.30.$_n.0/24
+        _n=$((_n + 1))
         for _each in $_used; do ! overlap "$_each" "$_free" || continue 2; done
         echo "$_free"
         return
