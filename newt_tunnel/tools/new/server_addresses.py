@@ -1,7 +1,7 @@
-"""``pangolin.addresses``: written only where the server's are not public, and after a question.
+"""The server's addresses, and the nodes of Pangolin Cloud, where they have to be written.
 
-Then somebody has to say that they are the server's: the owner of a public name could point it into
-the user's network.
+Addresses only where they are not public, and after a question: somebody has to say that they are
+the server's, because the owner of a public name could point it into the user's network.
 """
 
 from __future__ import annotations
@@ -10,12 +10,16 @@ from collections.abc import Callable, Sequence
 from ipaddress import ip_address
 
 from newt_tunnel.egress.registry import not_public
+from newt_tunnel.settings.nodes import CLOUD_NODES
+from newt_tunnel.settings.pangolin_cloud import CLOUD
 from newt_tunnel.tools.new import NewError
 from newt_tunnel.tools.new.draft import Draft
 from newt_tunnel.tools.new.identity import ENDPOINT_KEY
+from newt_tunnel.tools.new.outcome import fact
 from newt_tunnel.tools.new.questions import Terminal
 
 _KEY, _FLAG = "pangolin.addresses", "--pangolin-address"
+_NODES = "pangolin.nodes"
 
 
 def ask(
@@ -31,6 +35,10 @@ def ask(
         draft.fill({_KEY: [*given]}, _FLAG)
         return
     host = _host(str(draft.get(ENDPOINT_KEY)))
+    if host == CLOUD.endpoint:
+        # Its tunnels end elsewhere, so newt would get none.
+        draft.fill({_NODES: CLOUD_NODES}, "--endpoint")
+        terminal.say(fact("nodes", str(CLOUD)))
     addresses = [*_addresses(host)] or [*resolve(host)]
     if not addresses:
         terminal.say(f"  {host} does not resolve there yet; without addresses pulumi up will fail")

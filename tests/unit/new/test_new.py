@@ -139,6 +139,17 @@ def test_a_public_server_needs_no_question_and_no_address(
     assert ("does not resolve there yet" in talk.text) == (not addresses)
 
 
+def test_of_pangolin_cloud_the_nodes_are_written_too(at_work: Workstation) -> None:
+    command = COMMAND.replace("pangolin.example.com", "app.pangolin.net")
+    talk = Conversation([ANSWERS[0], command, *ANSWERS[2:]])
+    assert at_work.new(talk) == READY
+    assert config(at_work)["pangolin"] == {
+        "endpoint": "https://app.pangolin.net",
+        "nodes": "cloud",
+    }
+    assert "nodes documented on" in talk.text
+
+
 def test_a_private_server_is_written_after_a_yes(at_work: Workstation) -> None:
     at_work.answer("addresses", "10.0.1.90\n")
     assert at_work.new(Conversation([*ANSWERS[:2], "y", *ANSWERS[2:]])) == READY
