@@ -12,7 +12,7 @@ import pytest
 
 from newt_tunnel.docker_host.docker_names import STATE_FOLDER
 from newt_tunnel.egress.instance import Instance
-from tests.attack.machines import choose_backend
+from tests.attack.machines import choose_backend, legacy
 from tests.host import second_newt
 from tests.host.former_cage import former_script, set_up
 from tests.host.moments import KILL, after_a_load, after_moving
@@ -62,7 +62,7 @@ def test_nothing_forbidden_passes_while_the_former_cage_is_taken_over(
 ) -> None:
     with contextlib.ExitStack() as stack:
         if arrangement == "legacy":
-            stack.enter_context(backend(host, "legacy"))
+            stack.enter_context(legacy(host))
         declared = declare(
             arrangement="iptables" if arrangement == "legacy" else arrangement,
             persistence="systemd",
