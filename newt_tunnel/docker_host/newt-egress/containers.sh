@@ -65,7 +65,7 @@ attach_containers() {
     docker network inspect "$_network" >/dev/null 2>&1 || return 0
     for _name in $(values "$1" attach); do
         for _id in $(running "$_name"); do
-            docker container inspect -f "{{index .NetworkSettings.Networks \"$_network\"}}" "$_id" 2>/dev/null | grep -q -F -x -e '<nil>' || continue
+            [ "$(docker container inspect -f "{{with index .NetworkSettings.Networks \"$_network\"}}there{{end}}" "$_id" 2>/dev/null)" != there ] || continue
             _said=$(docker network connect "$_network" "$_id" 2>&1) && tell "container $_name was put on $_network" ||
                 tell "container $_name cannot be put on $_network: $(said "$_said")"
         done
