@@ -175,7 +175,7 @@ def test_nothing_is_adopted_while_our_rules_do_not_hold(host: Host) -> None:
 
         host.apply(declare())
         run_the_script(host)
-        host.sh("iptables -t mangle -I NEWT-EGRESS 1 -j RETURN")
+        host.sh("iptables -t mangle -I NEWT-EGRESS-nas 1 -j RETURN")
         refused = host.egress("adopt", check=False)
         assert refused.returncode != 0
         assert "are kept until they are" in refused.stdout

@@ -122,7 +122,7 @@ has_ours() {
 }
 
 # has_nft FAMILY: whether a table of ours is there.
-has_nft() { have nft && nft list table "$1" "$TABLE" >/dev/null 2>&1; }
+has_nft() { have nft && nft list table "$1" "$TABLE" 2>/dev/null | grep -q .; }
 
 # strays [KEEP-DIR]: where rules of ours are, one "TOOL TABLE" a line, but for those that KEEP-DIR declares.
 strays() {
@@ -133,8 +133,8 @@ strays() {
     for _iptables in $(backends iptables); do
         for _table in mangle filter; do
             [ "$_iptables$_table" != "$_keep" ] && has_ours "$_iptables" "$_table" || continue
-            # The blog post's script calls its chain there as we do.
-            [ "$_table" = mangle ] || [ -z "$(former_jumps "$_iptables")" ] || continue
+            # The blog post's script calls its chain there as a former release of ours does.
+            [ "$_table" = mangle ] || [ "$EGRESS" != "$SCRIPTS_CHAIN" ] || [ -z "$(former_jumps "$_iptables")" ] || continue
             echo "$_iptables $_table"
         done
     done

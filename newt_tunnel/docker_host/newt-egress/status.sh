@@ -129,6 +129,27 @@ status() {
 
 check() {
     guarded || [ -z "$INSTANCE" ] || ! (use "" && guarded) || use "" # which the next apply takes over, or is in its way
+    until_quiet
+    _place=$(ls -di "$CURRENT" 2>/dev/null)
+    _answer=$(answer)
+    until_quiet
+    # A refresh has replaced the declaration meanwhile: half of the answer is about the former.
+    [ "$_place" = "$(ls -di "$CURRENT" 2>/dev/null)" ] || _answer=$(answer)
+    say "$_answer"
+}
+
+# until_quiet: until nobody changes the rules, but not for long. What is half-way is no fault.
+until_quiet() {
+    [ -e "$LOCK" ] && have flock || return 0
+    (
+        for _second in 1 2 3 4 5; do
+            ! flock -n 9 || exit 0
+            sleep 1
+        done
+    ) 9<"$LOCK"
+}
+
+answer() {
     for _other in $(others); do
         _theirs=$(folder_of "$_other")
         # A damaged declaration claims nothing, and must not keep others from being updated.
