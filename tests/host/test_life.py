@@ -56,6 +56,7 @@ def test_the_whole_life_of_a_guard(host: Host, shell: str, arrangement: str) -> 
             "state": "ok",
             "instance": INSTANCE.name,
             "owner": OWNER,
+            "firewall": first.cage.firewall.value,
             "hash": first.digest,
             "generation": "generation-1",
             "confirmed": "",
@@ -174,4 +175,4 @@ def test_an_unknown_command_says_which_there_are(host: Host) -> None:
     done = host.egress("frobnicate", check=False)
 
     assert done.returncode == 2
-    assert "usage: newt-egress COMMAND" in done.stdout
+    assert "usage: newt-egress [--instance NAME] COMMAND" in done.stdout
