@@ -6,14 +6,13 @@ bridges() { value "$1" bridge; value "$1" servicebridge; }
 # attached NETWORK: the containers that run on it, tab-separated: address, name, number of their networks, process, image,
 # Compose project and service. The last three are in JSON, because their text may be anything.
 attached() {
-    _tries=0
-    # A container that is gone between the two calls makes inspect fail.
-    until _ids=$(docker ps -q --no-trunc --filter "network=$1" 2>/dev/null) &&
-        { [ -z "$_ids" ] || _found=$(inspect_attached "$1" "$_ids" 2>/dev/null); }; do
-        _tries=$((_tries + 1))
-        [ "$_tries" -lt 3 ] || return 1
+    for _try in 1 2 3; do
+        _ids=$(docker ps -q --no-trunc --filter "network=$1" 2>/dev/null) || return 1
+        [ -n "$_ids" ] || return 0
+        # A container that is gone between the two calls makes inspect fail.
+        ! _found=$(inspect_attached "$1" "$_ids" 2>/dev/null) || { printf '%s\n' "$_found" | grep '^[0-9]' || :; return 0; }
     done
-    [ -z "$_ids" ] || printf '%s\n' "$_found" | grep '^[0-9]' || :
+    return 1
 }
 
 # shellcheck disable=SC2086 # one argument per container
@@ -171,6 +170,7 @@ unknown_container() {
 
 # containers_report: where each entry leads now.
 containers_report() {
+    [ -n "$(value "$CURRENT" servicenetwork)" ] || return 0
     _there=$(attached "$(value "$CURRENT" servicenetwork)" 2>/dev/null)
     for _name in $(values "$CURRENT" service); do
         _lines=$(printf '%s\n' "$_there" | of_container "$_name")

@@ -59,10 +59,12 @@ check_docker() {
     need docker "Docker"
     # Not `docker info`: in version 20 it does not say what is wrong. Podman names itself as its client or among the
     # components of its server, whatever a format asks for.
-    _answers=yes
-    _said=$(as_user docker version 2>&1) || _answers=
+    _said=$(as_user docker version 2>&1)
+    _status=$?
     case $_said in *[Pp]odman*) fail "docker on this host is podman, which is not supported: the rules rely on Docker's own bridges, and on when it starts containers: install Docker (docker.io, docker-ce) in place of podman and podman-docker, or choose another host" ;; esac
-    [ -n "$_answers" ] || {
+    # A client of today tells of itself while it waits for the engine.
+    [ "$_status" -lt 124 ] || _said=
+    [ "$_status" = 0 ] || {
         case $_said in
             *"client version"*"too old"*) fail "the docker client on this host is too old for its Docker engine: $(said "$_said"): install the client that came with the engine (docker-cli, docker-ce-cli)" ;;
             *"permission denied"*) fail "${SUDO_USER:-root} may not use Docker: sudo usermod -aG docker ${SUDO_USER:-root}, then log in again" ;;

@@ -176,6 +176,7 @@ answer() {
     [ -z "$_stored" ] || say "credentials=$_stored"
     _former=$(former_remarks "$CURRENT" | joined)
     [ -z "$_former" ] || say "former=$_former"
+    [ -n "$_status" ] || return 0 # Docker does not answer, and is not waited for again
     _neighbours=$(neighbours "$CURRENT")
     [ -z "$_neighbours" ] || say "neighbours=$(one_line "$_neighbours")"
     _containers=$(containers_report | joined)
