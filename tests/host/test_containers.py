@@ -142,6 +142,8 @@ def test_a_container_that_moves_is_followed_and_its_old_address_closed(
             eventually(lambda: "not on" in host.check()["containers"], "it is gone")
         finally:
             follower.kill()
+            # What it started is not its parent's to end: under systemd the whole unit is.
+            host.sh("pkill -KILL -f '[n]ewt-egress follow|[d]ocker events'; :")
     assert f"{LISTED}: not on {SERVICES.network}" in host.check()["containers"]
 
 
