@@ -10,11 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 
+from newt_tunnel.docker_host.free_subnet import free_subnet
 from newt_tunnel.docker_host.payload import Declaration
-
-#: Where a free subnet is looked for: beside the default one.
-_SUBNETS = IPv4Network("172.30.0.0/16")
-_PREFIX = 24
 
 
 @dataclass(frozen=True)
@@ -60,13 +57,5 @@ def _shared(declaration: Declaration, other: Other, others: Sequence[Other]) -> 
     if cage.subnet.overlaps(other.subnet):
         yield (
             f"docker.subnet {cage.subnet} overlaps with {other.subnet}, write docker.subnet: "
-            f"{_free(others)}"
+            f"{free_subnet(one.subnet for one in others)}"
         )
-
-
-def _free(others: Sequence[Other]) -> IPv4Network:
-    return next(
-        subnet
-        for subnet in _SUBNETS.subnets(new_prefix=_PREFIX)
-        if not any(subnet.overlaps(other.subnet) for other in others)
-    )

@@ -120,11 +120,9 @@ def _reachable(found: Facts) -> Iterator[tuple[str, Network]]:
 
 def size(found: Facts) -> Iterator[Finding]:
     """Check the number of targets where the file says that they are rules of iptables."""
-    targets = Policy(
-        allowed=found.allowed, forbidden=(), resolvers=(), server_names=()
-    ).target_count
     if found.firewall is Firewall.IPTABLES:
-        yield from iptables_size(targets)
+        policy = Policy(allowed=found.allowed, forbidden=(), resolvers=(), server_names=())
+        yield from iptables_size(policy.target_count)
 
 
 def iptables_size(targets: int) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ One alias per kind of value, built with the helpers of ``types``.
 from __future__ import annotations
 
 from ipaddress import IPv4Network
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 
@@ -61,48 +61,40 @@ DEFAULT_SUBNET = IPv4Network("172.30.0.0/24")
 DEFAULT_SERVICES = IPv4Network("172.30.1.0/24")
 
 
-def _private(value: object) -> IPv4Network:
-    subnet = ON_DOCKER_HOST.network(value)
-    assert isinstance(subnet, IPv4Network), "IPv6 is refused"
-    if not any(is_inside(subnet, block) for block in PRIVATE):
-        raise refuse(
-            "is not private, so it would hide addresses that belong to others; write one like "
-            f"{DEFAULT_SUBNET}"
-        )
-    return subnet
+def _subnet(longest: int, why: str, prefixes: str) -> tuple[Any, ...]:
+    """The metadata of a subnet for a network of newt's, up to the prefix ``longest``, because
+    ``why``; ``prefixes`` matches the same ones.
+    """
+
+    def check(value: object) -> IPv4Network:
+        subnet = ON_DOCKER_HOST.network(value)
+        assert isinstance(subnet, IPv4Network), "IPv6 is refused"
+        if not any(is_inside(subnet, block) for block in PRIVATE):
+            raise refuse(
+                "is not private, so it would hide addresses that belong to others; write one like "
+                f"{DEFAULT_SUBNET}"
+            )
+        if not _SHORTEST_PREFIX <= subnet.prefixlen <= longest:
+            raise refuse(f"has no useful size; {why}, write /{_SHORTEST_PREFIX} to /{longest}")
+        return subnet
+
+    return (
+        PlainValidator(check),
+        PlainSerializer(str, return_type=str),
+        WithJsonSchema(shapes.text(rf"{shapes.IPV4}/({prefixes})")),
+        Kind("CIDR block"),
+    )
 
 
-def _subnet(value: object) -> IPv4Network:
-    subnet = _private(value)
-    if not _SHORTEST_PREFIX <= subnet.prefixlen <= _LONGEST_PREFIX:
-        raise refuse(
-            "has no useful size; newt's network holds newt and a gateway, write "
-            f"/{_SHORTEST_PREFIX} to /{_LONGEST_PREFIX}"
-        )
-    return subnet
-
-
-def _services_subnet(value: object) -> IPv4Network:
-    subnet = _private(value)
-    if not _SHORTEST_PREFIX <= subnet.prefixlen <= _LONGEST_OF_SERVICES:
-        raise refuse(
-            "has no useful size; Docker gives containers addresses of its lower half, write "
-            f"/{_SHORTEST_PREFIX} to /{_LONGEST_OF_SERVICES}"
-        )
-    return subnet
-
-
-ServicesSubnet = Annotated[
-    IPv4Network,
-    PlainValidator(_services_subnet),
-    PlainSerializer(str, return_type=str),
-    WithJsonSchema(shapes.text(rf"{shapes.IPV4}/(1[6-9]|2[0-8])")),
-    Kind("CIDR block"),
-]
 Subnet = Annotated[
     IPv4Network,
-    PlainValidator(_subnet),
-    PlainSerializer(str, return_type=str),
-    WithJsonSchema(shapes.text(rf"{shapes.IPV4}/(1[6-9]|2[0-9]|30)")),
-    Kind("CIDR block"),
+    *_subnet(_LONGEST_PREFIX, "newt's network holds newt and a gateway", "1[6-9]|2[0-9]|30"),
+]
+ServicesSubnet = Annotated[
+    IPv4Network,
+    *_subnet(
+        _LONGEST_OF_SERVICES,
+        "Docker gives containers addresses of its lower half",
+        "1[6-9]|2[0-8]",
+    ),
 ]

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from newt_tunnel.egress.model import RESERVED_NAMES
 from newt_tunnel.findings import shown
 from newt_tunnel.settings.docker_types import CONTAINER
 from newt_tunnel.tools.adopt.compose import ComposeProject, ComposeService
 from newt_tunnel.tools.adopt.compose_ports import Published
+from newt_tunnel.tools.entry_name import entry_name
 
 #: Ports of databases and the like, which a tunnel seldom needs.
 _INSIDE = {
@@ -80,7 +80,7 @@ def _of(
     reachable = [port for port in usable if not (port.address or "").startswith(_LOOPBACK)]
     for port in reachable:
         yield SuggestedEntry(
-            _entry_name(service, port, alone=len(reachable) == 1),
+            entry_name(service.name, port.host_port, port.protocol, alone=len(reachable) == 1),
             port.host_port or "",
             port.protocol,
             port.container_port in _INSIDE or port.host_port in _INSIDE,
@@ -116,9 +116,8 @@ def _by_container(
         )
         return
     for port in ports:
-        listening = replace(port, host_port=port.container_port)
         yield SuggestedEntry(
-            _entry_name(service, listening, alone=len(ports) == 1),
+            entry_name(service.name, port.container_port, port.protocol, alone=len(ports) == 1),
             port.container_port,
             port.protocol,
             port.container_port in _INSIDE,
@@ -137,9 +136,3 @@ def _labelled(service: ComposeService) -> list[Published]:
             protocol = "udp" if "udp" in {mode.lower() for mode in modes} else "tcp"
             found.append(Published(value, None, None, protocol))
     return list(dict.fromkeys(found))
-
-
-def _entry_name(service: ComposeService, port: Published, *, alone: bool) -> str:
-    base = re.sub(r"[^A-Za-z0-9._-]+", "-", service.name).strip("._-")[:40] or "service"
-    name = base if alone else f"{base}-{port.host_port}-{port.protocol}"
-    return f"{name}-service" if name in RESERVED_NAMES else name

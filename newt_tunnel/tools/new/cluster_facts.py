@@ -14,6 +14,7 @@ from newt_tunnel.cluster.reading.client import Client
 from newt_tunnel.cluster.reading.installed import Object
 from newt_tunnel.cluster.reading.snapshot import Service
 from newt_tunnel.egress.enforcers import CILIUM, KUBE_NETWORK_POLICIES, KUBE_ROUTER
+from newt_tunnel.settings.agent_table import AgentName
 from newt_tunnel.stackfile.untrusted_text import sanitized
 
 #: What runs in a cluster with an enforcer: a part of an image's name, and the enforcer.
@@ -29,7 +30,7 @@ _IMAGES = (
 #: k3s contains kube-router, which is no pod; its version says that it is k3s.
 _K3S = "+k3s"
 _IDENTITY = frozenset({"NEWT_ID", "SITE_ID", "PANGOLIN_ENDPOINT"})
-_REPOSITORIES = ("newt", "pangolin-cli")
+_REPOSITORIES = frozenset(agent.value for agent in AgentName)
 
 
 @dataclass(frozen=True, kw_only=True)

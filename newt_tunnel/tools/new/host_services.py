@@ -6,15 +6,12 @@ host.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
-from newt_tunnel.egress.model import RESERVED_NAMES
+from newt_tunnel.tools.entry_name import entry_name
 from newt_tunnel.tools.new.host_facts import PublishedPort, RunningContainer
 
 _PROTOCOLS = ("tcp", "udp")
-_ANY_NAME = re.compile(r"[^A-Za-z0-9._-]+")
-_LONGEST_NAME = 40
 
 
 def offered(containers: Sequence[RunningContainer], host: str) -> list[dict[str, object]]:
@@ -41,7 +38,7 @@ def _entries(container: RunningContainer, host: str) -> Iterator[dict[str, objec
     ports = list(dict.fromkeys((_at(port, host), port.outer, port.protocol) for port in usable))
     for at, number, protocol in sorted(ports):
         entry: dict[str, object] = {
-            "name": _name(container.name, number, protocol, alone=len(ports) == 1),
+            "name": entry_name(container.name, number, protocol, alone=len(ports) == 1),
             "host": at,
             "port": number,
         }
@@ -58,9 +55,3 @@ def _is_usable(port: PublishedPort) -> bool:
 
 def _at(port: PublishedPort, host: str) -> str:
     return port.address or host
-
-
-def _name(container: str, port: int, protocol: str, *, alone: bool) -> str:
-    base = _ANY_NAME.sub("-", container).strip("._-")[:_LONGEST_NAME] or "service"
-    name = base if alone else f"{base}-{port}-{protocol}"
-    return f"{name}-service" if name in RESERVED_NAMES else name
