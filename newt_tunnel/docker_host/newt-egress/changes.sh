@@ -183,7 +183,7 @@ remove() {
     ! have docker || docker_answers || fail "Docker does not answer, so it is not known whether newt runs: start Docker first; nothing was changed"
     ! newt_runs "$(value "$_declared" container)" ||
         fail "newt is still running in container $(value "$_declared" container): stop it first, the cage is removed last"
-    _others=$(docker network inspect -f '{{range .Containers}}{{.Name}} {{end}}' "$(value "$_declared" network)" 2>/dev/null)
+    _others=$(on_network "$(value "$_declared" network)")
     [ -z "$_others" ] || fail "still on newt's network: $_others: remove them first, the cage is removed last"
     ! guarded || retire_former || exit 1
     remove_all_persistence || fail "persistence could not be removed; the rules are in force"

@@ -71,10 +71,15 @@ attach_containers() {
     done
 }
 
+# of_service PROJECT/SERVICE [-a]: ids of the containers of a Compose service that run, or of all.
+of_service() {
+    docker ps -q --no-trunc ${2:+"$2"} --filter "label=com.docker.compose.project=${1%%/*}" --filter "label=com.docker.compose.service=${1#*/}"
+}
+
 # running NAME: ids of the containers that run and that a name of the stack file means.
 running() {
     case $1 in
-        */*) docker ps -q --no-trunc --filter "label=com.docker.compose.project=${1%%/*}" --filter "label=com.docker.compose.service=${1#*/}" ;;
+        */*) of_service "$1" ;;
         *) docker container inspect -f '{{if .State.Running}}{{.Name}} {{.Id}}{{end}}' "$1" | sed -n "s|^/$1 ||p" ;;
     esac 2>/dev/null
 }
@@ -144,7 +149,7 @@ check_services() {
 absent_container() {
     case $1 in
         */*)
-            [ -n "$(docker ps -a -q --filter "label=com.docker.compose.project=${1%%/*}" --filter "label=com.docker.compose.service=${1#*/}" 2>/dev/null)" ] ||
+            [ -n "$(of_service "$1" -a 2>/dev/null)" ] ||
                 { warn "container: $1: no such Compose service is here now; newt reaches it when it runs on $2"; return; }
             ;;
         *)
@@ -188,7 +193,7 @@ empty() {
     _network=$1
     [ "$_network" != "$(value "$CURRENT" network)" ] || fail "$_network is newt's own network"
     [ "$(docker network inspect -f "$MADE_BY" "$_network" 2>/dev/null)" = "$(value "$CURRENT" owner)" ] || return 0
-    for _name in $(docker network inspect -f '{{range .Containers}}{{.Name}} {{end}}' "$_network" 2>/dev/null); do
+    for _name in $(on_network "$_network"); do
         say "$_name leaves $_network"
         docker network disconnect -f "$_network" "$_name" || fail "$_name could not be taken off $_network"
     done

@@ -85,9 +85,12 @@ $_bridges
 END
 }
 
+# on_network NETWORK: names of the containers there, in a line.
+on_network() { docker network inspect -f '{{range .Containers}}{{.Name}} {{end}}' "$1" 2>/dev/null; }
+
 # neighbours DIR: names of other containers on newt's network. With bridge-nf-call-iptables off they can talk with newt.
 neighbours() {
-    for _name in $(docker network inspect -f '{{range .Containers}}{{.Name}} {{end}}' "$(value "$1" network)" 2>/dev/null); do
+    for _name in $(on_network "$(value "$1" network)"); do
         [ "$_name" = "$(value "$1" container)" ] || echo "$_name"
     done
 }

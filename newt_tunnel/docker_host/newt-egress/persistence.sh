@@ -57,7 +57,7 @@ WantedBy=timers.target" ;;
         "$FOLLOWER") echo "# Written by newt-egress.
 [Unit]
 Description=Follow the containers that newt may reach
-After=newt-egress.service docker.service
+After=${UNIT##*/} docker.service
 
 [Service]
 ExecStart=$RUNS follow
