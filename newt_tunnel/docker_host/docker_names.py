@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from newt_tunnel.settings.docker import NETWORK
-
 STATE_FOLDER = "/var/lib/newt-egress"
 
 
@@ -26,7 +24,7 @@ class DockerNames:
         """``instance`` as it is written in the stack file."""
         if instance is None:
             return cls(
-                network=NETWORK,
+                network="newt",
                 container="newt-tunnel",
                 volume="newt-config",
                 credentials=f"{STATE_FOLDER}/credentials",

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 
-from newt_tunnel.docker_host.free_subnet import free_subnet
 from newt_tunnel.docker_host.payload import Declaration
+from newt_tunnel.egress.free_subnet import free_subnet
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,12 @@ from newt_tunnel.egress.cage import (
     Firewall,
     Hook,
 )
+from newt_tunnel.egress.free_subnet import DEFAULT_SUBNET
 from newt_tunnel.egress.instance import LONGEST, SHAPE
 from newt_tunnel.egress.model import SSH_PORT
 from newt_tunnel.settings import hostkey
 from newt_tunnel.settings.docker_types import (
     DEFAULT_SERVICES,
-    DEFAULT_SUBNET,
     DockerName,
     ServicesSubnet,
     Subnet,

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 
+from newt_tunnel.egress.free_subnet import DEFAULT_SUBNET
 from newt_tunnel.egress.model import Container
 from newt_tunnel.egress.networks import is_inside
 from newt_tunnel.settings import shapes
@@ -56,7 +57,6 @@ _LONGEST_PREFIX = 30
 _SHORTEST_PREFIX = 16
 #: A lower half with a gateway and some containers.
 _LONGEST_OF_SERVICES = 28
-DEFAULT_SUBNET = IPv4Network("172.30.0.0/24")
 #: Of the network of services, where half of the addresses are Docker's to give.
 DEFAULT_SERVICES = IPv4Network("172.30.1.0/24")
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import IPv4Network
 
-from newt_tunnel.docker_host.free_subnet import free_subnet
+from newt_tunnel.egress.free_subnet import DEFAULT_SUBNET, free_subnet
 from newt_tunnel.settings.docker import USUAL_FIREWALL, Docker
-from newt_tunnel.settings.docker_types import DEFAULT_SUBNET
 from newt_tunnel.tools.new import NewError
 from newt_tunnel.tools.new.host_facts import HostFacts
 from newt_tunnel.tools.new.outcome import fact

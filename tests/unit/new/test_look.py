@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newt_tunnel.docker_host.free_subnet import free_subnet
-from newt_tunnel.settings.docker_types import DEFAULT_SUBNET
+from newt_tunnel.egress.free_subnet import DEFAULT_SUBNET, free_subnet
 from newt_tunnel.tools.new import NewError
 from newt_tunnel.tools.new.host_facts import HostFacts, PublishedPort, RunningContainer, parse
 from newt_tunnel.tools.new.host_services import offered, remarks

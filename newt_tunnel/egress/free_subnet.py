@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Network
 from itertools import chain
 
-from newt_tunnel.settings.docker_types import DEFAULT_SUBNET
+#: Of newt's own network.
+DEFAULT_SUBNET = IPv4Network("172.30.0.0/24")
 
 #: Where to look, in this order. Docker's own pools are 172.17 to 172.31 and 192.168.
 _POOLS = (IPv4Network("172.30.0.0/16"), IPv4Network("10.213.0.0/16"), IPv4Network("192.168.0.0/16"))
